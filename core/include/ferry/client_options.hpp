@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace ferry {
+
+/// How to reach Redis and how long to wait for it; shared by clients, workers and queue inspection.
+struct RedisOptions {
+  /// `redis://[user[:password]@]host[:port][/db]` or `unix:///path/to.sock[?db=0]`; user and
+  /// password may be percent-encoded.
+  std::string url = "redis://127.0.0.1:6379";
+  /// Every key begins with it: `[A-Za-z0-9_.-]{1,64}`.
+  std::string prefix = "ferry";
+  /// Units: 1 ms to 1 h.
+  std::chrono::milliseconds connect_timeout{2000};
+  /// Units: 1 ms to 1 h. How long one command may take.
+  std::chrono::milliseconds command_timeout{5000};
+
+  /// Errors: `invalid_argument` with the field and the value; `unsupported` for `rediss://`.
+  void validate() const;
+};
+
+/// What the client does with a new job while the queue, or its own buffer, is full.
+enum class WhenFull : std::uint8_t {
+  block,         ///< wait up to `block_timeout`, then fail with `full` or `buffer_full`
+  reject,        ///< fail at once with `full` or `buffer_full`
+  shed_expired,  ///< drop buffered jobs whose `expires_after` has passed, then wait like `block`
+  shed_oldest,   ///< drop the oldest buffered jobs to make room, never wait
+};
+
+/// The queue's bound, checked by Redis inside every enqueue. 0 = no bound.
+struct QueueLimits {
+  /// Units: jobs that wait, run or are delayed.
+  std::int64_t max_jobs = 0;
+  /// Units: stored bytes of those jobs.
+  std::int64_t max_bytes = 0;
+  /// Refuse new jobs while the oldest waiting one is older than this.
+  std::chrono::milliseconds max_age{0};
+};
+
+struct ClientOptions {
+  RedisOptions redis;
+  /// Where jobs go unless EnqueueOptions names another queue: `[A-Za-z0-9_.-]{1,64}`.
+  std::string queue = "default";
+  QueueLimits limits;
+  WhenFull when_full = WhenFull::block;
+  /// Units: 0 to 1 h. How long one call may wait: for room, for Redis to come back, for its reply.
+  std::chrono::milliseconds block_timeout{30'000};
+  /// Units: 0 to 1 s. Wait for company before sending; 0 sends at once (jobs that arrive while a
+  /// reply is under way still travel together).
+  std::chrono::microseconds linger{0};
+  /// 1..1000.
+  std::size_t max_jobs_per_envelope = 256;
+  /// 1 KiB..1 MiB. A single larger payload travels alone.
+  std::size_t max_bytes_per_envelope = 32 * 1024;
+  /// The local buffer: 1..10,000,000 jobs.
+  std::size_t buffer_jobs = 100'000;
+  /// The local buffer: 64 KiB..4 GiB.
+  std::size_t buffer_bytes = 64 * 1024 * 1024;
+  /// Envelopes of at least this many bytes are compressed with zstd when that makes them smaller;
+  /// 0 = never compress.
+  std::size_t compress_from_bytes = 0;
+  /// Called from the sending thread when Redis turns out to have lost calls that it had
+  /// acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound, at least 1.
+  std::function<void(const std::string& queue, std::int64_t lost_calls)> on_loss;
+
+  /// Errors: `invalid_argument` with the field and the value.
+  void validate() const;
+};
+
+}  // namespace ferry

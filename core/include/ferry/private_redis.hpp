@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ferry {
+
+enum class Durability : std::uint8_t { none, everysec, always };
+
+struct PrivateRedisOptions {
+  /// AOF off, fsync each second, fsync before each reply.
+  Durability durability = Durability::none;
+  /// Units: bytes; 0 = no limit.
+  std::int64_t maxmemory = 0;
+  /// Extra `redis-server` arguments, as in `{"--requirepass", "secret"}`.
+  std::vector<std::string> arguments;
+};
+
+/// A Redis of one's own on a unix socket in a new temporary folder, for demos, benchmarks and
+/// tests.
+///
+/// Finds `redis-server` or `valkey-server` on the PATH. The server ends with this object, and also
+/// when the thread that made it dies; the folder is removed.
+///
+/// Errors: `unsupported` when no server program is found, `unavailable` when it does not answer.
+/// Threads: one thread at a time; make it in a thread that outlives it.
+class PrivateRedis {
+ public:
+  explicit PrivateRedis(PrivateRedisOptions options = {});
+  ~PrivateRedis();
+  PrivateRedis(PrivateRedis&&) noexcept;
+  PrivateRedis& operator=(PrivateRedis&&) noexcept;
+
+  /// Returns: `unix:///…/redis.sock`.
+  std::string url() const;
+  std::string socket_path() const;
+  int pid() const;
+
+  /// SIGKILL, then wait for the end; what was not written is gone.
+  void kill();
+  /// SIGTERM, then wait for the end.
+  void stop();
+  /// Starts again in the same folder, with the same options, and waits until it answers.
+  void start();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ferry

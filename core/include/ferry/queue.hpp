@@ -1,0 +1,141 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ferry/client_options.hpp"
+#include "ferry/error.hpp"
+#include "ferry/job.hpp"
+
+namespace ferry {
+
+/// Where a stored job is.
+enum class JobState : std::uint8_t { waiting, leased, delayed, dead };
+
+std::string_view to_string(JobState state);
+std::optional<JobState> parse_job_state(std::string_view text);
+
+/// Exact counts, in jobs unless the name says otherwise.
+struct QueueCounts {
+  std::int64_t accepted = 0;  ///< ever stored
+  std::int64_t waiting = 0;
+  std::int64_t leased = 0;   ///< handed to a worker, not settled
+  std::int64_t delayed = 0;  ///< run_after, or waiting for the next attempt
+  std::int64_t dead = 0;     ///< dead letters kept now
+  std::int64_t done = 0;
+  std::int64_t expired = 0;
+  std::int64_t cancelled = 0;  ///< dead letters dropped and queues purged, by an operator
+  std::int64_t bytes = 0;      ///< stored bytes of waiting, leased and delayed jobs
+  std::int64_t envelopes = 0;  ///< stream entries, waiting and leased
+  std::int64_t workers = 0;    ///< workers with a live lease
+  std::chrono::milliseconds oldest_age{0};  ///< of the oldest job not yet handed to a worker
+  bool paused = false;
+};
+
+/// One stored job, as far as it can be known without its payload.
+struct JobInfo {
+  JobId id;
+  std::string kind;  ///< empty where the stored bytes cannot be decoded
+  JobState state = JobState::waiting;
+  Priority priority = Priority::normal;
+  std::chrono::system_clock::time_point enqueued_at;
+  std::chrono::system_clock::time_point due_at;  ///< delayed jobs
+  std::string worker;                            ///< leased jobs
+  std::int64_t payload_bytes = 0;
+  int attempts = 0;
+  int deliveries = 0;
+  /// Dead letters: why and when; jobs waiting for their next attempt: the last reason.
+  std::string reason;
+  std::chrono::system_clock::time_point died_at;
+  std::map<std::string, std::string> headers;
+  std::string traceparent;
+  std::string batch_key;
+};
+
+/// One page of jobs; pass `next` to go on, empty when there are no more.
+struct JobPage {
+  std::vector<JobInfo> jobs;
+  std::string next;
+};
+
+/// The books, checked: what the counters say beside what is really there.
+struct AuditReport {
+  QueueCounts counts;
+  std::int64_t found_in_stream = 0;  ///< jobs counted envelope by envelope, settled ones left out
+  std::int64_t found_delayed = 0;
+  std::int64_t found_dead = 0;
+  std::int64_t found_bytes = 0;
+  /// One sentence for each invariant that does not hold.
+  std::vector<std::string> violations;
+
+  bool balanced() const { return violations.empty(); }
+};
+
+/// Looks into one queue and lets an operator act on it.
+///
+/// Errors: every function throws `Error`.
+/// Threads: one thread at a time.
+class Queue {
+ public:
+  /// Errors: `invalid_argument` for a bad name or URL. Connects at the first call.
+  Queue(RedisOptions redis, std::string_view name);
+  ~Queue();
+  Queue(Queue&&) noexcept;
+  Queue& operator=(Queue&&) noexcept;
+
+  /// Returns: the names of all queues that were ever used under the prefix, sorted.
+  static std::vector<std::string> list(const RedisOptions& redis);
+
+  const std::string& name() const;
+
+  QueueCounts counts();
+
+  /// Lists jobs in one state, oldest first.
+  ///
+  /// Units: at most `limit` jobs or one envelope more, 1..1000.
+  JobPage jobs(JobState state, std::size_t limit = 100, const std::string& from = {});
+
+  /// Returns: nothing when no such dead letter is kept.
+  std::optional<JobInfo> dead(const JobId& id);
+  /// The dead letter's payload, as the producer packed it (raw stored bytes if undecodable).
+  std::optional<std::string> dead_payload(const JobId& id);
+
+  /// Compares the counters with what is stored, envelope by envelope.
+  ///
+  /// Walks the queue in slices; exact while nobody else moves jobs, so a difference that a busy
+  /// queue shows is looked at again before it is reported.
+  AuditReport audit();
+
+  /// Workers stop fetching within a second; what they hold is finished.
+  void pause();
+  void resume();
+
+  /// Removes waiting and delayed jobs, counted as cancelled; leased jobs and dead letters stay.
+  ///
+  /// Returns: jobs removed. `progress` is told the sum after each slice.
+  std::int64_t purge(const std::function<void(std::int64_t removed)>& progress = {});
+
+  /// Puts dead letters back to the queue with no attempts counted.
+  ///
+  /// Returns: jobs moved; ids that are not dead letters are passed over.
+  std::int64_t retry_dead(std::span<const JobId> ids);
+  std::int64_t retry_all_dead(const std::function<void(std::int64_t moved)>& progress = {});
+
+  /// Removes dead letters for good, counted as cancelled.
+  std::int64_t drop_dead(std::span<const JobId> ids);
+  std::int64_t drop_all_dead(const std::function<void(std::int64_t dropped)>& progress = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ferry

@@ -1,0 +1,143 @@
+-- A lease belongs to a worker, not to an envelope: a worker is alive while its heartbeat in
+-- `workers` is younger than the lease, and everything pending under its name is then its own. One
+-- renewal keeps them all, and one look decides whether a worker may settle. A worker found silent is
+-- struck off the list (fenced) in the same step that gives its envelopes away; whatever it says
+-- later under that name is STALE.
+
+-- ferry_v1_register: lets a worker in and makes the streams' groups.
+--   KEYS  1 state  2 workers  3.. streams
+--   ARGV  1 worker
+--   reply {'OK', paused}
+--   cost  3 commands and one for each stream
+local function register(keys, args)
+  for i = 3, #keys do
+    redis.pcall('XGROUP', 'CREATE', keys[i], group, '0', 'MKSTREAM')
+  end
+  call('HSET', keys[2], args[1], now_ms())
+  return {'OK', call('HGET', keys[1], 'paused') == '1' and 1 or 0}
+end
+
+-- ferry_v1_renew: a worker's heartbeat.
+--   KEYS  1 state  2 workers
+--   ARGV  1 worker
+--   reply {'OK', paused} or {'STALE'}: struck off, register under a new name
+--   cost  4 commands
+local function renew(keys, args)
+  if call('HEXISTS', keys[2], args[1]) == 0 then return {'STALE'} end
+  call('HSET', keys[2], args[1], now_ms())
+  return {'OK', call('HGET', keys[1], 'paused') == '1' and 1 or 0}
+end
+
+-- ferry_v1_leave: a worker's orderly goodbye; what it still holds can be reclaimed at once.
+--   KEYS  1 state  2 workers  3.. streams
+--   ARGV  1 worker
+--   reply envelopes still pending under its name
+--   cost  1 command and two for each stream
+local function leave(keys, args)
+  call('HDEL', keys[2], args[1])
+  local left = 0
+  for i = 3, #keys do
+    local pending = redis.pcall('XPENDING', keys[i], group, '-', '+', 1, args[1])
+    if pending.err then
+      -- no stream, no group: nothing to leave behind
+    elseif #pending > 0 then
+      left = left + 1
+    else
+      call('XGROUP', 'DELCONSUMER', keys[i], group, args[1])
+    end
+  end
+  return left
+end
+
+-- ferry_v1_reclaim: takes envelopes of workers that fell silent.
+--   KEYS  1 state  2 workers  3 progress  4.. streams
+--   ARGV  1 worker (the one that takes)  2 lease in ms  3 envelopes at most, 1..200
+--   reply {'OK', {index of the stream in KEYS, entry id, envelope, progress or ''}, …} or {'STALE'}
+--   cost  2 commands, one for each stream, about 3 for each dead worker and stream
+--
+-- Nothing is taken until one lease after the first call that this library sees, nor for one lease
+-- after a gap between calls that is longer than a lease: so workers have time to come back after a
+-- restart, a failover, a long pause or a jump of the clock.
+local watch = {}  -- workers key -> {first call of this watch, last call}
+
+local function reclaim(keys, args)
+  local worker, lease, most = args[1], tonumber(args[2]), tonumber(args[3])
+  local now = now_ms()
+  local heartbeats = call('HGETALL', keys[2])
+  local alive = {}
+  for i = 1, #heartbeats, 2 do alive[heartbeats[i]] = tonumber(heartbeats[i + 1]) end
+  if not alive[worker] then return {'STALE'} end
+
+  local w = watch[keys[2]]
+  if not w or now < w.last or now - w.last > lease then
+    w = {first = now}
+    watch[keys[2]] = w
+  end
+  w.last = now
+  if now - w.first <= lease then return {'OK'} end
+
+  for name, seen in pairs(alive) do
+    if seen > now then
+      call('HSET', keys[2], name, now)  -- the clock went back
+    elseif now - seen > lease and name ~= worker then
+      call('HDEL', keys[2], name)
+      alive[name] = nil
+    end
+  end
+
+  local reply = {'OK'}
+  for i = 4, #keys do
+    local summary = redis.pcall('XPENDING', keys[i], group)
+    local holders = not summary.err and summary[4] or {}
+    for _, holder in ipairs(holders) do
+      local name = holder[1]
+      if not alive[name] and most > 0 then
+        local pending = call('XPENDING', keys[i], group, '-', '+', most, name)
+        local ids = {}
+        for _, p in ipairs(pending) do ids[#ids + 1] = p[1] end
+        local taken = call('XCLAIM', keys[i], group, worker, 0, unpack(ids))
+        for _, entry in ipairs(taken) do
+          if entry then
+            local field = string.match(keys[i], '%d$') .. ':' .. entry[1]
+            reply[#reply + 1] =
+              {i, entry[1], entry[2][2], call('HGET', keys[3], field) or ''}
+            most = most - 1
+          end
+        end
+        if #pending == tonumber(holder[2]) then
+          call('XGROUP', 'DELCONSUMER', keys[i], group, name)
+        end
+      end
+    end
+  end
+  return reply
+end
+
+-- ferry_v1_start: notes that suspects are about to run, so that a job that kills its worker is
+-- counted and its neighbours are not.
+--   KEYS  1 workers  2 progress
+--   ARGV  1 worker, then for each suspect: progress field, jobs in its envelope, index
+--   reply 'OK' or 'STALE'
+--   cost  1 command and two for each suspect
+local function start(keys, args)
+  if call('HEXISTS', keys[1], args[1]) == 0 then return 'STALE' end
+  for i = 2, #args, 3 do
+    local marks = call('HGET', keys[2], args[i]) or string.rep('.', tonumber(args[i + 1]))
+    local at = tonumber(args[i + 2]) + 1
+    local mark = string.sub(marks, at, at)
+    if mark ~= 'x' then
+      local times = mark == '.' and 0 or tonumber(mark)
+      call('HSET', keys[2], args[i],
+        string.sub(marks, 1, at - 1) .. math.min(9, times + 1) .. string.sub(marks, at + 1))
+    end
+  end
+  return 'OK'
+end
+
+redis.register_function{
+  function_name = 'ferry_v1_register', callback = register, flags = {'allow-oom'}}
+redis.register_function{function_name = 'ferry_v1_renew', callback = renew, flags = {'allow-oom'}}
+redis.register_function{function_name = 'ferry_v1_leave', callback = leave, flags = {'allow-oom'}}
+redis.register_function{
+  function_name = 'ferry_v1_reclaim', callback = reclaim, flags = {'allow-oom'}}
+redis.register_function{function_name = 'ferry_v1_start', callback = start, flags = {'allow-oom'}}

@@ -1,0 +1,89 @@
+#!lua name=ferry_v1
+-- Ferry's transitions, protocol version 1. Every move of a job is one of these functions, so every
+-- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
+--
+-- The files are joined in this order: library, enqueue, lease, settle, due, dead, inspect.
+-- Local state in the library (the tables below) is only a cache: Redis may drop it at any time.
+
+-- redis.call and Lua's own libraries exist only while a function runs, not while this text loads.
+local function call(...) return redis.call(...) end
+local group = 'ferry'
+
+-- Raise it with every change of these files; `install` replaces a lower one.
+local revision = 1
+
+local function now_ms()
+  local t = call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Returns the number of jobs in an envelope and the offset of its first id, or nil when the bytes
+-- are no envelope of version 1. Accepts every form in which msgpack may write the count.
+local function head(envelope)
+  local shape, version, _, count = string.byte(envelope, 1, 4)
+  if (shape ~= 0x95 and shape ~= 0x96) or version ~= 1 or not count then return nil end
+  local at = 5
+  if count == 0xcc then
+    count, at = string.byte(envelope, 5), 6
+  elseif count == 0xcd then
+    local high, low = string.byte(envelope, 5, 6)
+    count, at = low and high * 256 + low, 7
+  elseif count > 0x7f then
+    return nil
+  end
+  if not count or count < 1 or count > 1000 then return nil end
+  local bin, size = string.byte(envelope, at, at + 1)
+  if bin ~= 0xc4 or size ~= 16 then return nil end
+  return count, at + 2
+end
+
+local function hex(raw)
+  return (string.gsub(raw, '.', function(c) return string.format('%02x', string.byte(c)) end))
+end
+
+-- The name under which an envelope is parked: its priority, then the id of its first job.
+local function member_of(priority, envelope)
+  local _, at = head(envelope)
+  return priority .. ':' .. hex(string.sub(envelope, at, at + 15))
+end
+
+local function bad_envelope(which)
+  return redis.error_reply('FERRYBAD envelope ' .. which ..
+    ' is not an envelope of version 1 with 1 to 1000 jobs; nothing was stored')
+end
+
+-- The counters of a queue as numbers. Jobs in the streams follow from them.
+local fields = {'accepted', 'done', 'expired', 'cancelled', 'delayed', 'dead', 'bytes'}
+local function books(state)
+  local raw = call('HMGET', state, unpack(fields))
+  local b = {}
+  for i = 1, #fields do b[fields[i]] = tonumber(raw[i]) or 0 end
+  b.ready = b.accepted - b.done - b.expired - b.cancelled - b.delayed - b.dead
+  return b
+end
+
+local function last_delivered(stream)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  if groups.err then return '0-0' end
+  for _, g in ipairs(groups) do
+    local named, last
+    for i = 1, #g, 2 do
+      if g[i] == 'name' then named = g[i + 1] end
+      if g[i] == 'last-delivered-id' then last = g[i + 1] end
+    end
+    if named == group then return last end
+  end
+  return '0-0'
+end
+
+-- Server time at which the oldest job that no worker has yet was stored, or nil.
+local function oldest_waiting(stream)
+  local entry = call('XRANGE', stream, '(' .. last_delivered(stream), '+', 'COUNT', 1)[1]
+  return entry and tonumber(string.match(entry[1], '^%d+'))
+end
+
+redis.register_function{
+  function_name = 'ferry_v1_revision',
+  callback = function() return revision end,
+  flags = {'no-writes', 'allow-stale', 'allow-oom'}
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ferry::redis {
+
+/// Where a Redis server is and who we are there.
+struct Endpoint {
+  std::string host;  ///< empty for a unix socket
+  std::uint16_t port = 0;
+  std::string socket_path;  ///< empty for TCP
+  std::string user;         ///< empty = Redis's default user
+  std::string password;     ///< empty = none
+  int database = 0;
+
+  /// Returns: the URL without its password, for logs and messages.
+  std::string redacted() const;
+};
+
+/// Reads `redis://[user[:password]@]host[:port][/db]` and `unix:///path[?db=0]`;
+/// `redis://:secret@…` is a password without a user, host may be an IPv6 address in brackets.
+///
+/// Errors: `invalid_argument` naming the part that is wrong (never the password); `unsupported` for
+/// `rediss://`.
+Endpoint parse_url(std::string_view url);
+
+}  // namespace ferry::redis

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "ferry/batch.hpp"
+#include "ferry/job.hpp"
+#include "ferry/outcome.hpp"
+#include "ferry/policy.hpp"
+
+namespace ferry {
+
+/// Exponential backoff with full jitter: the n-th retry waits a random time in
+/// `[0, min(cap, base · 2^(n−1))]`.
+///
+/// Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+struct Backoff {
+  /// Units: 1 ms..1 h.
+  std::chrono::milliseconds base{1000};
+  /// Units: `base`..366 days.
+  std::chrono::milliseconds cap{600'000};
+};
+
+struct HandlerOptions {
+  /// How many run at once; 0 = the worker's concurrency, else 1..1024.
+  std::size_t concurrency = 0;
+  /// Attempts before a job becomes a dead letter: 1..1000. A job may carry its own.
+  int max_attempts = 10;
+  Backoff backoff;
+  /// The handler may see a job twice without harm: a batch that throws is then bisected at once
+  /// instead of being retried job by job.
+  bool idempotent = false;
+
+  /// Errors: `invalid_argument` with the field and the value.
+  void validate() const;
+};
+
+/// Ends one asynchronous run; the first word counts, later ones are ignored. A completion that is
+/// destroyed without a word means retry.
+///
+/// Threads: any.
+class Completion {
+ public:
+  explicit Completion(std::function<void(Outcome)> end);
+  void done() const { finish({}); }
+  void retry(std::string reason) const { finish(ferry::retry(std::move(reason))); }
+  void retry_after(std::chrono::milliseconds delay, std::string reason) const {
+    finish(ferry::retry_after(delay, std::move(reason)));
+  }
+  void fail(std::string reason) const { finish(ferry::fail(std::move(reason))); }
+  void finish(Outcome outcome) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+namespace detail {
+
+/// A handler without its types, as the graph runs it.
+struct RawHandler {
+  std::string kind;
+  Policy policy;
+  HandlerOptions options;
+  bool per_job = false;
+  /// Decodes and runs; fills the items' outcomes. Items whose payload cannot be decoded are marked
+  /// `fail`. May throw whatever the user's code throws.
+  std::function<void(RawBatch&)> run;
+  /// Set instead of `run` for asynchronous handlers; always one item.
+  std::function<void(RawItem&, Completion)> start;
+};
+
+/// Decodes one payload, or marks the item as failed and returns false.
+template <typename T>
+bool decode(RawItem& item, T& job) {
+  try {
+    unpack_payload(item.payload)->convert(job);
+    return true;
+  } catch (const std::exception& e) {
+    item.outcome = ferry::fail(std::string("payload cannot be decoded: ") + e.what());
+    item.marked = true;
+    return false;
+  }
+}
+
+}  // namespace detail
+
+/// The kinds a worker knows and what it does with them. Plain set-up: fill it, give it to a Worker.
+///
+/// Errors: `invalid_argument` for a kind named twice, bad options or a bad policy.
+class Handlers {
+ public:
+  /// One job a call: `void(const JobContext&, const T&)` or the same returning `Outcome`.
+  template <Job T, typename F>
+  requires std::invocable<F&, const JobContext&, const T&> Handlers& on(
+      F handler, HandlerOptions options = {}) {
+    return on<T>(realtime(), std::move(handler), std::move(options));
+  }
+
+  /// The same under another policy: jobs of a batch then run one after the other, which is how a
+  /// per-job handler is compared with a batched one.
+  template <Job T, typename F>
+  requires std::invocable<F&, const JobContext&, const T&> Handlers& on(
+      Policy policy, F handler, HandlerOptions options = {}) {
+    auto run = [handler = std::move(handler)](detail::RawBatch& batch) mutable {
+      for (auto& item : batch.items) {
+        T job;
+        if (!detail::decode(item, job)) continue;
+        try {
+          if constexpr (std::same_as<std::invoke_result_t<F&, const JobContext&, const T&>,
+                                     Outcome>) {
+            item.outcome = handler(*item.context, job);
+          } else {
+            handler(*item.context, job);
+          }
+        } catch (const std::exception& e) {
+          item.outcome = ferry::retry(e.what());
+        } catch (...) {
+          item.outcome = ferry::retry("an exception that is not a std::exception");
+        }
+        item.marked = true;
+      }
+    };
+    add({std::string(T::kind), policy, std::move(options), true, std::move(run), {}});
+    return *this;
+  }
+
+  /// Many jobs a call: `void(Batch<T>&)`.
+  template <Job T, typename F>
+  requires std::invocable < F&, Batch<T>
+  & > Handlers& on_batch(Policy policy, F handler, HandlerOptions options = {}) {
+    auto run = [handler = std::move(handler)](detail::RawBatch& raw) mutable {
+      Batch<T> batch{raw.id, raw.reason};
+      batch.reserve(raw.items.size());
+      for (auto& item : raw.items) {
+        T job;
+        if (!item.marked && detail::decode(item, job)) batch.add(std::move(job), item);
+      }
+      if (batch.size() > 0) handler(batch);
+    };
+    add({std::string(T::kind), policy, std::move(options), false, std::move(run), {}});
+    return *this;
+  }
+
+  /// Starts one job and returns; the completion, from any thread, ends it. The context's views stay
+  /// valid until then.
+  template <Job T, typename F>
+  requires std::invocable<F&, const JobContext&, T, Completion> Handlers& on_async(
+      F handler, HandlerOptions options = {}) {
+    auto start = [handler = std::move(handler)](detail::RawItem& item, Completion end) mutable {
+      T job;
+      if (!detail::decode(item, job)) return end.finish(item.outcome);
+      handler(*item.context, std::move(job), std::move(end));
+    };
+    add({std::string(T::kind), realtime(), std::move(options), true, {}, std::move(start)});
+    return *this;
+  }
+
+  const std::vector<detail::RawHandler>& all() const { return handlers_; }
+
+ private:
+  void add(detail::RawHandler handler);
+
+  std::vector<detail::RawHandler> handlers_;
+};
+
+}  // namespace ferry

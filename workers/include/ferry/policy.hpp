@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ferry {
+
+enum class PolicyKind : std::uint8_t { realtime, fixed };
+
+/// Why a batch left; part of the batch, the metrics and the logs.
+enum class LeaveReason : std::uint8_t { size, bytes, idle, linger, flush, stop, suspect };
+inline constexpr std::size_t leave_reason_count = 7;
+
+std::string_view to_string(PolicyKind kind);
+std::string_view to_string(LeaveReason reason);
+
+/// When a batch leaves for its handler.
+///
+/// `realtime()`: as soon as a handler is free, alone unless `max_jobs` says otherwise; while all
+/// handlers are busy it grows. `fixed(…)`: when it is full, or `linger` after its first job reached
+/// the worker. Any batch leaves at once on flush and on stop.
+struct Policy {
+  PolicyKind kind = PolicyKind::realtime;
+  /// Units: jobs, 1..10,000.
+  std::size_t max_jobs = 1;
+  /// Units: payload bytes, 1 KiB..1 GiB; a single larger job travels alone.
+  std::size_t max_bytes = 16 * 1024 * 1024;
+  /// Units: 0..1 h; `fixed` only.
+  std::chrono::microseconds linger{0};
+
+  /// Returns: as in `realtime`, `fixed(100, 5ms)`.
+  std::string to_string() const;
+
+  /// Reads what `to_string` writes: `realtime`, `realtime(N)`, `fixed(N, 5ms)` or `fixed:N:5ms`.
+  ///
+  /// Errors: `invalid_argument` with what was expected.
+  static Policy parse(std::string_view text);
+
+  /// Errors: `invalid_argument` with the field and the value.
+  void validate() const;
+};
+
+/// One job at a time, or up to `max_jobs` of those that wait when a handler comes free.
+Policy realtime(std::size_t max_jobs = 1);
+
+/// Up to `max_jobs` or `max_bytes`, at most `linger` after the first.
+Policy fixed(std::size_t max_jobs, std::chrono::microseconds linger,
+             std::size_t max_bytes = 16 * 1024 * 1024);
+
+}  // namespace ferry

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ferry/client_options.hpp"
+#include "ferry/handlers.hpp"
+#include "ferry/histogram.hpp"
+
+namespace ferry {
+
+/// A queue to work on and its share of the fetches while several have work.
+struct QueueShare {
+  std::string name;
+  int weight = 1;  ///< 1..1000; without meaning under QueueOrder::strict
+};
+
+enum class QueueOrder : std::uint8_t {
+  weighted,  ///< shares in proportion to the weights
+  strict,    ///< a queue is worked on only while those before it are empty
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
+
+struct LogOptions {
+  LogFormat format = LogFormat::text;
+  LogLevel level = LogLevel::info;
+};
+
+struct WorkerOptions {
+  RedisOptions redis;
+  std::vector<QueueShare> queues{{"default", 1}};
+  QueueOrder order = QueueOrder::weighted;
+  /// Handlers that run side by side: 1..1024; 0 = the machine's processors.
+  std::size_t concurrency = 0;
+  /// Jobs taken from Redis and not settled, at most (one envelope may overshoot): 1..1,000,000.
+  std::size_t max_jobs_in_flight = 10'000;
+  /// The same in stored bytes: 64 KiB..64 GiB.
+  std::size_t max_bytes_in_flight = 64 * 1024 * 1024;
+  /// Units: 200 ms..1 h. A worker silent for this long is taken for dead and its jobs go elsewhere.
+  std::chrono::milliseconds lease{3000};
+  /// A job that was running in this many workers when they died is a dead letter: 1..9.
+  int max_deliveries = 3;
+  /// Units: 0..24 h. After TERM: how long running handlers may take before the rest is released.
+  std::chrono::milliseconds stop_within{25'000};
+  /// Work although Redis may evict keys, that is: lose jobs.
+  bool accept_eviction = false;
+  /// Shown in logs and `queue show`; empty = host name and process id. `[A-Za-z0-9_.-]{1,64}`.
+  std::string name;
+  LogOptions log;
+  /// Print counters and latencies on stop.
+  bool print_stats_on_stop = true;
+
+  /// Errors: `invalid_argument` with the field and the value.
+  void validate() const;
+};
+
+/// Counts and latencies since the worker started. All times in microseconds.
+struct WorkerStats {
+  std::uint64_t fetched_jobs = 0;
+  std::uint64_t fetched_envelopes = 0;
+  std::uint64_t done = 0;
+  std::uint64_t retried = 0;
+  std::uint64_t failed = 0;  ///< became dead letters
+  std::uint64_t expired = 0;
+  std::uint64_t released = 0;
+  std::uint64_t stale = 0;  ///< settles refused because the lease had ended
+  std::uint64_t reclaimed_envelopes = 0;
+  std::uint64_t promoted_jobs = 0;
+  std::uint64_t batches = 0;
+  std::array<std::uint64_t, leave_reason_count> left_for{};  ///< indexed by LeaveReason
+  std::uint64_t settle_calls = 0;
+  std::uint64_t reconnects = 0;
+  std::uint64_t redis_commands = 0;
+  std::uint64_t round_trips = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t bytes_in = 0;
+  std::int64_t credit_jobs_free = 0;
+  std::int64_t credit_jobs_out = 0;
+  std::int64_t credit_jobs_total = 0;
+  Histogram enqueue_to_start;    ///< from the producer's clock to the handler's call
+  Histogram enqueue_to_settled;  ///< to Redis's reply
+  Histogram run;                 ///< a handler's call
+  Histogram batch_size;          ///< jobs a call
+
+  /// Returns: a table for people, several lines.
+  std::string to_text() const;
+  /// Returns: one JSON object; histograms as count, mean, p50, p90, p99, p999, max.
+  std::string to_json() const;
+};
+
+/// Fetches jobs, forms batches, runs handlers, settles every job by itself.
+///
+/// Errors: the constructor throws `invalid_argument` for options out of range; `run` never throws.
+/// Threads: `run` in one thread; `stop`, `quiet` and `stats` from any thread.
+class Worker {
+ public:
+  Worker(WorkerOptions options, Handlers handlers);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Works until `stop`. Redis away: waits and tries again. Redis refuses (password, rights,
+  /// version, eviction): logs why and returns.
+  ///
+  /// Returns: an exit code: 0 stopped in order, 1 Redis refused.
+  int run();
+
+  /// Fetches no more, flushes held batches, lets handlers finish within `stop_within`, releases the
+  /// rest to the queue without burning an attempt.
+  void stop();
+
+  /// Fetches no more; what is held is finished. `stop` ends it for good.
+  void quiet();
+
+  WorkerStats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// TERM and INT stop the worker, a second one releases at once what still runs; TSTP quiets it.
+///
+/// Threads: make it in the main thread, one per process; it keeps a thread of its own.
+class StopOnSignal {
+ public:
+  explicit StopOnSignal(Worker& worker);
+  ~StopOnSignal();
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ferry
