@@ -7,17 +7,14 @@
 //   next  <─ the ready lane with the highest priority, then the oldest first job, of a kind that
 //            has a free runner
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "batching/lane_heap.hpp"
+#include "batching/lane_keys.hpp"
 #include "batching/time.hpp"
 #include "ferry/job.hpp"
 #include "ferry/policy.hpp"
@@ -99,8 +96,8 @@ class Batcher {
   std::size_t held_jobs() const { return held_jobs_; }
   /// Departures under way.
   std::size_t running() const { return running_; }
-  /// Lanes that are kept, empty ones included.
-  std::size_t lanes() const { return lanes_.size() - spare_lanes_.size(); }
+  /// Lanes for which there is storage, empty ones included.
+  std::size_t lanes() const { return lanes_.size(); }
 
  private:
   static constexpr std::uint32_t none = 0xffffffff;
@@ -138,57 +135,35 @@ class Batcher {
     LaneHeap held;  ///< fixed policies only
   };
 
-  struct KeyView {
-    std::uint32_t kind;
-    std::uint8_t priority;
-    std::string_view batch_key;
-    bool operator==(const KeyView&) const = default;
-  };
-  struct Key {
-    std::uint32_t kind;
-    std::uint8_t priority;
-    std::string batch_key;
-    operator KeyView() const { return {kind, priority, batch_key}; }
-  };
-  struct KeyHash {
-    using is_transparent = void;
-    std::size_t operator()(const KeyView& key) const {
-      return std::hash<std::string_view>{}(key.batch_key) ^
-             ((key.kind * 4u + key.priority) * 0x9e3779b97f4a7c15u);
-    }
-  };
-  struct KeyEqual {
-    using is_transparent = void;
-    bool operator()(const KeyView& a, const KeyView& b) const { return a == b; }
-  };
-  using KeyedLanes = std::unordered_map<Key, std::uint32_t, KeyHash, KeyEqual>;
-
   std::uint32_t lane_of(const Arrival& arrival);
-  std::uint32_t make_lane(const Lane& lane);
-  void forget_lane(std::uint32_t index);
-  std::size_t free_runners(const Kind& kind) const;
+  std::uint32_t make_keyed_lane(const Arrival& arrival);
+  void append(Lane& lane, const Arrival& arrival);
+  JobRef take_first(Lane& lane);
+
   bool may_leave(const Lane& lane, const Kind& kind) const;
   void place(std::uint32_t index);
-  void unplace(std::uint32_t index);
+  void make_ready(std::uint32_t index);
   void let_lingered_leave(Kind& kind, Time now);
-  Departure leave(std::uint32_t index);
+
+  std::size_t free_runners(const Kind& kind) const;
   std::size_t most_jobs(const Lane& lane, const Kind& kind) const;
-  JobRef take_first(Lane& lane);
+  LeaveReason reason_of(const Lane& lane, const Kind& kind, std::size_t jobs,
+                        bool bytes_full) const;
+  Departure leave(std::uint32_t index);
+  void after_leave(std::uint32_t index);
 
   std::vector<Kind> kinds_;
   std::size_t total_concurrency_;
   std::size_t running_ = 0;
   std::size_t held_jobs_ = 0;
-  LeaveReason flush_reason_ = LeaveReason::flush;
+  bool stopping_ = false;
 
   /// The first `kinds · priorities · 2` lanes are those without a batch key; the others come and
   /// go.
   std::vector<Lane> lanes_;
   std::vector<std::uint32_t> spare_lanes_;
   std::vector<std::uint32_t> places_;  ///< of each lane in its heap
-  KeyedLanes keyed_;
-  std::vector<std::string> keys_;  ///< of each lane; kept for its storage
-  std::vector<KeyedLanes::node_type> spare_nodes_;
+  LaneKeys keys_;
   std::vector<Waiting> waiting_;
   std::uint32_t spare_waiting_ = none;
 };
