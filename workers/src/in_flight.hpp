@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "batching/credits.hpp"
+#include "batching/flight_limit.hpp"
 #include "stages/leased_envelope.hpp"
 
 namespace ferry::detail {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <thread>
 
+#include "ferry/error.hpp"
 #include "ferry/worker.hpp"
 
 namespace ferry {

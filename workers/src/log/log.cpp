@@ -25,12 +25,12 @@ spdlog::level::level_enum level_of(LogLevel level) {
 }
 
 /// JSON text that never throws, whatever bytes a reason holds.
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string as_json(const Log::Value& value) {
-  if (const auto* text = std::get_if<std::string_view>(&value)) return quoted(*text);
+  if (const auto* text = std::get_if<std::string_view>(&value)) return json_text(*text);
   if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
   return nlohmann::json(std::get<double>(value)).dump();
 }
@@ -66,8 +66,8 @@ struct Log::Impl {
     if (!logger.should_log(level)) return;
     std::string line;
     if (format == LogFormat::json) {
-      line = "\"event\":" + quoted(event) + ",\"worker\":" + quoted(worker);
-      for (const auto& [name, value] : fields) line += "," + quoted(name) + ":" + as_json(value);
+      line = "\"event\":" + json_text(event) + ",\"worker\":" + json_text(worker);
+      for (const auto& [name, value] : fields) line += "," + json_text(name) + ":" + as_json(value);
     } else {
       line = std::string(event);
       for (const auto& [name, value] : fields) {

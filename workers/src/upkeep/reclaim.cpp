@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "redis/errors.hpp"
 #include "upkeep/roles.hpp"
+#include "wire/envelope.hpp"
 
 namespace ferry::detail {
 
