@@ -9,8 +9,9 @@ namespace ferry {
 
 /// How to reach Redis and how long to wait for it; shared by clients, workers and queue inspection.
 struct RedisOptions {
-  /// `redis://[user[:password]@]host[:port][/db]` or `unix:///path/to.sock[?db=0]`; user and
-  /// password may be percent-encoded.
+  /// `redis://[user[:password]@]host[:port][/db]` or
+  /// `unix://[user[:password]@]/path/to.sock[?db=0]`; user, password and path may be
+  /// percent-encoded.
   std::string url = "redis://127.0.0.1:6379";
   /// Every key begins with it: `[A-Za-z0-9_.-]{1,64}`.
   std::string prefix = "ferry";

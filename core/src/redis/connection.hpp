@@ -17,8 +17,7 @@ namespace ferry::redis {
 /// What went over one connection's wire, reconnects included.
 struct Meter {
   std::uint64_t commands = 0;
-  std::uint64_t round_trips =
-      0;  ///< times we waited for Redis: flushes that were followed by a read
+  std::uint64_t round_trips = 0;  ///< times we waited for Redis: sent something, then read
   std::uint64_t bytes_out = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t connects = 0;
@@ -29,8 +28,9 @@ struct Meter {
 /// After any I/O error it is closed and everything appended but unanswered is forgotten; `connect`
 /// makes it new.
 ///
-/// Errors: `unavailable` when Redis is away or slow, `denied` when it refuses the user. Errors that
-/// Redis replies are values (`Reply::is_error`), except in `call`.
+/// Errors: `unavailable` when Redis is away or slow or the connection is closed, `denied` when it
+/// refuses the user, `stopped` after `interrupt`. Errors that Redis replies are values
+/// (`Reply::is_error`), except in `call`.
 /// Threads: one thread at a time; `interrupt` from any thread.
 class Connection {
  public:
@@ -46,7 +46,7 @@ class Connection {
   bool connected() const;
   void close();
 
-  /// Queues a command; nothing is sent before `flush` or `read`.
+  /// Queues a command; nothing is sent before `flush` or `read`. Connect first.
   void append(std::span<const std::string_view> arguments);
   /// Sends everything queued.
   void flush();

@@ -19,11 +19,16 @@ struct Endpoint {
   std::string redacted() const;
 };
 
-/// Reads `redis://[user[:password]@]host[:port][/db]` and `unix:///path[?db=0]`;
-/// `redis://:secret@…` is a password without a user, host may be an IPv6 address in brackets.
+/// Reads `redis://[user[:password]@]host[:port][/db]` and `unix://[user[:password]@]/path[?db=0]`;
+/// `redis://:secret@…` is a password without a user, host may be an IPv6 address in brackets. User,
+/// password and path may be percent-encoded.
 ///
 /// Errors: `invalid_argument` naming the part that is wrong (never the password); `unsupported` for
 /// `rediss://`.
 Endpoint parse_url(std::string_view url);
+
+/// Returns: the text with every byte as `%XX` that may not stand in a URL as it is, and is not in
+/// `also_plain`.
+std::string percent_encoded(std::string_view text, std::string_view also_plain = "");
 
 }  // namespace ferry::redis

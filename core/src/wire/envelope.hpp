@@ -11,6 +11,7 @@
 //              8 opaque  body = the raw bytes of an envelope that could not be decoded
 //   body     = [base time µs since 1970, [kind: str, …], [job, …]]
 //   job      = [kind index, µs after the base time, payload: bin]  or the same with extras: map
+//              (negative for a job that is older than the first one)
 //   extras   = {0: id bin 16, 1: expires at (ms since 1970), 2: attempts so far, 3: max attempts,
 //               4: traceparent str, 5: batch key str, 6: last reason str, 7: {header: value}}
 //   death    = {0: reason str, 1: died at (ms since 1970), 2: deliveries}
@@ -85,7 +86,8 @@ struct StoredEnvelope {
 /// `out` may be half filled then.
 std::string decode(std::string_view bytes, StoredEnvelope& out);
 
-/// Reads the head alone.
+/// Reads the head alone, exactly as the functions do, so that both count alike: it also reads the
+/// head of an envelope that cannot be decoded.
 std::optional<Head> decode_head(std::string_view bytes);
 
 /// Collects jobs into one envelope.
@@ -96,11 +98,14 @@ class EnvelopeWriter {
   /// Jobs get `first_id`, `first_id` + 1, … in order.
   explicit EnvelopeWriter(const JobId& first_id);
 
-  /// The payload must be at most `max_payload_bytes`; extras may be null.
+  /// Extras may be null; a reason longer than `max_reason_bytes` is cut.
+  ///
+  /// Errors: `oversized` for a payload above `max_payload_bytes`.
   void add(std::string_view kind, std::string_view payload, std::uint64_t enqueued_us,
            const Extras* extras = nullptr);
 
-  /// Adds a job that keeps its own id: a job that moves.
+  /// Adds a job that keeps its own id: a job that moves. One envelope holds moved jobs only, or
+  /// none.
   void add_moved(const StoredJob& job, const Extras* extras);
 
   std::size_t jobs() const { return jobs_; }

@@ -51,7 +51,8 @@ struct RawBatch {
   std::vector<RawItem> items;
 };
 
-/// Decodes a payload under limits; the only place where user bytes become a struct.
+/// Decodes a payload under limits; the only place where user bytes become a struct. Strings in the
+/// handle point into the payload.
 ///
 /// Errors: throws msgpack's exceptions.
 msgpack::object_handle unpack_payload(std::string_view payload);

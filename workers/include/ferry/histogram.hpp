@@ -6,8 +6,8 @@
 
 namespace ferry {
 
-/// A log-linear histogram: values from 0 to 2^63 with a relative error of at most 1/32; merges
-/// exactly.
+/// A log-linear histogram: values from 0 to 2^63 (larger ones count as that) with a relative error
+/// of at most 1/32; merges exactly.
 ///
 /// Threads: one thread at a time.
 /// Source: the bucket layout of HdrHistogram (http://hdrhistogram.org), with 32 linear steps per
@@ -21,8 +21,8 @@ class Histogram {
   std::uint64_t max() const { return max_; }
   double mean() const;
 
-  /// Returns: the highest value of the bucket that holds the quantile, 0 when empty. `quantile` in
-  /// [0, 1].
+  /// Returns: the highest value of the bucket that holds the quantile, but never more than `max`; 0
+  /// when empty. `quantile` in [0, 1].
   std::uint64_t at(double quantile) const;
 
  private:

@@ -112,8 +112,12 @@ class Worker {
   int run();
 
   /// Fetches no more, flushes held batches, lets handlers finish within `stop_within`, releases the
-  /// rest to the queue without burning an attempt.
+  /// rest to the queue without burning an attempt. Handlers that still run then are abandoned:
+  /// their threads go on until the process ends, and their outcomes are dropped.
   void stop();
+
+  /// Like `stop`, but what has not finished by now is released at once.
+  void stop_now();
 
   /// Fetches no more; what is held is finished. `stop` ends it for good.
   void quiet();

@@ -1,0 +1,242 @@
+#include "redis/connection.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "redis/errors.hpp"
+#include "redis/reply_reader.hpp"
+#include "redis/socket.hpp"
+
+namespace ferry::redis {
+namespace {
+
+constexpr std::size_t receive_bytes = 64 * 1024;
+// A larger output buffer is given back after it was sent.
+constexpr std::size_t kept_output_bytes = 4 * 1024 * 1024;
+constexpr std::string_view client_name = "ferry";
+
+void append_header(std::string& to, char mark, std::size_t number) {
+  char text[24];
+  text[0] = mark;
+  char* end = std::to_chars(text + 1, text + sizeof text - 2, number).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  to.append(text, end);
+}
+
+}  // namespace
+
+struct Connection::Impl {
+  Impl(const RedisOptions& redis, std::chrono::milliseconds extra_wait)
+      : endpoint(parse_url(redis.url)),
+        connect_timeout(redis.connect_timeout),
+        reply_timeout(redis.command_timeout + extra_wait) {}
+
+  Endpoint endpoint;
+  std::chrono::milliseconds connect_timeout;
+  std::chrono::milliseconds reply_timeout;
+  Socket socket;
+  ReplyReader reader;
+  std::unique_ptr<char[]> received = std::make_unique_for_overwrite<char[]>(receive_bytes);
+  std::string output;
+  std::size_t unsent_commands = 0;
+  std::size_t unanswered = 0;    ///< commands appended whose replies were not read
+  bool sent_since_read = false;  ///< the next read is a round trip
+  Meter meter;
+
+  Deadline deadline() const { return std::chrono::steady_clock::now() + reply_timeout; }
+
+  void forget() {
+    output.clear();
+    unsent_commands = 0;
+    unanswered = 0;
+    sent_since_read = false;
+  }
+
+  void close() {
+    socket.close();
+    forget();
+  }
+
+  void require_connected() const {
+    if (socket.connected()) return;
+    throw Error(ErrorCode::unavailable,
+                "not connected to " + endpoint.redacted() + "; call connect() first");
+  }
+
+  void append(std::span<const std::string_view> arguments) {
+    std::size_t bytes = 24;
+    for (const std::string_view argument : arguments) bytes += argument.size() + 24;
+    if (output.capacity() - output.size() < bytes) {
+      output.reserve(std::max(output.size() + bytes, output.capacity() * 2));
+    }
+    append_header(output, '*', arguments.size());
+    for (const std::string_view argument : arguments) {
+      append_header(output, '$', argument.size());
+      output += argument;
+      output += "\r\n";
+    }
+    ++unsent_commands;
+    ++unanswered;
+  }
+
+  void send_output(Deadline until) {
+    if (output.empty()) return;
+    std::string_view rest = output;
+    while (!rest.empty()) {
+      const std::size_t sent = socket.send_some(rest, until);
+      meter.bytes_out += sent;
+      rest.remove_prefix(sent);
+    }
+    output.clear();
+    if (output.capacity() > kept_output_bytes) output.shrink_to_fit();
+    meter.commands += unsent_commands;
+    unsent_commands = 0;
+    sent_since_read = true;
+  }
+
+  ReplyPtr read(Deadline until) {
+    if (unanswered == 0) {
+      throw Error(ErrorCode::internal, "read() without a command that waits for its reply");
+    }
+    send_output(until);
+    socket.check_interrupt();
+    ReplyPtr reply = reader.next();
+    while (!reply) {
+      if (std::exchange(sent_since_read, false)) ++meter.round_trips;
+      const std::size_t bytes = socket.receive_some(received.get(), receive_bytes, until);
+      meter.bytes_in += bytes;
+      reader.feed(received.get(), bytes);
+      reply = reader.next();
+    }
+    --unanswered;
+    return reply;
+  }
+
+  /// Introduces us: AUTH, SELECT and CLIENT SETNAME in one round trip.
+  void greet() {
+    std::vector<std::string_view> authenticate{"AUTH"};
+    const bool has_user = !endpoint.user.empty();
+    const bool authenticates = has_user || !endpoint.password.empty();
+    const std::string database = std::to_string(endpoint.database);
+    const bool selects = endpoint.database != 0;
+    if (authenticates) {
+      if (has_user) authenticate.push_back(endpoint.user);
+      authenticate.push_back(endpoint.password);
+      append(authenticate);
+    }
+    if (selects) append(std::vector<std::string_view>{"SELECT", database});
+    append(std::vector<std::string_view>{"CLIENT", "SETNAME", client_name});
+
+    const Deadline until = deadline();
+    if (authenticates) check_authenticated(read(until)->root());
+    if (selects) check_selected(read(until)->root());
+    const ReplyPtr named = read(until);
+    // A user may be forbidden to name itself; it can still work.
+    const Reply& reply = named->root();
+    if (reply.is_error() && !reply.text.starts_with("NOPERM")) throw refusal(reply.text);
+  }
+
+  Error refusal(std::string_view text) const {
+    const Error error = error_of(text);
+    return Error(error.code(), endpoint.redacted() + ": " + error.what());
+  }
+
+  void check_authenticated(const Reply& reply) const {
+    if (!reply.is_error()) return;
+    const Error error = refusal(reply.text);
+    if (error.code() != ErrorCode::internal) throw error;
+    throw Error(ErrorCode::denied, endpoint.redacted() +
+                                       ": Redis refused AUTH; when no password is set there, "
+                                       "leave it out of the URL");
+  }
+
+  void check_selected(const Reply& reply) const {
+    if (!reply.is_error()) return;
+    const Error error = refusal(reply.text);
+    if (error.code() != ErrorCode::internal) throw error;
+    throw Error(ErrorCode::invalid_argument,
+                "url: Redis at " + endpoint.redacted() + " has no database " +
+                    std::to_string(endpoint.database) + "; raise `databases` there");
+  }
+
+  /// Runs a piece of I/O; whatever goes wrong in it, the connection is no longer in step.
+  template <typename Step>
+  auto or_close(Step step) {
+    try {
+      return step();
+    } catch (...) {
+      close();
+      throw;
+    }
+  }
+};
+
+Connection::Connection(const RedisOptions& options, std::chrono::milliseconds extra_wait)
+    : impl_(std::make_unique<Impl>(options, extra_wait)) {}
+Connection::~Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+
+void Connection::connect() {
+  if (impl_->socket.connected()) return;
+  impl_->or_close([&] {
+    impl_->forget();
+    impl_->reader.clear();
+    impl_->socket.connect(impl_->endpoint, impl_->connect_timeout);
+    ++impl_->meter.connects;
+    impl_->greet();
+  });
+}
+
+bool Connection::connected() const { return impl_->socket.connected(); }
+
+void Connection::close() { impl_->close(); }
+
+void Connection::append(std::span<const std::string_view> arguments) {
+  impl_->require_connected();
+  impl_->append(arguments);
+}
+
+void Connection::flush() {
+  impl_->require_connected();
+  impl_->or_close([&] { impl_->send_output(impl_->deadline()); });
+}
+
+ReplyPtr Connection::read() {
+  impl_->require_connected();
+  return impl_->or_close([&] { return impl_->read(impl_->deadline()); });
+}
+
+ReplyPtr Connection::command(std::span<const std::string_view> arguments) {
+  if (impl_->unanswered != 0) {
+    throw Error(ErrorCode::internal, "command() while replies of earlier commands wait to be read");
+  }
+  connect();
+  append(arguments);
+  return read();
+}
+
+ReplyPtr Connection::command(std::initializer_list<std::string_view> arguments) {
+  return command(std::span(arguments.begin(), arguments.size()));
+}
+
+ReplyPtr Connection::call(std::span<const std::string_view> arguments) {
+  ReplyPtr reply = command(arguments);
+  if (reply->root().is_error()) throw error_of(reply->root().text);
+  return reply;
+}
+
+ReplyPtr Connection::call(std::initializer_list<std::string_view> arguments) {
+  return call(std::span(arguments.begin(), arguments.size()));
+}
+
+void Connection::interrupt() { impl_->socket.interrupt(); }
+
+const Endpoint& Connection::endpoint() const { return impl_->endpoint; }
+
+Meter Connection::meter() const { return impl_->meter; }
+
+}  // namespace ferry::redis

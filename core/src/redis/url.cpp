@@ -1,0 +1,226 @@
+#include "redis/url.hpp"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <optional>
+
+#include "ferry/error.hpp"
+
+namespace ferry::redis {
+namespace {
+
+constexpr std::uint16_t default_port = 6379;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(ErrorCode::invalid_argument,
+              "url: " + what +
+                  "; expected redis://[user[:password]@]host[:port][/db] or "
+                  "unix:///path/to.sock[?db=0]");
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    if (text.size() - i < 3) return std::nullopt;
+    const char* digits = text.data() + i + 1;
+    const auto [end, error] = std::from_chars(digits, digits + 2, value, 16);
+    if (error != std::errc{} || end != digits + 2) return std::nullopt;
+    decoded += static_cast<char>(value);
+    i += 2;
+  }
+  return decoded;
+}
+
+template <typename T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+int parse_database(std::string_view text) {
+  const auto database = number<int>(text);
+  if (!database || *database < 0) {
+    refuse("database \"" + std::string(text) + "\" is not a number from 0 on");
+  }
+  return *database;
+}
+
+void parse_user(std::string_view text, Endpoint& endpoint) {
+  const std::size_t colon = text.find(':');
+  const auto user = percent_decoded(text.substr(0, colon));
+  if (!user) refuse("the user has a % that is not followed by two hex digits; write %25 for it");
+  endpoint.user = *user;
+  if (colon == std::string_view::npos) return;
+  const auto password = percent_decoded(text.substr(colon + 1));
+  if (!password) {
+    refuse("the password has a % that is not followed by two hex digits; write %25 for it");
+  }
+  endpoint.password = *password;
+}
+
+bool is_host_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
+}
+
+bool is_address_character(char c) {
+  return std::isxdigit(static_cast<unsigned char>(c)) || c == ':' || c == '.';
+}
+
+void parse_host(std::string_view text, Endpoint& endpoint) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos) refuse("host: \"]\" is missing after the IPv6 address");
+    const std::string_view address = text.substr(1, close - 1);
+    // A zone (fe80::1%eth0) may follow the address itself.
+    const std::string_view digits = address.substr(0, address.find('%'));
+    if (digits.find(':') == std::string_view::npos ||
+        !std::all_of(digits.begin(), digits.end(), is_address_character)) {
+      refuse("host \"" + std::string(address) + "\" is not an IPv6 address");
+    }
+    endpoint.host = address;
+    port = text.substr(close + 1);
+    if (!port.empty() && port[0] != ':') refuse("only \":port\" may follow the host's \"]\"");
+  } else {
+    const std::size_t colon = text.find(':');
+    const std::string_view host = text.substr(0, colon);
+    if (colon != std::string_view::npos) port = text.substr(colon);
+    if (port.find(':', 1) != std::string_view::npos) {
+      refuse("host: more than one \":\"; put an IPv6 address in brackets, as in [::1]:6379");
+    }
+    if (host.empty()) refuse("host is empty");
+    if (!std::all_of(host.begin(), host.end(), is_host_character)) {
+      refuse("host \"" + std::string(host) + "\" has a character that no host name has");
+    }
+    endpoint.host = host;
+  }
+  endpoint.port = default_port;
+  if (port.empty()) return;
+  const auto parsed = number<std::uint16_t>(port.substr(1));
+  if (!parsed || *parsed == 0) {
+    refuse("port \"" + std::string(port.substr(1)) + "\" is not a number from 1 to 65535");
+  }
+  endpoint.port = *parsed;
+}
+
+Endpoint parse_tcp(std::string_view rest) {
+  const std::size_t end = rest.find_first_of("/?#");
+  const std::string_view authority = rest.substr(0, end);
+  const std::string_view tail = end == std::string_view::npos ? "" : rest.substr(end);
+  // What stands before this '@' may be half of a password: no later message may quote any of it.
+  if (tail.find('@') != std::string_view::npos) {
+    refuse("user or password has a \"/\", \"?\" or \"#\"; write it as %2F, %3F or %23");
+  }
+  Endpoint endpoint;
+  const std::size_t at = authority.rfind('@');
+  if (at != std::string_view::npos) parse_user(authority.substr(0, at), endpoint);
+  parse_host(at == std::string_view::npos ? authority : authority.substr(at + 1), endpoint);
+  if (tail.find_first_of("?#") != std::string_view::npos) {
+    refuse("query: redis:// takes none; the database is the path, as in redis://host:6379/1");
+  }
+  if (tail.size() > 1) endpoint.database = parse_database(tail.substr(1));
+  return endpoint;
+}
+
+Endpoint parse_unix(std::string_view rest) {
+  Endpoint endpoint;
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string_view::npos) {
+    refuse("path: a unix socket needs an absolute path, as in unix:///run/redis.sock");
+  }
+  if (slash > 0) {
+    if (rest[slash - 1] != '@') {
+      refuse("path: write three slashes before an absolute path, as in unix:///run/redis.sock");
+    }
+    parse_user(rest.substr(0, slash - 1), endpoint);
+  }
+  const std::size_t question = rest.find('?', slash);
+  const auto path = percent_decoded(rest.substr(slash, question - slash));
+  if (!path) refuse("the path has a % that is not followed by two hex digits; write %25 for it");
+  if (path->find('\0') != std::string::npos) refuse("the path has a zero byte");
+  if (path->size() < 2 || path->size() >= sizeof(sockaddr_un::sun_path)) {
+    refuse("the path has " + std::to_string(path->size()) + " bytes, a socket's has 2 to " +
+           std::to_string(sizeof(sockaddr_un::sun_path) - 1));
+  }
+  endpoint.socket_path = *path;
+  if (question == std::string_view::npos) return endpoint;
+  const std::string_view query = rest.substr(question + 1);
+  const std::string_view name = query.substr(0, query.find('='));
+  if (name != "db" || query.size() == name.size()) {
+    refuse("query parameter \"" + std::string(name) + "\" is not known, only \"db\" is");
+  }
+  endpoint.database = parse_database(query.substr(name.size() + 1));
+  return endpoint;
+}
+
+}  // namespace
+
+Endpoint parse_url(std::string_view url) {
+  const std::size_t colon = url.find("://");
+  if (colon == std::string_view::npos) refuse("scheme is missing");
+  std::string scheme{url.substr(0, colon)};
+  for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string_view rest = url.substr(colon + 3);
+  if (scheme == "redis") return parse_tcp(rest);
+  if (scheme == "unix") return parse_unix(rest);
+  if (scheme == "rediss") {
+    throw Error(
+        ErrorCode::unsupported,
+        "url: rediss:// asks for TLS, and this build of hiredis has no TLS; use redis:// over "
+        "a tunnel or unix://");
+  }
+  // A word with other characters may be anything, a secret too.
+  const bool plain = std::all_of(scheme.begin(), scheme.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '+';
+  });
+  refuse(plain ? "scheme \"" + scheme + "\" is not known" : "scheme is not known");
+}
+
+std::string percent_encoded(std::string_view text, std::string_view also_plain) {
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || std::string_view("-._~").find(c) != std::string_view::npos ||
+        also_plain.find(c) != std::string_view::npos) {
+      encoded += c;
+    } else {
+      encoded += '%';
+      encoded += hex[byte >> 4];
+      encoded += hex[byte & 15];
+    }
+  }
+  return encoded;
+}
+
+std::string Endpoint::redacted() const {
+  std::string text = socket_path.empty() ? "redis://" : "unix://";
+  if (!user.empty() || !password.empty()) {
+    text += percent_encoded(user);
+    if (!password.empty()) text += ":***";
+    text += '@';
+  }
+  if (!socket_path.empty()) {
+    text += percent_encoded(socket_path, "/");
+    if (database != 0) text += "?db=" + std::to_string(database);
+    return text;
+  }
+  const bool brackets = host.find(':') != std::string::npos;
+  text += brackets ? '[' + host + ']' : host;
+  text += ':' + std::to_string(port);
+  if (database != 0) text += '/' + std::to_string(database);
+  return text;
+}
+
+}  // namespace ferry::redis

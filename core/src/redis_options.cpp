@@ -1,0 +1,26 @@
+#include <string>
+
+#include "ferry/client_options.hpp"
+#include "ferry/error.hpp"
+#include "redis/url.hpp"
+#include "wire/names.hpp"
+
+namespace ferry {
+namespace {
+
+void require_timeout(const std::string& field, std::chrono::milliseconds value) {
+  if (value >= std::chrono::milliseconds{1} && value <= std::chrono::hours{1}) return;
+  throw Error(ErrorCode::invalid_argument,
+              field + " is " + std::to_string(value.count()) + " ms: expected 1 ms to 1 h");
+}
+
+}  // namespace
+
+void RedisOptions::validate() const {
+  redis::parse_url(url);
+  wire::require_name("prefix", prefix);
+  require_timeout("connect_timeout", connect_timeout);
+  require_timeout("command_timeout", command_timeout);
+}
+
+}  // namespace ferry

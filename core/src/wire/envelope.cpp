@@ -1,0 +1,394 @@
+#include "wire/envelope.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "wire/kind_table.hpp"
+#include "wire/msgpack_cursor.hpp"
+#include "wire/names.hpp"
+#include "wire/zstd_frame.hpp"
+
+namespace ferry::wire {
+namespace {
+
+constexpr std::uint8_t known_flags = flag_zstd | flag_own_ids | flag_bundle | flag_opaque;
+/// An array of three, a kind index, a time and an empty bin: what a job takes at least.
+constexpr std::size_t least_job_bytes = 5;
+
+/// The head, byte for byte as `head` in library.lua reads it, so that both always count alike.
+///
+/// Returns: the offset of the body, 0 when this is no envelope of version 1.
+std::size_t read_head(std::string_view bytes, Head& head, bool& has_death) {
+  const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
+  if (bytes.size() < 6) return 0;
+  if (byte(0) != 0x95 && byte(0) != 0x96) return 0;
+  if (byte(1) != envelope_version) return 0;
+  std::size_t at = 4;
+  std::size_t count = byte(3);
+  if (count == 0xcc) {
+    count = byte(4);
+    at = 5;
+  } else if (count == 0xcd) {
+    count = static_cast<std::size_t>(byte(4) << 8 | byte(5));
+    at = 6;
+  } else if (count > 0x7f) {
+    return 0;
+  }
+  if (count < 1 || count > max_jobs_in_envelope) return 0;
+  if (bytes.size() < at + 2 || byte(at) != 0xc4 || byte(at + 1) != 16) return 0;
+  at += 2;
+  head.version = byte(1);
+  head.flags = byte(2);
+  head.count = count;
+  head.first_id = {};
+  // A cut-off id still counts as a head to the functions; decoding fails behind it.
+  const std::size_t id_bytes = std::min<std::size_t>(16, bytes.size() - at);
+  std::memcpy(head.first_id.bytes.data(), bytes.data() + at, id_bytes);
+  has_death = byte(0) == 0x96;
+  return at + id_bytes;
+}
+
+/// One decoding: reads into `out` and keeps the first thing that was wrong, as a sentence.
+class Decoder {
+ public:
+  explicit Decoder(StoredEnvelope& out) : out_(out) {}
+
+  bool envelope(std::string_view bytes, bool nested);
+  const std::string& error() const { return error_; }
+
+ private:
+  bool fail(std::string message) {
+    error_ = std::move(message);
+    return false;
+  }
+  bool fail(const MsgpackCursor& in, std::string_view what, std::string_view expected) {
+    std::string message(what);
+    if (in.problem() == MsgpackCursor::Problem::cut_off) {
+      return fail(message.append(" runs past the end of the envelope"));
+    }
+    return fail(message.append(" is not ").append(expected));
+  }
+  bool blame(std::string_view place, std::size_t number) {
+    error_.insert(0, std::string(place) + " " + std::to_string(number) + ": ");
+    return false;
+  }
+
+  bool check_flags(const Head& head, bool has_death, bool nested);
+  bool inflate_body(std::string_view& body);
+  bool plain_body(std::string_view body, const Head& head);
+  bool bundle_body(std::string_view body, const Head& head);
+  bool read_kinds(MsgpackCursor& in, KindTable& kinds);
+  bool read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us, bool own_id,
+                StoredJob& job);
+  bool read_extras(MsgpackCursor& in, bool own_id, StoredJob& job);
+  bool read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras);
+  bool read_headers(MsgpackCursor& in, Extras& extras);
+  bool read_death(MsgpackCursor& in);
+  bool read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most,
+                    std::uint64_t& value);
+  bool read_text(MsgpackCursor& in, std::string_view what, std::size_t most_bytes,
+                 std::string_view& value);
+
+  StoredEnvelope& out_;
+  std::size_t inflated_bytes_ = 0;  ///< of this envelope and all parts of it
+  std::string error_;
+};
+
+bool Decoder::envelope(std::string_view bytes, bool nested) {
+  Head head;
+  bool has_death = false;
+  const std::size_t body_at = read_head(bytes, head, has_death);
+  if (body_at == 0) return fail("the head is not one of version 1 with 1 to 1000 jobs");
+  if (!nested) out_.head = head;
+  if (!check_flags(head, has_death, nested)) return false;
+  // What was too large to decode may still be wrapped as opaque bytes.
+  if (bytes.size() > max_envelope_bytes && (head.flags & flag_opaque) == 0) {
+    return fail("the envelope has " + std::to_string(bytes.size()) + " bytes, more than " +
+                std::to_string(max_envelope_bytes));
+  }
+  MsgpackCursor in(bytes.substr(body_at));
+  std::string_view body;
+  if (!in.read_bin(body)) return fail(in, "the body", "a bin");
+  if (has_death && !read_death(in)) return false;
+  if (!in.at_end()) return fail("the envelope is followed by other bytes");
+  if ((head.flags & flag_opaque) != 0) {
+    out_.opaque = body;
+    return true;
+  }
+  if ((head.flags & flag_zstd) != 0 && !inflate_body(body)) return false;
+  return (head.flags & flag_bundle) != 0 ? bundle_body(body, head) : plain_body(body, head);
+}
+
+bool Decoder::check_flags(const Head& head, bool has_death, bool nested) {
+  const std::string flags = "flags " + std::to_string(head.flags);
+  if ((head.flags & ~known_flags) != 0) {
+    return fail(flags + " are not known here: written by a newer version?");
+  }
+  const bool alone = head.flags == flag_opaque || (head.flags & flag_opaque) == 0;
+  const bool own_ids_fit = (head.flags & flag_own_ids) == 0 || (head.flags & flag_bundle) == 0;
+  if (!alone || !own_ids_fit) return fail(flags + " exclude each other");
+  if (nested && (head.flags & (flag_bundle | flag_opaque)) != 0) {
+    return fail(flags + " are not allowed inside a bundle");
+  }
+  if (nested && has_death) return fail("a dead letter is not allowed inside a bundle");
+  return true;
+}
+
+bool Decoder::inflate_body(std::string_view& body) {
+  std::unique_ptr<char[]> buffer;
+  std::size_t bytes = 0;
+  const std::string problem = inflate(body, max_inflated_bytes - inflated_bytes_, buffer, bytes);
+  if (!problem.empty()) return fail("the zstd frame " + problem);
+  inflated_bytes_ += bytes;
+  body = {buffer.get(), bytes};
+  out_.inflated.push_back(std::move(buffer));
+  return true;
+}
+
+bool Decoder::plain_body(std::string_view body, const Head& head) {
+  MsgpackCursor in(body);
+  std::size_t fields = 0;
+  if (!in.read_array(fields) || fields != 3) return fail(in, "the body", "an array of 3");
+  std::uint64_t base_us = 0;
+  if (!read_bounded(in, "the base time", max_time_ms * 1000, base_us)) return false;
+  KindTable kinds;
+  if (!read_kinds(in, kinds)) return false;
+  std::size_t jobs = 0;
+  if (!in.read_array(jobs)) return fail(in, "the job list", "an array");
+  if (jobs != head.count) {
+    return fail("the body holds " + std::to_string(jobs) + " jobs, the head says " +
+                std::to_string(head.count));
+  }
+  if (jobs > in.left() / least_job_bytes) {
+    return fail("the job list runs past the end of the envelope");
+  }
+  out_.jobs.reserve(out_.jobs.size() + jobs);
+  const bool own_ids = (head.flags & flag_own_ids) != 0;
+  for (std::size_t i = 0; i < jobs; ++i) {
+    StoredJob& job = out_.jobs.emplace_back();
+    if (!own_ids) job.id = id_after(head.first_id, i);
+    if (!read_job(in, kinds, static_cast<std::int64_t>(base_us), own_ids, job)) {
+      return blame("job", i);
+    }
+  }
+  return in.at_end() || fail("the body is followed by other bytes");
+}
+
+bool Decoder::bundle_body(std::string_view body, const Head& head) {
+  MsgpackCursor in(body);
+  std::size_t parts = 0;
+  if (!in.read_array(parts)) return fail(in, "the bundle", "an array");
+  if (parts > head.count) {
+    return fail("the bundle has " + std::to_string(parts) + " parts for " +
+                std::to_string(head.count) + " jobs");
+  }
+  out_.jobs.reserve(head.count);
+  for (std::size_t i = 0; i < parts; ++i) {
+    std::string_view part;
+    if (!in.read_bin(part)) {
+      fail(in, "the envelope", "a bin");
+      return blame("part", i);
+    }
+    if (!envelope(part, true)) return blame("part", i);
+    if (out_.jobs.size() > head.count) break;
+  }
+  if (out_.jobs.size() != head.count) {
+    return fail("the parts of the bundle do not hold the " + std::to_string(head.count) +
+                " jobs that the head says");
+  }
+  return in.at_end() || fail("the bundle is followed by other bytes");
+}
+
+bool Decoder::read_kinds(MsgpackCursor& in, KindTable& kinds) {
+  std::size_t count = 0;
+  if (!in.read_array(count)) return fail(in, "the kind table", "an array");
+  if (count > max_jobs_in_envelope) return fail("the kind table has more than 1000 kinds");
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string_view kind;
+    if (!in.read_str(kind)) {
+      fail(in, "the name", "a str");
+      return blame("kind", i);
+    }
+    if (!is_name(kind)) {
+      fail("the name is not 1 to 64 of A-Z a-z 0-9 _ . -");
+      return blame("kind", i);
+    }
+    kinds.add(kind);
+  }
+  return true;
+}
+
+bool Decoder::read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us, bool own_id,
+                       StoredJob& job) {
+  std::size_t fields = 0;
+  if (!in.read_array(fields)) return fail(in, "the job", "an array of 3 or 4");
+  if (fields != 3 && fields != 4) {
+    return fail("the job has " + std::to_string(fields) + " fields, not 3 or 4");
+  }
+  std::uint64_t kind = 0;
+  if (!in.read_uint(kind)) return fail(in, "kind index", "an unsigned integer");
+  if (kind >= kinds.size()) {
+    return fail("kind index " + std::to_string(kind) + " is outside of the " +
+                std::to_string(kinds.size()) + " kinds");
+  }
+  job.kind = kinds[static_cast<std::size_t>(kind)];
+  std::int64_t offset_us = 0;
+  std::int64_t enqueued_us = 0;
+  if (!in.read_int(offset_us)) return fail(in, "enqueue time", "an integer");
+  if (__builtin_add_overflow(base_us, offset_us, &enqueued_us) || enqueued_us < 0 ||
+      enqueued_us > static_cast<std::int64_t>(max_time_ms * 1000)) {
+    return fail("enqueue time is not between 1970 and 2200");
+  }
+  job.enqueued_us = static_cast<std::uint64_t>(enqueued_us);
+  if (!in.read_bin(job.payload)) {
+    if (in.problem() == MsgpackCursor::Problem::cut_off) {
+      return fail("payload length runs past the end of the envelope");
+    }
+    return fail("payload is not a bin");
+  }
+  if (job.payload.size() > max_payload_bytes) {
+    return fail("payload has " + std::to_string(job.payload.size()) + " bytes, more than " +
+                std::to_string(max_payload_bytes));
+  }
+  if (fields == 4) return read_extras(in, own_id, job);
+  return !own_id || fail("the job carries no id of its own, though own_ids is set");
+}
+
+bool Decoder::read_extras(MsgpackCursor& in, bool own_id, StoredJob& job) {
+  std::size_t pairs = 0;
+  if (!in.read_map(pairs)) return fail(in, "extras", "a map");
+  Extras* extras = nullptr;
+  bool has_id = false;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    std::uint64_t key = 0;
+    if (!in.next_is_integer() || !in.read_uint(key)) {
+      if (!in.skip() || !in.skip()) return fail(in, "extras", "msgpack");
+      continue;
+    }
+    if (key == 0) {
+      std::string_view id;
+      if (!in.read_bin(id)) return fail(in, "id", "a bin of 16");
+      if (id.size() != job.id.bytes.size()) return fail("id is not a bin of 16");
+      if (!own_id) return fail("the job carries an id, though own_ids is not set");
+      std::memcpy(job.id.bytes.data(), id.data(), id.size());
+      has_id = true;
+    } else if (key <= 7) {
+      if (extras == nullptr) extras = &out_.extras.emplace_back();
+      if (!read_extra(in, key, *extras)) return false;
+    } else if (!in.skip()) {
+      return fail(in, "extras", "msgpack");
+    }
+  }
+  job.extras = extras;
+  return has_id || !own_id || fail("the job carries no id of its own, though own_ids is set");
+}
+
+bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
+  std::uint64_t number = 0;
+  switch (key) {
+    case 1:
+      return read_bounded(in, "expires at", max_time_ms, extras.expires_at_ms);
+    case 2:
+      if (!read_bounded(in, "attempts", max_count_of_runs, number)) return false;
+      extras.attempts = static_cast<int>(number);
+      return true;
+    case 3:
+      if (!read_bounded(in, "max attempts", max_attempts_bound, number)) return false;
+      extras.max_attempts = static_cast<int>(number);
+      return true;
+    case 4:
+      if (!read_text(in, "traceparent", traceparent_bytes, extras.traceparent)) return false;
+      return extras.traceparent.empty() || extras.traceparent.size() == traceparent_bytes ||
+             fail("traceparent has not 55 characters");
+    case 5:
+      return read_text(in, "batch key", max_batch_key_bytes, extras.batch_key);
+    case 6:
+      return read_text(in, "last reason", max_reason_bytes, extras.last_reason);
+    default:
+      return read_headers(in, extras);
+  }
+}
+
+bool Decoder::read_headers(MsgpackCursor& in, Extras& extras) {
+  std::size_t pairs = 0;
+  if (!in.read_map(pairs)) return fail(in, "headers", "a map");
+  if (pairs > max_headers) {
+    return fail("headers has " + std::to_string(pairs) + " entries, more than " +
+                std::to_string(max_headers));
+  }
+  extras.headers.clear();
+  extras.headers.reserve(pairs);
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    std::string_view name;
+    std::string_view value;
+    if (!in.read_str(name)) return fail(in, "header name", "a str");
+    if (!in.read_str(value)) return fail(in, "header value", "a str");
+    bytes += name.size() + value.size();
+    extras.headers.emplace_back(name, value);
+  }
+  return bytes <= max_header_bytes || fail("headers has " + std::to_string(bytes) +
+                                           " bytes, more than " + std::to_string(max_header_bytes));
+}
+
+bool Decoder::read_death(MsgpackCursor& in) {
+  std::size_t pairs = 0;
+  if (!in.read_map(pairs)) return fail(in, "death", "a map");
+  Death death;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    std::uint64_t key = 0;
+    std::uint64_t deliveries = 0;
+    if (!in.next_is_integer() || !in.read_uint(key)) {
+      if (!in.skip() || !in.skip()) return fail(in, "death", "msgpack");
+    } else if (key == 0) {
+      if (!read_text(in, "reason of death", max_reason_bytes, death.reason)) return false;
+    } else if (key == 1) {
+      if (!read_bounded(in, "time of death", max_time_ms, death.died_at_ms)) return false;
+    } else if (key == 2) {
+      if (!read_bounded(in, "deliveries", max_count_of_runs, deliveries)) return false;
+      death.deliveries = static_cast<int>(deliveries);
+    } else if (!in.skip()) {
+      return fail(in, "death", "msgpack");
+    }
+  }
+  out_.death = death;
+  return true;
+}
+
+bool Decoder::read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most,
+                           std::uint64_t& value) {
+  if (!in.read_uint(value)) return fail(in, what, "an unsigned integer");
+  return value <= most || fail(std::string(what) + " is " + std::to_string(value) + ", more than " +
+                               std::to_string(most));
+}
+
+bool Decoder::read_text(MsgpackCursor& in, std::string_view what, std::size_t most_bytes,
+                        std::string_view& value) {
+  if (!in.read_str(value)) return fail(in, what, "a str");
+  return value.size() <= most_bytes ||
+         fail(std::string(what) + " has " + std::to_string(value.size()) + " bytes, more than " +
+              std::to_string(most_bytes));
+}
+
+}  // namespace
+
+std::string decode(std::string_view bytes, StoredEnvelope& out) {
+  out.head = {};
+  out.jobs.clear();
+  out.death.reset();
+  out.opaque = {};
+  out.extras.clear();
+  out.inflated.clear();
+  Decoder decoder(out);
+  if (decoder.envelope(bytes, false)) return {};
+  return decoder.error();
+}
+
+std::optional<Head> decode_head(std::string_view bytes) {
+  Head head;
+  bool has_death = false;
+  if (read_head(bytes, head, has_death) == 0) return std::nullopt;
+  return head;
+}
+
+}  // namespace ferry::wire
