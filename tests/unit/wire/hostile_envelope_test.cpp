@@ -123,9 +123,12 @@ TEST(HostileEnvelopeTest, RandomDamageNeitherCrashesNorTakesMemory) {
     EXPECT_TRUE(out.jobs.size() == out.head.count || (out.head.flags & flag_opaque) != 0);
   }
   EXPECT_GT(refused, 5'000u);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LT(peak_memory_kib() - before_kib, 64 * 1024);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr long allowed_kib = 512 * 1024;  // a sanitizer keeps freed memory for a while
+#else
+  constexpr long allowed_kib = 64 * 1024;
 #endif
+  EXPECT_LT(peak_memory_kib() - before_kib, allowed_kib);
 }
 
 TEST(HostileEnvelopeTest, NamesAnUnknownVersionAndUnknownFlags) {
