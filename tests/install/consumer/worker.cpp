@@ -11,7 +11,8 @@ struct Greeting {
 
 int main() {
   ferry::Handlers handlers;
-  handlers.on<Greeting>([](const ferry::JobContext&, const Greeting& g) { std::puts(g.text.c_str()); });
+  handlers.on<Greeting>(
+      [](const ferry::JobContext&, const Greeting& g) { std::puts(g.text.c_str()); });
   try {
     ferry::Worker worker{{.concurrency = 1'000'000}, std::move(handlers)};
   } catch (const ferry::Error& error) {
