@@ -1,7 +1,11 @@
 # Used when they are there, never needed: a compiler cache and a linker that is quicker than ld.
 find_program(FERRY_CCACHE ccache)
 if(FERRY_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${FERRY_CCACHE})
+  # Without a folder to write to, ccache fails instead of compiling.
+  execute_process(COMMAND test -n "$ENV{CCACHE_DIR}" -o -w "$ENV{HOME}/" RESULT_VARIABLE no_place)
+  if(no_place EQUAL 0)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${FERRY_CCACHE})
+  endif()
 endif()
 
 if(NOT CMAKE_EXE_LINKER_FLAGS MATCHES "-fuse-ld")
