@@ -118,6 +118,7 @@ int main_of(int count, char** words) {
   add_stats(program, chosen);
   add_queue(program, chosen);
   add_dead(program, chosen);
+  add_compare(program, chosen);
   if (count == 1) {
     std::cerr << program.help();
     return exit_usage;
