@@ -14,7 +14,7 @@ constexpr std::uint64_t largest_value = std::uint64_t{1} << 63;
 /// Values below 64 have a bucket each; every power of two above has 32 of equal width.
 std::size_t bucket_of(std::uint64_t value) {
   if (value < steps) return static_cast<std::size_t>(value);
-  const int shift = std::bit_width(value) - 1 - step_bits;
+  const int shift = static_cast<int>(std::bit_width(value)) - 1 - step_bits;
   return static_cast<std::size_t>(static_cast<std::uint64_t>(shift) * steps + (value >> shift));
 }
 

@@ -115,7 +115,7 @@ class Client {
   /// Stores one job and waits for Redis's word.
   template <Job T>
   JobId enqueue(const T& job, const EnqueueOptions& options = {}) {
-    detail::PackedJobs packed;
+    detail::PackedJobs packed{};
     packed.add(job);
     return enqueue_packed(T::kind, packed[0], options);
   }
@@ -169,8 +169,8 @@ class Client {
     Client& client;
     std::string_view kind;
     const EnqueueOptions& options;
-    detail::PackedJobs packed;
-    std::vector<Receipt> receipts;
+    detail::PackedJobs packed{};
+    std::vector<Receipt> receipts{};
 
     void hand_over();
     std::vector<EnqueueResult> finish() &&;

@@ -43,10 +43,10 @@ struct QueueLimits {
 };
 
 struct ClientOptions {
-  RedisOptions redis;
+  RedisOptions redis{};
   /// Where jobs go unless EnqueueOptions names another queue: `[A-Za-z0-9_.-]{1,64}`.
   std::string queue = "default";
-  QueueLimits limits;
+  QueueLimits limits{};
   WhenFull when_full = WhenFull::block;
   /// Units: 0 to 1 h. How long one call may wait: for room, for Redis to come back, for its reply.
   std::chrono::milliseconds block_timeout{30'000};
@@ -66,7 +66,7 @@ struct ClientOptions {
   std::size_t compress_from_bytes = 0;
   /// Called from the sending thread when Redis turns out to have lost calls that it had
   /// acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound, at least 1.
-  std::function<void(const std::string& queue, std::int64_t lost_calls)> on_loss;
+  std::function<void(const std::string& queue, std::int64_t lost_calls)> on_loss{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

@@ -48,7 +48,7 @@ concept Job = requires(const T& job, msgpack::packer<msgpack::sbuffer>& packer) 
 /// What may be said of a single job when it is enqueued.
 struct EnqueueOptions {
   /// Empty: the client's queue. Else `[A-Za-z0-9_.-]{1,64}`.
-  std::string queue;
+  std::string queue{};
   Priority priority = Priority::normal;
   /// Units: 0 = at once; at most 366 days. Counted by Redis's clock from the moment it is stored.
   std::chrono::milliseconds run_after{0};
@@ -59,11 +59,11 @@ struct EnqueueOptions {
   /// W3C Trace Context `traceparent`, 55 characters, or empty.
   ///
   /// Source: https://www.w3.org/TR/trace-context/#traceparent-header
-  std::string traceparent;
+  std::string traceparent{};
   /// Only jobs with equal batch keys share a batch; at most 128 bytes.
-  std::string batch_key;
+  std::string batch_key{};
   /// At most 32 entries and 8 KiB in all.
-  std::map<std::string, std::string> headers;
+  std::map<std::string, std::string> headers{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

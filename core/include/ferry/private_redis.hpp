@@ -16,7 +16,7 @@ struct PrivateRedisOptions {
   /// Units: bytes; 0 = no limit.
   std::int64_t maxmemory = 0;
   /// Extra `redis-server` arguments, as in `{"--requirepass", "secret"}`.
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments{};
 };
 
 /// A Redis of one's own on a unix socket in a new temporary folder, for demos, benchmarks and

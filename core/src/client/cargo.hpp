@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ferry/job.hpp"
+#include "wire/envelope.hpp"
+
+namespace ferry::detail {
+
+struct CargoLimits {
+  std::size_t max_jobs_per_envelope = 256;
+  std::size_t max_bytes_per_envelope = 32 * 1024;
+  std::size_t compress_from_bytes = 0;
+  /// One call stays short for Redis: every other client waits while it runs.
+  std::size_t max_envelopes = 64;
+  std::size_t max_bytes = 1024 * 1024;
+  std::size_t max_jobs = 64 * 1000;
+};
+
+/// The jobs of one flight, packed into envelopes by where they go; pure, no I/O.
+///
+/// First it takes jobs in; `seal` closes it; then it is sent in one slice, or in several when the
+/// queue has room for a part only.
+///
+/// Threads: one thread at a time.
+class Cargo {
+ public:
+  /// Jobs with the same place may share an envelope.
+  struct Place {
+    Priority priority = Priority::normal;
+    std::chrono::milliseconds run_after{0};
+    bool operator==(const Place&) const = default;
+  };
+  struct Part {
+    Place place;
+    std::size_t jobs = 0;
+    std::string bytes;
+  };
+
+  explicit Cargo(const CargoLimits& limits) : limits_(limits) {}
+
+  /// Returns: whether one more job fits into this call. An empty cargo takes any job.
+  bool takes(const Place& place, std::size_t payload_bytes) const;
+
+  JobId add(const Place& place, std::string_view kind, std::string_view payload,
+            std::uint64_t now_us, const wire::Extras* extras, wire::JobIdSource& ids);
+
+  /// Jobs not stored yet.
+  std::size_t jobs() const { return jobs_; }
+  /// Payload bytes taken in, roughly.
+  std::size_t bytes() const { return bytes_; }
+
+  /// Takes out the jobs whose time has passed; costs nothing while there are none.
+  ///
+  /// Returns: their ids.
+  std::vector<JobId> drop_expired(std::uint64_t now_ms);
+  /// Units: ms since 1970; 0 = no job expires.
+  std::uint64_t earliest_expiry_ms() const { return earliest_expiry_ms_; }
+
+  /// Finishes all envelopes; nothing can be added afterwards.
+  void seal();
+  bool sealed() const { return sealed_; }
+
+  /// The envelopes to send in the next call.
+  std::span<const Part> slice() const { return std::span(parts_).subspan(next_, slice_); }
+  std::size_t slice_jobs() const;
+  /// The slice is stored: the next one is all that is left.
+  void slice_stored();
+  /// Makes the slice small enough for the room left in the queue.
+  ///
+  /// Returns: false when it cannot become smaller than it is, or no job would fit.
+  bool shrink_slice(std::int64_t room_jobs, std::int64_t room_bytes);
+
+  bool partly_stored() const { return next_ > 0; }
+  /// The ids of all jobs that are not stored. After `seal`.
+  std::vector<JobId> ids_left() const;
+
+ private:
+  struct Lane {
+    Place place;
+    wire::EnvelopeWriter writer;
+  };
+
+  bool fits(const Lane& lane, std::size_t payload_bytes) const;
+  void close(Lane& lane);
+  bool split_first(std::size_t jobs);
+  Part pack(const Place& place, std::span<const wire::StoredJob> jobs) const;
+
+  CargoLimits limits_;
+  std::vector<Lane> lanes_;
+  std::vector<Part> parts_;
+  std::size_t next_ = 0;   ///< parts before it are stored
+  std::size_t slice_ = 0;  ///< parts in the next call
+  std::size_t jobs_ = 0;
+  std::size_t bytes_ = 0;
+  std::uint64_t earliest_expiry_ms_ = 0;
+  bool sealed_ = false;
+};
+
+}  // namespace ferry::detail

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/flight.hpp"
+#include "client/producer_sequence.hpp"
+#include "functions/enqueue_call.hpp"
+#include "functions/keys.hpp"
+#include "redis/backoff.hpp"
+
+namespace ferry::detail {
+
+/// One queue as its producer sees it: what waits for it, and the one call that may be under way.
+///
+/// Threads: guarded by the Sender's mutex; `call`, `sequence` and `announced_on` by its leader.
+struct Channel {
+  Channel(std::string_view prefix, std::string_view name, const QueueLimits& limits)
+      : queue(name), call(Keys(prefix, name), limits) {}
+
+  std::string queue;
+  EnqueueCall call;
+  ProducerSequence sequence;
+  /// The connection (counted) on which the queue was added to the set of all queues.
+  std::uint64_t announced_on = 0;
+  Clock::time_point last_call_at{};
+
+  std::deque<std::shared_ptr<Flight>> flights;  ///< the oldest first; the last may be open
+  Clock::time_point blocked_until{};
+  redis::ReconnectBackoff refusals;
+  QueueHint hint;
+};
+
+/// One channel's part of a round: what was sent and what came back.
+struct Leg {
+  enum class Fate : std::uint8_t {
+    away,    ///< not sent: Redis cannot be reached or is not ready
+    lost,    ///< sent, at least in part; no reply
+    broken,  ///< not sent, and trying again will not help
+    replied
+  };
+
+  Channel* channel = nullptr;
+  std::shared_ptr<Flight> flight;
+  std::vector<JobId> expired;
+  bool empty = false;  ///< nothing was left to send
+  Fate fate = Fate::away;
+  SharedError error;               ///< of away, lost and broken
+  std::uint64_t announces_on = 0;  ///< 0 = the queue is not announced by this call
+  EnqueueReply reply;
+  ProducerSequence::Decision decision;
+};
+
+}  // namespace ferry::detail

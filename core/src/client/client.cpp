@@ -1,0 +1,57 @@
+#include "ferry/client.hpp"
+
+#include <utility>
+
+#include "client/flight.hpp"
+#include "client/sender.hpp"
+
+namespace ferry {
+
+bool Receipt::ready() const { return flight_->settled(); }
+
+EnqueueResult Receipt::get() const {
+  flight_->wait_settled();
+  return {id_, flight_->error_of(id_)};
+}
+
+Client::Client(ClientOptions options)
+    : sender_(std::make_unique<detail::Sender>(std::move(options))) {}
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+JobId Client::enqueue_packed(std::string_view kind, std::string_view payload,
+                             const EnqueueOptions& options) {
+  const Receipt receipt = sender_->put(kind, payload, options, detail::Sender::Wake::later);
+  sender_->await(receipt);
+  const EnqueueResult result = receipt.get();
+  if (!result) throw Error(*result.error);
+  return result.id;
+}
+
+Receipt Client::enqueue_packed_async(std::string_view kind, std::string_view payload,
+                                     const EnqueueOptions& options) {
+  return sender_->put(kind, payload, options, detail::Sender::Wake::now);
+}
+
+void Client::flush() { sender_->flush(); }
+ClientStats Client::stats() const { return sender_->stats(); }
+QueueHint Client::hint(std::string_view queue) const { return sender_->hint(queue); }
+
+void Client::Bulk::hand_over() {
+  client.sender_->put_all(kind, packed, options, detail::Sender::Wake::now, receipts);
+  packed.clear();
+}
+
+std::vector<EnqueueResult> Client::Bulk::finish() && {
+  client.sender_->put_all(kind, packed, options, detail::Sender::Wake::later, receipts);
+  std::vector<EnqueueResult> results;
+  results.reserve(receipts.size());
+  for (const Receipt& receipt : receipts) {
+    client.sender_->await(receipt);
+    results.push_back(receipt.get());
+  }
+  return results;
+}
+
+}  // namespace ferry

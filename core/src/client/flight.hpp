@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "client/cargo.hpp"
+#include "ferry/client.hpp"
+#include "ferry/error.hpp"
+
+namespace ferry::detail {
+
+struct Channel;
+using Clock = std::chrono::steady_clock;
+using SharedError = std::shared_ptr<const Error>;
+
+/// Jobs that leave together for one queue, and what became of them; shared by their receipts.
+///
+/// Threads: the first half belongs to the Sender (its mutex, or the leader while `on_wire`); the
+/// functions may be called from any thread, and outlive the Sender.
+struct Flight {
+  explicit Flight(const CargoLimits& limits) : cargo(limits) {}
+
+  Cargo cargo;
+  Channel* channel = nullptr;
+  Clock::time_point first_at;  ///< when the oldest job came
+  Clock::time_point deadline;  ///< of the oldest job
+  std::size_t held_jobs = 0;   ///< what it takes of the local buffer
+  std::size_t held_bytes = 0;
+  int sync_waiters = 0;  ///< callers that could lead a round
+  int installs = 0;
+  bool on_wire = false;
+  bool hurry = false;  ///< no linger
+  std::optional<Fullness> fullness;
+  SharedError last_error;
+
+  /// Settles single jobs that share not the fate of the rest. Before `settle`.
+  void fail_singles(const std::vector<JobId>& ids, SharedError error);
+  /// Null: everything else is stored.
+  void settle(SharedError error);
+  bool settled() const { return settled_.load(std::memory_order_acquire); }
+
+  /// Hands the connection over to one of the callers that wait in `wait_turn`.
+  void offer_lead();
+  enum class Turn : std::uint8_t { lead, settled };
+  Turn wait_turn();
+
+  void wait_settled() const;
+  bool wait_settled_until(Clock::time_point deadline) const;
+  /// Returns: null when the job is stored. After `settled`.
+  SharedError error_of(const JobId& id) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable turn_;
+  mutable std::condition_variable changed_;
+  bool lead_offered_ = false;
+  std::atomic<bool> settled_{false};
+  SharedError error_;
+  std::vector<std::pair<JobId, SharedError>> singles_;
+};
+
+}  // namespace ferry::detail

@@ -1,0 +1,246 @@
+#include "client/sender.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "functions/keys.hpp"
+
+namespace ferry::detail {
+namespace {
+
+/// Queues served in one round: bounds how long a reply can keep the others waiting.
+constexpr std::size_t max_legs = 32;
+
+const ClientOptions& validated(const ClientOptions& options) {
+  options.validate();
+  return options;
+}
+
+}  // namespace
+
+CargoLimits Sender::cargo_limits_of(const ClientOptions& options) {
+  CargoLimits limits;
+  limits.max_jobs_per_envelope = options.max_jobs_per_envelope;
+  limits.max_bytes_per_envelope = options.max_bytes_per_envelope;
+  limits.compress_from_bytes = options.compress_from_bytes;
+  if (options.when_full == WhenFull::shed_oldest) {
+    // Flights are shed whole: small ones, so that little more goes than must.
+    limits.max_jobs = std::clamp<std::size_t>(options.buffer_jobs / 16, 1, limits.max_jobs);
+    limits.max_bytes = std::min(limits.max_bytes, options.buffer_bytes / 16);
+  }
+  return limits;
+}
+
+/// A command that takes longer than a caller may wait helps nobody.
+RedisOptions Sender::redis_options_of(const ClientOptions& options) {
+  RedisOptions redis = options.redis;
+  if (options.block_timeout.count() > 0) {
+    redis.connect_timeout = std::min(redis.connect_timeout, options.block_timeout);
+    redis.command_timeout = std::min(redis.command_timeout, options.block_timeout);
+  }
+  return redis;
+}
+
+Sender::Sender(ClientOptions options)
+    : options_(validated(options)),
+      cargo_limits_(cargo_limits_of(options_)),
+      connection_(redis_options_of(options_)),
+      queues_key_(queues_key(options_.redis.prefix)),
+      thread_([this] { serve(); }) {}
+
+Sender::~Sender() {
+  const auto until = Clock::now() + options_.block_timeout;
+  std::vector<std::shared_ptr<Flight>> flights;
+  {
+    const Lock lock(mutex_);
+    closing_ = true;
+    flights = hurry_all();
+    room_.notify_all();
+  }
+  for (const auto& flight : flights) {
+    if (!flight->wait_settled_until(until)) break;
+  }
+  {
+    const Lock lock(mutex_);
+    stop_ = true;
+    work_.notify_all();
+  }
+  connection_.interrupt();
+  thread_.join();
+  const auto error = std::make_shared<const Error>(
+      ErrorCode::stopped, "the client was closed before Redis had taken the job");
+  for (const auto& [name, channel] : channels_) {
+    while (!channel->flights.empty()) {
+      const auto flight = channel->flights.front();
+      fail(*channel, flight, error);
+    }
+  }
+}
+
+void Sender::wake() {
+  if (!busy_) work_.notify_one();
+}
+
+bool Sender::ready(const Channel& channel, Clock::time_point now) const {
+  if (channel.flights.empty()) return false;
+  const Flight& flight = *channel.flights.front();
+  if (flight.on_wire) return false;
+  return now >= wake_time(channel);
+}
+
+Clock::time_point Sender::wake_time(const Channel& channel) const {
+  const Flight& flight = *channel.flights.front();
+  auto at = std::max(channel.blocked_until, reconnect_at_);
+  if (options_.linger.count() > 0 && !flight.hurry && channel.flights.size() == 1) {
+    at = std::max(at, flight.first_at + options_.linger);
+  }
+  return std::min(at, flight.deadline);
+}
+
+void Sender::pick(Clock::time_point now) {
+  if (channels_.empty()) return;
+  auto at = std::next(channels_.begin(),
+                      static_cast<std::ptrdiff_t>(first_channel_++ % channels_.size()));
+  for (std::size_t i = 0; i < channels_.size() && legs_.size() < max_legs; ++i) {
+    Channel& channel = *at->second;
+    if (ready(channel, now)) {
+      Leg& leg = legs_.emplace_back();
+      leg.channel = &channel;
+      leg.flight = channel.flights.front();
+      leg.flight->on_wire = true;
+    }
+    if (++at == channels_.end()) at = channels_.begin();
+  }
+}
+
+void Sender::lead_round(Lock& lock) {
+  pick(Clock::now());
+  if (legs_.empty()) return;
+  lock.unlock();
+  travel();
+  report_losses();
+  const redis::Meter meter = connection_.meter();
+  lock.lock();
+  bool away = false;
+  for (Leg& leg : legs_) {
+    away = away || leg.fate == Leg::Fate::away || leg.fate == Leg::Fate::lost;
+    apply(leg);
+  }
+  legs_.clear();
+  if (away) {
+    reconnect_at_ = Clock::now() + reconnects_.next();
+  } else {
+    reconnects_.reset();
+  }
+  stats_.redis_commands = meter.commands;
+  stats_.round_trips = meter.round_trips;
+  stats_.bytes_out = meter.bytes_out;
+  stats_.bytes_in = meter.bytes_in;
+  stats_.reconnects = meter.connects > 0 ? meter.connects - 1 : 0;
+}
+
+/// After a caller's round: one that waits for the next flight goes on, else the sending thread.
+void Sender::hand_over() {
+  busy_ = false;
+  const auto now = Clock::now();
+  bool waiting = false;
+  for (const auto& [name, channel] : channels_) {
+    if (channel->flights.empty()) continue;
+    waiting = true;
+    const auto& flight = channel->flights.front();
+    if (flight->sync_waiters > 0 && ready(*channel, now)) {
+      busy_ = true;
+      flight->offer_lead();
+      return;
+    }
+  }
+  if (waiting || stop_) work_.notify_one();
+}
+
+void Sender::serve() {
+  Lock lock(mutex_);
+  while (!stop_) {
+    auto next = Clock::time_point::max();
+    if (!busy_) {
+      for (const auto& [name, channel] : channels_) {
+        if (!channel->flights.empty()) next = std::min(next, wake_time(*channel));
+      }
+      if (next <= Clock::now()) {
+        busy_ = true;
+        lead_round(lock);
+        busy_ = false;
+        continue;
+      }
+    }
+    if (next == Clock::time_point::max()) {
+      work_.wait(lock);
+    } else {
+      work_.wait_until(lock, next);
+    }
+  }
+}
+
+void Sender::await(const Receipt& receipt) {
+  Flight& flight = *receipt.flight_;
+  if (flight.settled()) return;
+  Lock lock(mutex_);
+  if (flight.settled()) return;
+  Channel& channel = *flight.channel;
+  if (!busy_ && channel.flights.front().get() == &flight && ready(channel, Clock::now())) {
+    busy_ = true;
+    lead_round(lock);
+    hand_over();
+  } else {
+    wake();
+  }
+  ++flight.sync_waiters;
+  while (!flight.settled()) {
+    lock.unlock();
+    if (flight.wait_turn() == Flight::Turn::settled) return;
+    lock.lock();  // the lead is ours: `busy_` has stayed true
+    lead_round(lock);
+    hand_over();
+  }
+}
+
+std::vector<std::shared_ptr<Flight>> Sender::hurry_all() {
+  std::vector<std::shared_ptr<Flight>> flights;
+  for (const auto& [name, channel] : channels_) {
+    for (const auto& flight : channel->flights) {
+      flight->hurry = true;
+      flights.push_back(flight);
+    }
+  }
+  wake();
+  return flights;
+}
+
+void Sender::flush() {
+  const auto until = Clock::now() + options_.block_timeout;
+  std::vector<std::shared_ptr<Flight>> flights;
+  {
+    const Lock lock(mutex_);
+    flights = hurry_all();
+  }
+  for (const auto& flight : flights) {
+    if (!flight->wait_settled_until(until)) {
+      throw Error(ErrorCode::unavailable,
+                  "flush: Redis has not taken all jobs within block_timeout (" +
+                      std::to_string(options_.block_timeout.count()) +
+                      " ms); the receipts tell what became of each");
+    }
+  }
+}
+
+ClientStats Sender::stats() const {
+  const Lock lock(mutex_);
+  return stats_;
+}
+
+QueueHint Sender::hint(std::string_view queue) const {
+  const Lock lock(mutex_);
+  const auto found = channels_.find(queue.empty() ? std::string_view(options_.queue) : queue);
+  return found == channels_.end() ? QueueHint{} : found->second->hint;
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "client/channel.hpp"
+#include "client/flight.hpp"
+#include "ferry/client.hpp"
+#include "redis/backoff.hpp"
+#include "redis/connection.hpp"
+#include "wire/envelope.hpp"
+
+namespace ferry::detail {
+
+/// The client without its templates: takes jobs in, groups them, sends them, settles them.
+///
+///   callers ─> channel (one per queue): flight … flight, open flight
+///                          │ the oldest of each ready channel
+///                          v
+///              round: one call per channel, one flush, one reply each ─> settle, or try again
+///
+/// One thread at a time is the leader: it alone holds the connection. A caller that finds it idle
+/// leads one round with its own job, so a lone enqueue costs no change of threads; afterwards it
+/// hands over to a caller that waits for the next flight, or to the sending thread, which also
+/// serves everything nobody waits for: async jobs, linger, retries, reconnects.
+///
+/// Threads: all functions from any thread.
+class Sender {
+ public:
+  explicit Sender(ClientOptions options);
+  /// Sends for at most `block_timeout` what was handed over, then fails the rest with `stopped`.
+  ~Sender();
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  enum class Wake : std::uint8_t {
+    now,    ///< nobody waits: the sending thread must take care
+    later,  ///< the caller will `await` the last receipt
+  };
+
+  /// Takes one job in; waits for room in the local buffer if the policy says so.
+  ///
+  /// Errors: `invalid_argument`, `stopped`. What befalls the job alone is in its receipt.
+  Receipt put(std::string_view kind, std::string_view payload, const EnqueueOptions& options,
+              Wake wake);
+  void put_all(std::string_view kind, const PackedJobs& jobs, const EnqueueOptions& options,
+               Wake wake, std::vector<Receipt>& receipts);
+
+  /// Waits until the job's flight is settled; sends it from this thread when nobody is sending.
+  void await(const Receipt& receipt);
+
+  void flush();
+  ClientStats stats() const;
+  QueueHint hint(std::string_view queue) const;
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+  struct Order;
+
+  // sender_put.cpp: taking jobs in
+  Order order_of(std::string_view kind, const EnqueueOptions& options) const;
+  Receipt put_locked(Lock& lock, Order& order, std::string_view payload);
+  static Receipt refused(SharedError error);
+  SharedError make_room(Lock& lock, Order& order, std::size_t bytes);
+  bool wait_for_room(Lock& lock, const Order& order, std::size_t bytes);
+  bool has_room(std::size_t bytes) const;
+  bool shed_oldest();
+  static bool may_touch(const Channel& channel, const std::shared_ptr<Flight>& flight);
+  void drop_expired_buffered();
+  Clock::time_point next_buffered_expiry() const;
+  Channel& channel_of(std::string_view queue);
+  const std::shared_ptr<Flight>& open_flight(Channel& channel, Order& order,
+                                             std::size_t payload_bytes);
+
+  // sender.cpp: who leads, and when
+  void serve();
+  bool ready(const Channel& channel, Clock::time_point now) const;
+  Clock::time_point wake_time(const Channel& channel) const;
+  void pick(Clock::time_point now);
+  void lead_round(Lock& lock);
+  void hand_over();
+  std::vector<std::shared_ptr<Flight>> hurry_all();
+  void wake();
+
+  // sender_round.cpp: one round, and what follows from it
+  void travel();
+  void connect();
+  void exchange();
+  void prepare(Leg& leg);
+  void send(Leg& leg);
+  void receive(Leg& leg);
+  void report_losses();
+  void apply(Leg& leg);
+  void apply_reply(Leg& leg);
+  void apply_stored(Leg& leg, bool before);
+  void apply_full(Leg& leg);
+  void apply_refusal(Leg& leg);
+  void try_later(Leg& leg, Clock::duration pause);
+  void expire(Flight& flight, const std::vector<JobId>& ids);
+  void fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  void depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  SharedError give_up_error(const Channel& channel, const Flight& flight) const;
+  static CargoLimits cargo_limits_of(const ClientOptions& options);
+  static RedisOptions redis_options_of(const ClientOptions& options);
+
+  const ClientOptions options_;
+  const CargoLimits cargo_limits_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;  ///< the sending thread waits here
+  std::condition_variable room_;  ///< callers wait here for the local buffer
+  bool busy_ = false;             ///< somebody leads
+  bool closing_ = false;
+  bool stop_ = false;
+  int room_waiters_ = 0;
+  std::size_t held_jobs_ = 0;
+  std::size_t held_bytes_ = 0;
+  std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
+  Channel* last_channel_ = nullptr;
+  std::size_t first_channel_ = 0;  ///< where the next round begins to look
+  wire::JobIdSource ids_;
+  ClientStats stats_;
+  Clock::time_point reconnect_at_{};
+  redis::ReconnectBackoff reconnects_;
+  std::mt19937_64 random_{std::random_device{}()};
+
+  // The leader's own.
+  redis::Connection connection_;
+  bool library_ready_ = false;
+  std::vector<Leg> legs_;
+  std::vector<OutgoingEnvelope> envelopes_;
+  std::string queues_key_;
+
+  std::thread thread_;
+};
+
+}  // namespace ferry::detail

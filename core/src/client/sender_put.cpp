@@ -1,0 +1,260 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "client/sender.hpp"
+#include "wire/limits.hpp"
+#include "wire/names.hpp"
+
+namespace ferry::detail {
+namespace {
+
+std::uint64_t now_us() {
+  using std::chrono::microseconds;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(now).count());
+}
+
+/// Default options are the usual case and need no look at their limits.
+bool all_default(const EnqueueOptions& options) {
+  return options.queue.empty() && options.priority == Priority::normal &&
+         options.run_after.count() == 0 && options.expires_after.count() == 0 &&
+         options.max_attempts == 0 && options.traceparent.empty() && options.batch_key.empty() &&
+         options.headers.empty();
+}
+
+SharedError make_error(ErrorCode code, const std::string& message) {
+  return std::make_shared<const Error>(code, message);
+}
+
+}  // namespace
+
+/// One call of the public API: what its jobs have in common.
+struct Sender::Order {
+  std::string_view queue;
+  std::string_view kind;
+  Cargo::Place place;
+  std::uint64_t now_us = 0;
+  Clock::time_point now;
+  wire::Extras extras;
+  bool has_extras = false;
+  bool opened_flight = false;
+};
+
+Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& options) const {
+  wire::require_name("kind", kind);
+  Order order;
+  order.queue = options_.queue;
+  order.kind = kind;
+  order.now_us = now_us();
+  order.now = Clock::now();
+  if (all_default(options)) return order;
+
+  options.validate();
+  if (!options.queue.empty()) order.queue = options.queue;
+  order.place = {options.priority, options.run_after};
+  if (options.expires_after.count() > 0) {
+    order.extras.expires_at_ms =
+        order.now_us / 1000 + static_cast<std::uint64_t>(options.expires_after.count());
+  }
+  order.extras.max_attempts = options.max_attempts;
+  order.extras.traceparent = options.traceparent;
+  order.extras.batch_key = options.batch_key;
+  order.extras.headers.assign(options.headers.begin(), options.headers.end());
+  order.has_extras = order.extras.expires_at_ms != 0 || options.max_attempts != 0 ||
+                     !options.traceparent.empty() || !options.batch_key.empty() ||
+                     !options.headers.empty();
+  return order;
+}
+
+Receipt Sender::put(std::string_view kind, std::string_view payload, const EnqueueOptions& options,
+                    Wake how) {
+  Order order = order_of(kind, options);
+  Lock lock(mutex_);
+  Receipt receipt = put_locked(lock, order, payload);
+  if (order.opened_flight && how == Wake::now) wake();
+  return receipt;
+}
+
+void Sender::put_all(std::string_view kind, const PackedJobs& jobs, const EnqueueOptions& options,
+                     Wake how, std::vector<Receipt>& receipts) {
+  Order order = order_of(kind, options);
+  Lock lock(mutex_);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    receipts.push_back(put_locked(lock, order, jobs[i]));
+  }
+  if (order.opened_flight && how == Wake::now) wake();
+}
+
+Receipt Sender::refused(SharedError error) {
+  Receipt receipt;
+  receipt.flight_ = std::make_shared<Flight>(CargoLimits{});
+  receipt.flight_->settle(std::move(error));
+  return receipt;
+}
+
+Receipt Sender::put_locked(Lock& lock, Order& order, std::string_view payload) {
+  SharedError error;
+  if (payload.size() > wire::max_payload_bytes) {
+    error = make_error(ErrorCode::oversized,
+                       "the payload has " + std::to_string(payload.size()) +
+                           " bytes, more than the " + std::to_string(wire::max_payload_bytes) +
+                           " allowed: store it elsewhere and enqueue a reference");
+  } else if (closing_) {
+    error = make_error(ErrorCode::stopped, "the client is being closed");
+  } else if (!has_room(payload.size())) {
+    error = make_room(lock, order, payload.size());
+  }
+  if (error != nullptr) {
+    ++stats_.failed_jobs;
+    return refused(std::move(error));
+  }
+
+  const auto& flight = open_flight(channel_of(order.queue), order, payload.size());
+  Receipt receipt;
+  receipt.id_ = flight->cargo.add(order.place, order.kind, payload, order.now_us,
+                                  order.has_extras ? &order.extras : nullptr, ids_);
+  receipt.flight_ = flight;
+  ++flight->held_jobs;
+  flight->held_bytes += payload.size();
+  ++held_jobs_;
+  held_bytes_ += payload.size();
+  return receipt;
+}
+
+Channel& Sender::channel_of(std::string_view queue) {
+  if (last_channel_ != nullptr && last_channel_->queue == queue) return *last_channel_;
+  auto found = channels_.find(queue);
+  if (found == channels_.end()) {
+    found = channels_
+                .emplace(std::string(queue),
+                         std::make_unique<Channel>(options_.redis.prefix, queue, options_.limits))
+                .first;
+  }
+  last_channel_ = found->second.get();
+  return *last_channel_;
+}
+
+const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& order,
+                                                   std::size_t payload_bytes) {
+  if (!channel.flights.empty()) {
+    const auto& last = channel.flights.back();
+    // A flight fails as a whole when its oldest job has waited for block_timeout: nobody joins one
+    // that has spent a tenth of it already.
+    const auto joinable = std::max<Clock::duration>(options_.block_timeout / 10, options_.linger) +
+                          std::chrono::milliseconds{10};
+    if (!last->on_wire && order.now - last->first_at <= joinable &&
+        last->cargo.takes(order.place, payload_bytes)) {
+      return last;
+    }
+  }
+  auto flight = std::make_shared<Flight>(cargo_limits_);
+  flight->channel = &channel;
+  flight->first_at = order.now;
+  flight->deadline = order.now + options_.block_timeout;
+  order.opened_flight = true;
+  return channel.flights.emplace_back(std::move(flight));
+}
+
+bool Sender::has_room(std::size_t bytes) const {
+  return held_jobs_ == 0 ||
+         (held_jobs_ < options_.buffer_jobs && held_bytes_ + bytes <= options_.buffer_bytes);
+}
+
+/// Returns: null when there is room now.
+SharedError Sender::make_room(Lock& lock, Order& order, std::size_t bytes) {
+  switch (options_.when_full) {
+    case WhenFull::reject:
+      break;
+    case WhenFull::shed_oldest:
+      while (!has_room(bytes) && shed_oldest()) {
+      }
+      if (has_room(bytes)) return nullptr;
+      break;
+    case WhenFull::shed_expired:
+      drop_expired_buffered();
+      [[fallthrough]];
+    case WhenFull::block:
+      if (wait_for_room(lock, order, bytes)) return nullptr;
+      if (closing_) return make_error(ErrorCode::stopped, "the client is being closed");
+      break;
+  }
+  return make_error(ErrorCode::buffer_full,
+                    "the client holds " + std::to_string(held_jobs_) + " jobs and " +
+                        std::to_string(held_bytes_) +
+                        " bytes that Redis has not taken yet (buffer_jobs " +
+                        std::to_string(options_.buffer_jobs) + ", buffer_bytes " +
+                        std::to_string(options_.buffer_bytes) +
+                        "): enqueue more slowly, or look why Redis or the workers are behind");
+}
+
+bool Sender::wait_for_room(Lock& lock, const Order& order, std::size_t bytes) {
+  const auto deadline = order.now + options_.block_timeout;
+  ++room_waiters_;
+  wake();
+  while (!has_room(bytes) && !closing_ && Clock::now() < deadline) {
+    if (options_.when_full == WhenFull::shed_expired) {
+      room_.wait_until(lock, std::min(deadline, next_buffered_expiry()));
+      drop_expired_buffered();
+    } else {
+      room_.wait_until(lock, deadline);
+    }
+  }
+  --room_waiters_;
+  return has_room(bytes) && !closing_;
+}
+
+/// What is on the wire, or may be stored already, is no longer in our hands.
+bool Sender::may_touch(const Channel& channel, const std::shared_ptr<Flight>& flight) {
+  if (flight->on_wire) return false;
+  return flight != channel.flights.front() || !channel.sequence.may_be_stored();
+}
+
+bool Sender::shed_oldest() {
+  Channel* where = nullptr;
+  std::shared_ptr<Flight> oldest;
+  for (const auto& [name, channel] : channels_) {
+    const auto found = std::ranges::find_if(
+        channel->flights, [&](const auto& flight) { return may_touch(*channel, flight); });
+    if (found != channel->flights.end() &&
+        (oldest == nullptr || (*found)->first_at < oldest->first_at)) {
+      where = channel.get();
+      oldest = *found;
+    }
+  }
+  if (oldest == nullptr) return false;
+  stats_.shed_jobs += oldest->cargo.jobs();
+  fail(*where, oldest,
+       make_error(ErrorCode::shed,
+                  "dropped from the client's full buffer to make room for a newer job"));
+  return true;
+}
+
+void Sender::drop_expired_buffered() {
+  const std::uint64_t now_ms = now_us() / 1000;
+  for (const auto& [name, channel] : channels_) {
+    const auto flights = channel->flights;
+    for (const auto& flight : flights) {
+      if (!may_touch(*channel, flight)) continue;
+      expire(*flight, flight->cargo.drop_expired(now_ms));
+      if (flight->cargo.jobs() == 0) depart(*channel, flight, nullptr);
+    }
+  }
+}
+
+Clock::time_point Sender::next_buffered_expiry() const {
+  std::uint64_t earliest_ms = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [name, channel] : channels_) {
+    for (const auto& flight : channel->flights) {
+      if (!may_touch(*channel, flight)) continue;
+      const std::uint64_t at = flight->cargo.earliest_expiry_ms();
+      if (at != 0) earliest_ms = std::min(earliest_ms, at);
+    }
+  }
+  if (earliest_ms == std::numeric_limits<std::uint64_t>::max()) return Clock::time_point::max();
+  const std::uint64_t now_ms = now_us() / 1000;
+  const std::uint64_t left = earliest_ms > now_ms ? earliest_ms - now_ms : 0;
+  return Clock::now() + std::chrono::milliseconds{left};
+}
+
+}  // namespace ferry::detail
