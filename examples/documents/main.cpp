@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "document_index.hpp"
 #include "ferry/experiment.hpp"
@@ -27,8 +28,9 @@ struct Places {
   std::filesystem::path database;
 };
 
-void produce(const Places& places, ferry::Client& client, std::size_t limit) {
-  const auto files = find_headers(places.folder);
+/// The files to index, at most `limit` of them unless that is 0.
+std::vector<IndexFile> input_of(const std::string& folder, std::size_t limit) {
+  const auto files = find_headers(folder);
   std::vector<IndexFile> jobs;
   // Evenly spread, so that a small limit does not mean only the first folder.
   const std::size_t step = limit == 0 || files.size() <= limit ? 1 : files.size() / limit;
@@ -36,6 +38,10 @@ void produce(const Places& places, ferry::Client& client, std::size_t limit) {
     // A comparison wants jobs that succeed; `index` shows what becomes of the others.
     if (looks_readable(files[i])) jobs.push_back({files[i]});
   }
+  return jobs;
+}
+
+void produce(const std::vector<IndexFile>& jobs, ferry::Client& client) {
   for (const auto& result : client.enqueue_all(jobs)) {
     if (!result) throw *result.error;
   }
@@ -71,9 +77,11 @@ ferry::Experiment experiment(const std::shared_ptr<Places>& places) {
     places->database = setup.settings.at("database");
     if (places->database.empty()) places->database = setup.scratch / "documents.sqlite";
   };
-  documents.produce = [places](ferry::Client& client, std::size_t limit) {
-    produce(*places, client, limit);
+  const auto jobs = std::make_shared<std::vector<IndexFile>>();
+  documents.prepare = [places, jobs](std::size_t limit) {
+    *jobs = input_of(places->folder, limit);
   };
+  documents.produce = [jobs](ferry::Client& client, std::size_t) { produce(*jobs, client); };
   documents.handlers = [places](const ferry::Policy& policy) {
     return index_handlers(policy, places->database);
   };

@@ -3,17 +3,25 @@
 --   ARGV  for each: its name in `dead`, the envelope to store instead (no attempts, no reason)
 --         at most 200
 --   reply jobs moved; names that are not dead letters (any more) are passed over
---   cost  2 commands and 3 for each
+--         error FERRYBAD  an envelope is wrong, or has not as many jobs as the dead letter;
+--                         nothing was changed
+--   cost  2 commands and 5 for each
 local function dead_retry(keys, args)
+  for i = 1, #args, 2 do
+    local jobs = args[i + 1] and head(args[i + 1])
+    if not jobs then return bad_envelope((i + 1) / 2) end
+    local letter = call('ZSCORE', keys[2], args[i]) and call('HGET', keys[3], args[i])
+    if letter and head(letter) ~= jobs then
+      return bad('envelope ' .. (i + 1) / 2 .. ' has ' .. jobs .. ' jobs, not as its dead letter')
+    end
+  end
   local moved, bytes = 0, 0
   for i = 1, #args, 2 do
     local name, envelope = args[i], args[i + 1]
-    local jobs = head(envelope)
-    if not jobs then return bad_envelope((i + 1) / 2) end
     if call('ZREM', keys[2], name) == 1 then
       call('HDEL', keys[3], name)
       call('XADD', keys[4 + tonumber(string.sub(name, 1, 1))], '*', 'e', envelope)
-      moved, bytes = moved + jobs, bytes + #envelope
+      moved, bytes = moved + head(envelope), bytes + #envelope
     end
   end
   if moved > 0 then

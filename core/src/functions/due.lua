@@ -38,7 +38,7 @@ local function promote(keys, args)
     for i, envelope in ipairs(stored) do
       if envelope then
         local digit = tonumber(string.sub(names[i], 1, 1))
-        local jobs = head(envelope)
+        local jobs = head(envelope) or 1
         local o = open[digit]
         if o and (o.jobs + jobs > 1000 or o.bytes + #envelope > most_bytes) then
           close(digit)
@@ -57,7 +57,7 @@ local function promote(keys, args)
     end
     call('ZREM', due, unpack(names))
     call('HDEL', parked, unpack(names))
-    call('HINCRBY', state, 'delayed', -moved)
+    if moved > 0 then call('HINCRBY', state, 'delayed', -moved) end
     if grown ~= 0 then call('HINCRBY', state, 'bytes', grown) end
   end
   local next_due = call('ZRANGE', due, 0, 0, 'WITHSCORES')

@@ -8,8 +8,12 @@
 --         {'GAP',  last}        the last sequence known here is lower than sequence - 1: calls that
 --                               were acknowledged are lost; nothing was stored now
 --         {'FULL', depth jobs, depth bytes, oldest age ms, retry after ms}  nothing was stored and
---                               the sequence is not used up
---   cost  5 commands and one for each envelope
+--                               the sequence is not used up. A call larger than a bound is always
+--                               refused so: the producer must cut it
+--         error FERRYBAD        an argument is wrong, or a delayed envelope's first id is parked
+--                               already; nothing was stored and the sequence is not used up
+--   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it.
+--   cost  5 commands, one for each envelope and two more for each delayed one
 
 local ages = {}   -- state key -> {looked at, oldest}
 local rates = {}  -- state key -> {since, settled then, jobs per ms}
@@ -42,28 +46,56 @@ local function retry_after(state, b, bound, now)
   return math.max(10, math.min(30000, math.floor(bound / 10 / r.pace)))
 end
 
+-- Looks at the envelopes of a call: returns their jobs, their bytes and the delayed jobs, or an error.
+local function weigh(keys, args)
+  if #args < 9 or (#args - 5) % 4 ~= 0 then
+    return nil, bad('the call has ' .. #args .. ' arguments, expected 5 and 4 for each envelope')
+  end
+  local jobs, bytes, delayed, names = 0, 0, 0, {}
+  for i = 6, #args, 4 do
+    local stream, delay, envelope = tonumber(args[i]), tonumber(args[i + 1]), args[i + 3]
+    local count = head(envelope)
+    if not count then return nil, bad_envelope((i - 2) / 4) end
+    if not is_whole(stream) or stream < 5 or stream > #keys then
+      return nil, bad('stream ' .. args[i] .. ' is not the index of a stream in KEYS')
+    end
+    if not is_whole(delay) or not string.find(args[i + 2], '^[012]$') then
+      return nil, bad('delay ' .. args[i + 1] .. ' or priority ' .. args[i + 2] .. ' is wrong')
+    end
+    jobs, bytes = jobs + count, bytes + #envelope
+    if delay > 0 then
+      local name = member_of(args[i + 2], envelope)
+      if names[name] or call('HEXISTS', keys[4], name) == 1 then
+        return nil, bad('envelope ' .. (i - 2) / 4 .. ' begins with a job that is parked already')
+      end
+      names[name], delayed = true, delayed + count
+    end
+  end
+  return jobs, bytes, delayed
+end
+
 local function enqueue(keys, args)
   local state, producers, producer = keys[1], keys[2], args[1]
   local sequence = tonumber(args[2])
   local max_jobs, max_bytes, max_age = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
+  if not (is_whole(sequence) and is_whole(max_jobs) and is_whole(max_bytes) and is_whole(max_age))
+  then
+    return bad('sequence or a bound is not a number from 0 on')
+  end
   local b = books(state)
   local depth = b.ready + b.delayed
 
   local known = call('HGET', producers, producer)
   local last = known and tonumber(string.match(known, '^%d+')) or 0
-  if sequence <= last then return {'DUP', depth, b.bytes, 0} end
+  if sequence <= last then
+    return {'DUP', depth, b.bytes, oldest_age(state, keys, now_ms())}
+  end
   if sequence > last + 1 then return {'GAP', last} end
 
-  local jobs, bytes, delayed, needs_clock = 0, 0, 0, max_age > 0
-  for i = 6, #args, 4 do
-    local envelope = args[i + 3]
-    local count = envelope and head(envelope)
-    if not count then return bad_envelope((i - 2) / 4) end
-    jobs, bytes = jobs + count, bytes + #envelope
-    if args[i + 1] ~= '0' then delayed, needs_clock = delayed + count, true end
-  end
+  local jobs, bytes, delayed = weigh(keys, args)
+  if not jobs then return bytes end
 
-  local now = needs_clock and now_ms()
+  local now = (max_age > 0 or delayed > 0) and now_ms()
   local full_jobs = max_jobs > 0 and depth + jobs > max_jobs
   local full_bytes = max_bytes > 0 and b.bytes + bytes > max_bytes
   if max_age > 0 then ages[state] = nil end
@@ -75,13 +107,11 @@ local function enqueue(keys, args)
 
   local stamp
   for i = 6, #args, 4 do
-    local envelope = args[i + 3]
-    if args[i + 1] == '0' then
+    local delay, envelope = tonumber(args[i + 1]), args[i + 3]
+    if delay == 0 then
       stamp = call('XADD', keys[tonumber(args[i])], '*', 'e', envelope)
     else
-      local name = member_of(args[i + 2], envelope)
-      call('ZADD', keys[3], now + tonumber(args[i + 1]), name)
-      call('HSET', keys[4], name, envelope)
+      park(keys[3], keys[4], now + delay, member_of(args[i + 2], envelope), envelope)
     end
   end
   now = now or tonumber(string.match(stamp, '^%d+'))

@@ -98,7 +98,7 @@ local function purge(keys, args)
   local names = call('ZRANGE', keys[2], 0, most - 1)
   if #names > 0 then
     for _, envelope in ipairs(call('HMGET', keys[3], unpack(names))) do
-      if envelope then delayed, bytes = delayed + head(envelope), bytes + #envelope end
+      if envelope then delayed, bytes = delayed + (head(envelope) or 1), bytes + #envelope end
     end
     call('ZREM', keys[2], unpack(names))
     call('HDEL', keys[3], unpack(names))
@@ -121,7 +121,7 @@ local function purge(keys, args)
   end
   if jobs + delayed > 0 then
     call('HINCRBY', keys[1], 'cancelled', jobs + delayed)
-    call('HINCRBY', keys[1], 'bytes', -bytes)
+    if bytes > 0 then call('HINCRBY', keys[1], 'bytes', -bytes) end
     if delayed > 0 then call('HINCRBY', keys[1], 'delayed', -delayed) end
   end
   return jobs + delayed

@@ -8,10 +8,12 @@
 --   KEYS  1 state  2 workers  3.. streams
 --   ARGV  1 worker
 --   reply {'OK', paused}
+--   A name that was struck off must not come back: its old envelopes belong to others.
 --   cost  3 commands and one for each stream
 local function register(keys, args)
   for i = 3, #keys do
-    redis.pcall('XGROUP', 'CREATE', keys[i], group, '0', 'MKSTREAM')
+    local made = redis.pcall('XGROUP', 'CREATE', keys[i], group, '0', 'MKSTREAM')
+    if made.err and not string.find(made.err, '^BUSYGROUP') then return made end
   end
   call('HSET', keys[2], args[1], now_ms())
   return {'OK', call('HGET', keys[1], 'paused') == '1' and 1 or 0}
@@ -31,17 +33,17 @@ end
 -- ferry_v1_leave: a worker's orderly goodbye; what it still holds can be reclaimed at once.
 --   KEYS  1 state  2 workers  3.. streams
 --   ARGV  1 worker
---   reply envelopes still pending under its name
+--   reply envelopes still pending under its name, up to 1000 for each stream
 --   cost  1 command and two for each stream
 local function leave(keys, args)
   call('HDEL', keys[2], args[1])
   local left = 0
   for i = 3, #keys do
-    local pending = redis.pcall('XPENDING', keys[i], group, '-', '+', 1, args[1])
+    local pending = redis.pcall('XPENDING', keys[i], group, '-', '+', 1000, args[1])
     if pending.err then
       -- no stream, no group: nothing to leave behind
     elseif #pending > 0 then
-      left = left + 1
+      left = left + #pending
     else
       call('XGROUP', 'DELCONSUMER', keys[i], group, args[1])
     end
@@ -53,9 +55,10 @@ end
 --   KEYS  1 state  2 workers  3 progress  4.. streams
 --   ARGV  1 worker (the one that takes)  2 lease in ms  3 envelopes at most, 1..200
 --   reply {'OK', {index of the stream in KEYS, entry id, envelope, progress or ''}, …} or {'STALE'}
---   cost  2 commands, one for each stream, about 3 for each dead worker and stream
+--   cost  2 commands, one for each stream, about 3 for each dead worker and stream, 1 for each
+--         envelope taken
 --
--- Nothing is taken until one lease after the first call that this library sees, nor for one lease
+-- Call it at least twice in a lease. Nothing is taken until one lease after the first call that this library sees, nor for one lease
 -- after a gap between calls that is longer than a lease: so workers have time to come back after a
 -- restart, a failover, a long pause or a jump of the clock.
 local watch = {}  -- workers key -> {first call of this watch, last call}
@@ -76,21 +79,23 @@ local function reclaim(keys, args)
   w.last = now
   if now - w.first <= lease then return {'OK'} end
 
+  local struck = {}
   for name, seen in pairs(alive) do
     if seen > now then
       call('HSET', keys[2], name, now)  -- the clock went back
     elseif now - seen > lease and name ~= worker then
       call('HDEL', keys[2], name)
-      alive[name] = nil
+      alive[name], struck[#struck + 1] = nil, name
     end
   end
 
   local reply = {'OK'}
   for i = 4, #keys do
     local summary = redis.pcall('XPENDING', keys[i], group)
-    local holders = not summary.err and summary[4] or {}
+    local holders, holding = not summary.err and summary[4] or {}, {}
     for _, holder in ipairs(holders) do
       local name = holder[1]
+      holding[name] = true
       if not alive[name] and most > 0 then
         local pending = call('XPENDING', keys[i], group, '-', '+', most, name)
         local ids = {}
@@ -109,6 +114,9 @@ local function reclaim(keys, args)
         end
       end
     end
+    for _, name in ipairs(struck) do
+      if not holding[name] then redis.pcall('XGROUP', 'DELCONSUMER', keys[i], group, name) end
+    end
   end
   return reply
 end
@@ -120,6 +128,12 @@ end
 --   reply 'OK' or 'STALE'
 --   cost  1 command and two for each suspect
 local function start(keys, args)
+  for i = 2, #args, 3 do
+    local total, index = tonumber(args[i + 1]), tonumber(args[i + 2])
+    if not is_whole(total) or not is_whole(index) or index >= total then
+      return bad('suspect ' .. args[i] .. ' has no job with this index')
+    end
+  end
   if call('HEXISTS', keys[1], args[1]) == 0 then return 'STALE' end
   for i = 2, #args, 3 do
     local marks = call('HGET', keys[2], args[i]) or string.rep('.', tonumber(args[i + 1]))

@@ -3,7 +3,9 @@
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
 -- The files are joined in this order: library, enqueue, lease, settle, due, dead, inspect.
--- Local state in the library (the tables below) is only a cache: Redis may drop it at any time.
+-- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
+-- An error in the middle of a function does not undo what it wrote before. So every argument is
+-- checked before the first write, and what is refused has changed nothing.
 
 -- redis.call and Lua's own libraries exist only while a function runs, not while this text loads.
 local function call(...) return redis.call(...) end
@@ -18,7 +20,7 @@ local function now_ms()
 end
 
 -- Returns the number of jobs in an envelope and the offset of its first id, or nil when the bytes
--- are no envelope of version 1. Accepts every form in which msgpack may write the count.
+-- are no envelope of version 1. The count may be written in 1, 2 or 3 bytes, in any msgpack form.
 local function head(envelope)
   local shape, version, _, count = string.byte(envelope, 1, 4)
   if (shape ~= 0x95 and shape ~= 0x96) or version ~= 1 or not count then return nil end
@@ -33,8 +35,15 @@ local function head(envelope)
   end
   if not count or count < 1 or count > 1000 then return nil end
   local bin, size = string.byte(envelope, at, at + 1)
-  if bin ~= 0xc4 or size ~= 16 then return nil end
+  if bin ~= 0xc4 or size ~= 16 or #envelope < at + 17 then return nil end
   return count, at + 2
+end
+
+-- The same envelope with another number of jobs and another first id in its head.
+local function with_head(envelope, count, first_id)
+  local _, at = head(envelope)
+  return string.sub(envelope, 1, 3) .. string.char(0xcd) .. struct.pack('>I2', count) ..
+    string.char(0xc4, 16) .. first_id .. string.sub(envelope, at + 16)
 end
 
 local function hex(raw)
@@ -47,9 +56,33 @@ local function member_of(priority, envelope)
   return priority .. ':' .. hex(string.sub(envelope, at, at + 15))
 end
 
+local function bad(what)
+  return redis.error_reply('FERRYBAD ' .. what .. '; nothing was changed')
+end
+
 local function bad_envelope(which)
-  return redis.error_reply('FERRYBAD envelope ' .. which ..
-    ' is not an envelope of version 1 with 1 to 1000 jobs; nothing was stored')
+  return bad('envelope ' .. which .. ' is not an envelope of version 1 with 1 to 1000 jobs')
+end
+
+local function is_whole(number)
+  return number and number >= 0 and number < 2 ^ 53 and number == math.floor(number)
+end
+
+-- An id for bytes that have none of their own: no other entry of the stream has the same.
+local function id_from_entry(entry_id)
+  local ms, count = string.match(entry_id, '^(%d+)%-(%d+)$')
+  return struct.pack('>I8I8', tonumber(ms), tonumber(count))
+end
+
+local function is_entry_id(text) return text and string.find(text, '^%d+%-%d+$') end
+
+-- Parks an envelope under its name until a time. Two jobs with the same id are the same job: the one
+-- that is parked already stays, and the caller counts the other as cancelled.
+-- Returns whether it was parked.
+local function park(sorted, parked, at, name, envelope)
+  if call('HSETNX', parked, name, envelope) == 0 then return false end
+  call('ZADD', sorted, at, name)
+  return true
 end
 
 -- The counters of a queue as numbers. Jobs in the streams follow from them.

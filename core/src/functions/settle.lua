@@ -29,18 +29,34 @@ local function done(keys, args)
     call('XDEL', stream, unpack(ids))
   end
   call('HDEL', keys[3], unpack(marks))
-  call('HINCRBY', state, 'done', jobs)
-  call('HINCRBY', state, 'bytes', -bytes)
+  if jobs > 0 then call('HINCRBY', state, 'done', jobs) end
+  if bytes > 0 then call('HINCRBY', state, 'bytes', -bytes) end
   return {'OK', settled}
 end
 
-local function indexes(packed)
+-- Positions from 1 on, or nil when one of them is beyond `total`.
+local function positions(packed, total)
   local list = {}
   for i = 1, #packed, 2 do
     local high, low = string.byte(packed, i, i + 1)
-    list[#list + 1] = high * 256 + low + 1
+    local at = low and high * 256 + low + 1
+    if not at or at > total then return nil end
+    list[#list + 1] = at
   end
   return list
+end
+
+-- Returns what is wrong with the jobs that move, or nil.
+local function wrong_move(args, total)
+  for i = 7, #args, 4 do
+    local index, verb, delay = tonumber(args[i]), args[i + 1], tonumber(args[i + 2])
+    if not is_whole(index) or index >= total then return bad('no job has the index ' .. args[i]) end
+    if verb ~= 'r' and verb ~= 'f' then return bad('verb is neither r nor f') end
+    if not is_whole(delay) then return bad('a delay is not a number from 0 on') end
+    if not args[i + 3] or head(args[i + 3]) ~= 1 then
+      return bad('envelope ' .. (i - 3) / 4 .. ' is not an envelope of version 1 with one job')
+    end
+  end
 end
 
 -- ferry_v1_settle: some jobs of one envelope, each with its own outcome. The envelope leaves the
@@ -52,18 +68,28 @@ end
 --         then for each job that moves: index, verb, delay in ms, envelope of that one job
 --           verb 'r' retry: to the stream when the delay is 0, else parked until due
 --           verb 'f' fail: to the dead letters
+--         a job that would be parked while one with its id is parked already counts as cancelled
 --   reply {'OK', jobs settled by this call, 1 when the envelope is finished}
 --         {'STALE'}  the worker's lease has ended
 --         {'GONE'}   the envelope is not pending: settled before
+--         error FERRYBAD  an argument is wrong; nothing was changed
 --   cost  8 commands and about 3 for each job that moves
 local function settle(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
-  local total = tonumber(args[3])
+  local total, envelope_bytes = tonumber(args[3]), tonumber(args[4])
+  if not is_whole(total) or total < 1 or total > 1000 or not is_whole(envelope_bytes) then
+    return bad('jobs or bytes of the envelope are wrong')
+  end
+  local done_at, expired_at = positions(args[5], total), positions(args[6], total)
+  if not done_at or not expired_at then return bad('a job index is not below ' .. total) end
+  local wrong = wrong_move(args, total)
+  if wrong then return wrong end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
   if #call('XPENDING', stream, group, id, id, 1, worker) == 0 then return {'GONE'} end
   local digit = string.match(stream, '%d$')
   local field = digit .. ':' .. id
   local known = call('HGET', progress, field) or string.rep('.', total)
+  if #known ~= total then return bad('the envelope has ' .. #known .. ' jobs, not ' .. total) end
   local marks = {string.byte(known, 1, total)}
   local settled = 0
   local function take(at)
@@ -72,33 +98,26 @@ local function settle(keys, args)
     return true
   end
 
-  local counts = {done = 0, expired = 0, delayed = 0, dead = 0, bytes = 0}
-  for _, at in ipairs(indexes(args[5])) do
+  local counts = {done = 0, expired = 0, cancelled = 0, delayed = 0, dead = 0, bytes = 0}
+  for _, at in ipairs(done_at) do
     if take(at) then counts.done = counts.done + 1 end
   end
-  for _, at in ipairs(indexes(args[6])) do
+  for _, at in ipairs(expired_at) do
     if take(at) then counts.expired = counts.expired + 1 end
-  end
-  for i = 7, #args, 4 do
-    local count = head(args[i + 3])
-    if not count then return bad_envelope((i - 3) / 4) end
   end
   for i = 7, #args, 4 do
     local verb, delay, envelope = args[i + 1], tonumber(args[i + 2]), args[i + 3]
     if take(tonumber(args[i]) + 1) then
-      if verb == 'r' and delay <= 0 then
+      local name = member_of(digit, envelope)
+      if verb == 'r' and delay == 0 then
         call('XADD', stream, '*', 'e', envelope)
         counts.bytes = counts.bytes + #envelope
-      elseif verb == 'r' then
-        local name = member_of(digit, envelope)
-        call('ZADD', keys[5], now_ms() + delay, name)
-        call('HSET', keys[6], name, envelope)
+      elseif verb == 'r' and park(keys[5], keys[6], now_ms() + delay, name, envelope) then
         counts.delayed, counts.bytes = counts.delayed + 1, counts.bytes + #envelope
-      else
-        local name = member_of(digit, envelope)
-        call('ZADD', keys[7], now_ms(), name)
-        call('HSET', keys[6], name, envelope)
+      elseif verb == 'f' and park(keys[7], keys[6], now_ms(), name, envelope) then
         counts.dead = counts.dead + 1
+      else
+        counts.cancelled = counts.cancelled + 1
       end
     end
   end
@@ -109,7 +128,7 @@ local function settle(keys, args)
     call('XACK', stream, group, id)
     call('XDEL', stream, id)
     call('HDEL', progress, field)
-    counts.bytes = counts.bytes - tonumber(args[4])
+    counts.bytes = counts.bytes - envelope_bytes
   else
     call('HSET', progress, field, string.char(unpack(marks)))
   end
@@ -123,22 +142,46 @@ end
 --   KEYS  1 state  2 workers  3 progress  4 stream  5 dead  6 parked
 --   ARGV  1 worker  2 entry id  3 bytes of the envelope  4 envelope that wraps it, with the reason
 --   reply {'OK', jobs buried}, {'STALE'} or {'GONE'}
---   cost  about 10 commands
+--         error FERRYBAD  an argument is wrong; nothing was changed
+--   The dead letter counts the jobs that were not settled, whatever its head said. Bytes that no
+--   enqueue can have stored count as one job that is accepted at this moment, so that the books stay
+--   balanced. Where they have no id, or one that is parked already, the letter's id is the entry's.
+--   cost  about 13 commands
 local function bury(keys, args)
   local state, stream, worker, id = keys[1], keys[4], args[1], args[2]
+  local envelope_bytes, at = tonumber(args[3]), select(2, head(args[4]))
+  if not at then return bad_envelope(1) end
+  if not is_whole(envelope_bytes) then return bad('bytes of the envelope are wrong') end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
   if #call('XPENDING', stream, group, id, id, 1, worker) == 0 then return {'GONE'} end
-  local count = head(args[4])
-  if not count then return bad_envelope(1) end
+  local entry = call('XRANGE', stream, id, id)[1]
+  if not entry then
+    call('XACK', stream, group, id)
+    return {'GONE'}
+  end
   local digit = string.match(stream, '%d$')
-  local name = member_of(digit, args[4])
-  call('ZADD', keys[5], now_ms(), name)
-  call('HSET', keys[6], name, args[4])
+  local field = digit .. ':' .. id
+  local stored = head(entry[2][2])
+  local count = stored or 1
+  if stored then
+    local _, settled = string.gsub(call('HGET', keys[3], field) or '', 'x', '')
+    count = stored - settled
+  end
+  local first_id = string.sub(args[4], at, at + 15)
+  if not stored or call('HEXISTS', keys[6], member_of(digit, args[4])) == 1 then
+    first_id = id_from_entry(id)
+  end
+  local letter = with_head(args[4], count, first_id)
+  park(keys[5], keys[6], now_ms(), member_of(digit, letter), letter)
   call('XACK', stream, group, id)
   call('XDEL', stream, id)
-  call('HDEL', keys[3], digit .. ':' .. id)
+  call('HDEL', keys[3], field)
   call('HINCRBY', state, 'dead', count)
-  call('HINCRBY', state, 'bytes', -tonumber(args[3]))
+  if stored then
+    call('HINCRBY', state, 'bytes', -envelope_bytes)
+  else
+    call('HINCRBY', state, 'accepted', count)
+  end
   return {'OK', count}
 end
 
@@ -151,6 +194,9 @@ end
 --   cost  1 command and about 6 for each envelope
 local function release(keys, args)
   local progress, stream, worker = keys[3], keys[4], args[1]
+  for i = 2, #args do
+    if not is_entry_id(args[i]) then return bad('an entry id is wrong') end
+  end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
   local digit = string.match(stream, '%d$')
   local released = 0

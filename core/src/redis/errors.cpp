@@ -48,6 +48,8 @@ constexpr std::array rules{
          "Ferry speaks to a single Redis, not to a cluster"},
     Rule{"CROSSSLOT", Remedy::stop, ErrorCode::unsupported,
          "Ferry speaks to a single Redis, not to a cluster"},
+    Rule{"FERRYBAD", Remedy::tell_caller, ErrorCode::internal,
+         "a program of another version, or a bug in Ferry: please report it"},
     Rule{"WRONGTYPE", Remedy::tell_caller, ErrorCode::internal,
          "a key of Ferry's holds something else; use a prefix that nobody else uses"},
 };

@@ -40,10 +40,10 @@ struct Extras {
   std::uint64_t expires_at_ms = 0;  ///< 0 = never
   int attempts = 0;                 ///< runs that reported an outcome, so far
   int max_attempts = 0;             ///< 0 = the worker's default
-  std::string_view traceparent;
-  std::string_view batch_key;
-  std::string_view last_reason;
-  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string_view traceparent{};
+  std::string_view batch_key{};
+  std::string_view last_reason{};
+  std::vector<std::pair<std::string_view, std::string_view>> headers{};
 };
 
 /// One job as stored. Views point into the decoded envelope or into the bytes it was decoded from.

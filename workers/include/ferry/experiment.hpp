@@ -45,6 +45,8 @@ struct Experiment {
 
   /// Optional; called first, in every process.
   std::function<void(const Setup&)> configure;
+  /// Optional; in the producer, before the clock starts: finds or makes the input.
+  std::function<void(std::size_t limit)> prepare;
   /// Enqueues the whole input at once, or its first `limit` jobs; 0 = all of it.
   std::function<void(Client&, std::size_t limit)> produce;
   /// The same handler, under a policy. Called once per worker process.

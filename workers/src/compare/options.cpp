@@ -118,11 +118,8 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
       wrong("unknown option '" + name + "' of " + arguments[0]);
     }
   }
-  if (options.policies.empty()) options.policies = experiment.policies;
-  if (options.command == Command::work && options.policies.size() > 1) {
-    options.policies.resize(1);
-  }
   check(options);
+  if (options.policies.empty()) options.policies = experiment.policies;
   return options;
 }
 

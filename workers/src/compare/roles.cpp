@@ -60,6 +60,7 @@ double monotonic_seconds() {
 
 int run_producer(const Options& options, const Experiment& experiment) {
   configure(options, experiment);
+  if (experiment.prepare) experiment.prepare(options.limit);
   Client client{{.redis = redis_of(options), .queue = experiment.queue}};
   const double cpu_before = own_cpu_microseconds();
   const double began = monotonic_seconds();

@@ -71,10 +71,10 @@ std::string duration_text(double microseconds) {
 }
 
 std::string table_of(const std::vector<PolicyRow>& rows) {
-  std::vector<Line> lines{{"", "jobs/s", "latency", "latency", "jobs a",
-                           "per job:", "per job:", "CPU-µs a job:", "CPU-µs", "CPU-µs"},
-                          {"policy", "median (range)", "p50", "p99", "batch", "Redis cmds",
-                           "round trips", "producer", "Redis", "worker"}};
+  std::vector<Line> lines{{"", "jobs/s", "p50", "p99", "jobs per", "Redis cmds", "round trips",
+                           "CPU µs/job", "CPU µs/job", "CPU µs/job"},
+                          {"policy", "median (range)", "latency", "latency", "batch", "per job",
+                           "per job", "producer", "Redis", "worker"}};
   for (const PolicyRow& row : rows) lines.push_back(line_of(row));
   std::array<std::size_t, columns> widths{};
   for (const Line& line : lines) {

@@ -1,0 +1,144 @@
+#include "functions/queue_calls.hpp"
+
+#include <tuple>
+#include <vector>
+
+#include "ferry/error.hpp"
+
+namespace ferry {
+namespace {
+
+using redis::Reply;
+using Type = Reply::Type;
+
+[[noreturn]] void refuse_reply(std::string_view function) {
+  throw Error(ErrorCode::internal, std::string(function) +
+                                       " answered something unknown; check that this Redis's "
+                                       "functions are Ferry's (`ferry doctor`)");
+}
+
+std::int64_t integer_of(const Reply& reply, std::string_view function) {
+  if (reply.type != Type::integer) refuse_reply(function);
+  return reply.integer;
+}
+
+redis::ReplyPtr call(redis::Connection& connection, std::string_view function,
+                     std::span<const std::string_view> keys,
+                     std::span<const std::string_view> arguments) {
+  const std::string key_count = std::to_string(keys.size());
+  std::vector<std::string_view> command{"FCALL", function, key_count};
+  command.insert(command.end(), keys.begin(), keys.end());
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return connection.call(command);
+}
+
+}  // namespace
+
+bool CountsReply::same_books(const CountsReply& other) const {
+  const auto books = [](const CountsReply& c) {
+    return std::tie(c.accepted, c.done, c.expired, c.cancelled, c.delayed, c.dead, c.bytes,
+                    c.envelopes, c.leased_envelopes, c.last_delivered);
+  };
+  return books(*this) == books(other);
+}
+
+CountsReply call_counts(redis::Connection& connection, const Keys& keys) {
+  constexpr std::string_view function = "ferry_v1_counts";
+  const std::string_view names[] = {keys.state,    keys.workers,  keys.progress,
+                                    keys.due,      keys.parked,   keys.dead,
+                                    keys.ready[0], keys.ready[1], keys.ready[2]};
+  const auto answer = call(connection, function, names, {});
+  const Reply& reply = answer->root();
+  if (reply.type != Type::array || reply.size < 18) refuse_reply(function);
+  CountsReply counts;
+  std::int64_t* const fields[] = {&counts.accepted,      &counts.done,
+                                  &counts.expired,       &counts.cancelled,
+                                  &counts.delayed,       &counts.dead,
+                                  &counts.bytes,         &counts.ready,
+                                  &counts.envelopes,     &counts.leased_envelopes,
+                                  &counts.due_entries,   &counts.parked_entries,
+                                  &counts.dead_entries,  &counts.workers,
+                                  &counts.oldest_age_ms, &counts.paused,
+                                  &counts.server_time_ms};
+  for (std::size_t i = 0; i < std::size(fields); ++i) *fields[i] = integer_of(reply[i], function);
+  const Reply& last = reply[17];
+  if (last.type != Type::array || last.size != priority_count) refuse_reply(function);
+  for (std::size_t i = 0; i < priority_count; ++i) counts.last_delivered[i] = last[i].text;
+  return counts;
+}
+
+JobsAndBytes count_range(redis::Connection& connection, const Keys& keys, std::size_t priority,
+                         std::string_view from, std::string_view to) {
+  constexpr std::string_view function = "ferry_v1_count_range";
+  const std::string_view names[] = {keys.progress, keys.ready[priority]};
+  const std::string most = std::to_string(max_slice);
+  std::string next(from);
+  JobsAndBytes sum;
+  while (true) {
+    const std::string_view arguments[] = {next, to, most};
+    const auto answer = call(connection, function, names, arguments);
+    const Reply& reply = answer->root();
+    if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
+    sum.jobs += integer_of(reply[0], function);
+    sum.bytes += integer_of(reply[1], function);
+    if (reply[2].text.empty()) return sum;
+    next = "(" + std::string(reply[2].text);
+  }
+}
+
+JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const std::string& set) {
+  constexpr std::string_view function = "ferry_v1_count_parked";
+  const std::string_view names[] = {set, keys.parked};
+  const std::string most = std::to_string(max_slice);
+  std::int64_t rank = 0;
+  JobsAndBytes sum;
+  while (true) {
+    const std::string from = std::to_string(rank);
+    const std::string_view arguments[] = {from, most};
+    const auto answer = call(connection, function, names, arguments);
+    const Reply& reply = answer->root();
+    if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
+    sum.jobs += integer_of(reply[0], function);
+    sum.bytes += integer_of(reply[1], function);
+    const std::int64_t seen = integer_of(reply[2], function);
+    if (seen < static_cast<std::int64_t>(max_slice)) return sum;
+    rank += seen;
+  }
+}
+
+void call_pause(redis::Connection& connection, const Keys& keys, bool paused) {
+  const std::string_view names[] = {keys.state};
+  const std::string_view arguments[] = {paused ? "1" : "0"};
+  call(connection, "ferry_v1_pause", names, arguments);
+}
+
+std::int64_t call_purge(redis::Connection& connection, const Keys& keys) {
+  constexpr std::string_view function = "ferry_v1_purge";
+  const std::string_view names[] = {keys.state,    keys.due,      keys.parked,  keys.progress,
+                                    keys.ready[0], keys.ready[1], keys.ready[2]};
+  const std::string most = std::to_string(max_slice);
+  const std::string_view arguments[] = {most};
+  return integer_of(call(connection, function, names, arguments)->root(), function);
+}
+
+std::int64_t call_dead_retry(redis::Connection& connection, const Keys& keys,
+                             std::span<const DeadRetry> letters) {
+  constexpr std::string_view function = "ferry_v1_dead_retry";
+  const std::string_view names[] = {keys.state,    keys.dead,     keys.parked,
+                                    keys.ready[0], keys.ready[1], keys.ready[2]};
+  std::vector<std::string_view> arguments;
+  for (const DeadRetry& letter : letters) {
+    arguments.insert(arguments.end(), {letter.name, letter.envelope});
+  }
+  return integer_of(call(connection, function, names, arguments)->root(), function);
+}
+
+std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
+                            std::span<const std::string> letters) {
+  constexpr std::string_view function = "ferry_v1_dead_drop";
+  const std::string_view names[] = {keys.state, keys.dead, keys.parked};
+  const std::vector<std::string_view> arguments(letters.begin(), letters.end());
+  return integer_of(call(connection, function, names, arguments)->root(), function);
+}
+
+}  // namespace ferry

@@ -1,0 +1,45 @@
+// Decodes the golden vectors with a stock msgpack package and compares them with vectors.json.
+//   node decode.mjs <folder of the vectors>
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeEnvelope, encodeEnvelope, hasZstd } from './envelope.mjs';
+
+const folder = process.argv[2];
+if (!folder) {
+  console.error('usage: node decode.mjs <folder of the vectors>');
+  process.exit(2);
+}
+
+const bytesOf = (file) =>
+  Buffer.from(readFileSync(join(folder, file), 'utf8').replace(/\s/g, ''), 'hex');
+
+const { vectors } = JSON.parse(readFileSync(join(folder, 'vectors.json'), 'utf8'));
+
+let checked = 0;
+const skipped = [];
+for (const vector of vectors) {
+  if (vector.needs_zstd && !hasZstd) {
+    skipped.push(vector.file);
+    continue;
+  }
+  const found = decodeEnvelope(bytesOf(vector.file));
+  assert.equal(found.flags, vector.flags, vector.file);
+  assert.equal(found.count, vector.count, vector.file);
+  assert.equal(found.firstId, vector.first_id, vector.file);
+  assert.deepEqual(found.death, vector.death, vector.file);
+  assert.equal(found.opaque?.toString('hex'), vector.opaque, vector.file);
+  const wanted = (vector.jobs ?? []).map((job) => ({ extras: {}, ...job }));
+  assert.deepEqual(found.jobs, wanted, vector.file);
+  ++checked;
+}
+
+// What this side writes, this side reads; that Ferry reads it too is tested with enqueue.mjs.
+const written = decodeEnvelope(encodeEnvelope('index_file', [{ path: 'a' }, { path: 'b' }]));
+assert.deepEqual(written.jobs.map((job) => job.payload.path), ['a', 'b']);
+
+for (const file of skipped) {
+  console.log(`SKIPPED ${file}: this node (${process.version}) has no zstd; 22.15 and later have`);
+}
+assert.ok(checked >= 7, `only ${checked} vectors were checked`);
+console.log(`${checked} of ${vectors.length} vectors hold what vectors.json says`);

@@ -1,0 +1,245 @@
+#include "cli/commands.hpp"
+#include "cli/parts/payload_view.hpp"
+#include "cli/parts/text.hpp"
+#include "cli/parts/units.hpp"
+#include "cli/views.hpp"
+#include "ferry/queue.hpp"
+
+namespace ferry::cli {
+namespace {
+
+using nlohmann::json;
+
+struct ListArguments {
+  std::string name;
+  std::size_t limit = 20;
+  std::string from;
+};
+
+struct ShowArguments {
+  std::string name;
+  std::string id;
+  std::string payload_limit = "4KiB";
+};
+
+struct ActArguments {
+  std::string name;
+  std::vector<std::string> ids;
+  bool all = false;
+  bool yes = false;
+};
+
+JobId parse_id(const std::string& text) {
+  const auto id = JobId::parse(text);
+  if (id) return *id;
+  throw Failure(exit_usage, "ID \"" + text +
+                                "\" is no job's id; expected 36 characters, as `ferry dead ls` "
+                                "prints them");
+}
+
+int list(Session& session, const ListArguments& arguments) {
+  const JobPage page =
+      session.queue(arguments.name).jobs(JobState::dead, arguments.limit, arguments.from);
+  Output& output = session.output();
+  if (output.is_json()) {
+    json jobs = json::array();
+    for (const JobInfo& job : page.jobs) jobs.push_back(job_json(job));
+    output.print({{"name", arguments.name}, {"jobs", std::move(jobs)}, {"next", page.next}});
+    return exit_ok;
+  }
+  if (page.jobs.empty()) {
+    output.line("No dead letters in queue " + arguments.name + '.');
+  } else {
+    output.print(jobs_table(JobState::dead, page.jobs));
+  }
+  if (!page.next.empty()) {
+    output.line("");
+    output.line("More: ferry dead ls " + arguments.name + " --limit " +
+                std::to_string(arguments.limit) + " --from '" + page.next + "'");
+  }
+  return exit_ok;
+}
+
+/// Adds the payload to a dead letter's JSON: whole as "payload" when it is msgpack and within the
+/// limit, else its first bytes as "payload_hex".
+void add_payload(json& value, const std::string& payload, std::size_t limit) {
+  const bool cut = payload.size() > limit;
+  value["payload_cut"] = cut;
+  if (!cut) {
+    if (auto shown = payload_as_json(payload)) {
+      value["payload"] = std::move(*shown);
+      return;
+    }
+  }
+  value["payload_hex"] = hex(std::string_view(payload).substr(0, limit));
+}
+
+std::string cut_mark(std::size_t left) {
+  return "… " + format_bytes(static_cast<std::int64_t>(left)) + " more; see --payload-limit";
+}
+
+void print_payload(Output& output, const std::string& payload, std::size_t limit) {
+  const std::string size = format_bytes(static_cast<std::int64_t>(payload.size()));
+  output.line("");
+  const auto value = payload_as_json(payload);
+  if (!value) {
+    output.line(
+        output.styled("Payload, " + size + ", not msgpack that JSON could show:", Style::bold));
+    output.raw(hex_dump(payload, limit));
+    if (payload.size() > limit) output.line(cut_mark(payload.size() - limit));
+    return;
+  }
+  output.line(output.styled("Payload, " + size + " of msgpack:", Style::bold));
+  // dump() escapes control characters only below U+0020; ensure_ascii leaves none of the others.
+  const std::string text = value->dump(2, ' ', true, json::error_handler_t::replace);
+  output.line(std::string_view(text).substr(0, limit));
+  if (text.size() > limit) output.line(cut_mark(text.size() - limit));
+}
+
+void print_letter(Output& output, const JobInfo& job) {
+  Table table({{""}, {""}});
+  const auto add = [&table](const std::string& label, const std::string& text,
+                            Style style = Style::plain) {
+    if (!text.empty()) table.add({{label, Style::dim}, {text, style}});
+  };
+  add("id", job.id.to_string(), Style::bold);
+  add("kind", job.kind.empty() ? "(undecodable)" : job.kind);
+  add("reason", job.reason.empty() ? "(none given)" : job.reason, Style::red);
+  add("died", date_of(job.died_at) + ", " + age_of(job.died_at) + " ago");
+  add("enqueued", date_of(job.enqueued_at) + ", " + age_of(job.enqueued_at) + " ago");
+  add("priority", std::string(to_string(job.priority)));
+  add("attempts", std::to_string(job.attempts) + " that reported an outcome, " +
+                      std::to_string(job.deliveries) + " deliveries");
+  add("batch key", job.batch_key);
+  add("traceparent", job.traceparent);
+  for (const auto& [name, header] : job.headers) add("header " + name, header);
+  output.print(table);
+}
+
+int show(Session& session, const ShowArguments& arguments) {
+  const JobId id = parse_id(arguments.id);
+  const auto limit = parse_bytes(arguments.payload_limit);
+  if (!limit) {
+    throw Failure(exit_usage, "--payload-limit is \"" + arguments.payload_limit +
+                                  "\"; expected a size such as 512, 4KiB or 1MiB");
+  }
+  Queue queue = session.queue(arguments.name);
+  const auto job = queue.dead(id);
+  if (!job) {
+    throw Failure(exit_found_wrong, "queue " + arguments.name + " keeps no dead letter " +
+                                        arguments.id + "; it may have been retried or dropped");
+  }
+  const std::string payload = queue.dead_payload(id).value_or("");
+  if (session.output().is_json()) {
+    json value = job_json(*job);
+    add_payload(value, payload, static_cast<std::size_t>(*limit));
+    session.output().print(value);
+  } else {
+    print_letter(session.output(), *job);
+    print_payload(session.output(), payload, static_cast<std::size_t>(*limit));
+  }
+  return exit_ok;
+}
+
+/// Moves or removes the dead letters that were named, or all.
+int act(Session& session, const ActArguments& arguments, bool retry) {
+  if (arguments.all == !arguments.ids.empty()) {
+    throw Failure(exit_usage, arguments.all ? "--all and IDs exclude each other; give one of them"
+                                            : "no dead letter is named; give IDs or --all");
+  }
+  std::vector<JobId> ids;
+  for (const std::string& text : arguments.ids) ids.push_back(parse_id(text));
+  Queue queue = session.queue(arguments.name);
+  Output& output = session.output();
+  if (arguments.all && !retry) {
+    output.confirm("Remove " + dead_letters_text(queue.counts().dead) + " of queue " +
+                       arguments.name + " for good?",
+                   arguments.yes);
+  }
+  const char* verb = retry ? "retried" : "dropped";
+  const auto progress = [&](std::int64_t sum) {
+    output.progress(verb + (' ' + format_count(sum)));
+  };
+  std::int64_t acted = 0;
+  if (arguments.all) {
+    acted = retry ? queue.retry_all_dead(progress) : queue.drop_all_dead(progress);
+  } else {
+    acted = retry ? queue.retry_dead(ids) : queue.drop_dead(ids);
+  }
+  const auto missing =
+      std::max<std::int64_t>(0, arguments.all ? 0 : static_cast<std::int64_t>(ids.size()) - acted);
+  if (output.is_json()) {
+    output.print({{"name", arguments.name}, {verb, acted}, {"not_found", missing}});
+  } else {
+    output.line(retry ? "Put " + dead_letters_text(acted) + " back into queue " + arguments.name +
+                            ", with no attempts counted."
+                      : "Dropped " + dead_letters_text(acted) + " of queue " + arguments.name +
+                            " for good.");
+  }
+  if (missing == 0) return exit_ok;
+  throw Failure(exit_found_wrong, format_count(missing) + " of " +
+                                      format_count(static_cast<std::int64_t>(ids.size())) +
+                                      " IDs are not dead letters of queue " + arguments.name +
+                                      " (any more); see `ferry dead ls " + arguments.name + "`");
+}
+
+void add_list(CLI::App& noun, Command& chosen) {
+  auto arguments = std::make_shared<ListArguments>();
+  CLI::App* verb = noun.add_subcommand("ls", "List the dead letters of a queue, oldest first");
+  verb->add_option("NAME", arguments->name, "The queue")->required();
+  verb->add_option("--limit", arguments->limit, "Dead letters to list, 1 to 1000")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->add_option("--from", arguments->from, "Go on where an earlier list ended")
+      ->type_name("CURSOR");
+  verb->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return list(session, *arguments); };
+  });
+}
+
+void add_show(CLI::App& noun, Command& chosen) {
+  auto arguments = std::make_shared<ShowArguments>();
+  CLI::App* verb = noun.add_subcommand("show", "Show one dead letter with its payload");
+  verb->add_option("NAME", arguments->name, "The queue")->required();
+  verb->add_option("ID", arguments->id, "The job's id")->required();
+  verb->add_option("--payload-limit", arguments->payload_limit, "How much of the payload to show")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  verb->footer("The payload is shown as JSON when it is msgpack, else as hex.");
+  verb->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return show(session, *arguments); };
+  });
+}
+
+void add_act(CLI::App& noun, Command& chosen, bool retry) {
+  auto arguments = std::make_shared<ActArguments>();
+  CLI::App* verb =
+      retry ? noun.add_subcommand("retry", "Put dead letters back into their queue")
+            : noun.add_subcommand("drop", "Remove dead letters for good; --all asks first");
+  verb->add_option("NAME", arguments->name, "The queue")->required();
+  verb->add_option("ID", arguments->ids, "Ids of dead letters, see `ferry dead ls`");
+  verb->add_flag("--all", arguments->all, "All dead letters of the queue");
+  if (!retry) verb->add_flag("--yes", arguments->yes, "Do not ask");
+  verb->footer(retry ? "They begin with no attempts counted. Exits with 1 when an ID is not a dead "
+                       "letter."
+                     : "What is dropped is counted as cancelled. Exits with 1 when an ID is not a "
+                       "dead letter.");
+  verb->callback([&chosen, arguments, retry] {
+    chosen = [arguments, retry](Session& session) { return act(session, *arguments, retry); };
+  });
+}
+
+}  // namespace
+
+void add_dead(CLI::App& program, Command& chosen) {
+  CLI::App* noun =
+      program.add_subcommand("dead", "List, show, retry and drop dead letters: jobs that failed");
+  noun->require_subcommand(1);
+  add_list(*noun, chosen);
+  add_show(*noun, chosen);
+  add_act(*noun, chosen, true);
+  add_act(*noun, chosen, false);
+}
+
+}  // namespace ferry::cli

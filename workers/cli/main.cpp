@@ -1,0 +1,147 @@
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <string_view>
+
+#include "cli/commands.hpp"
+
+namespace ferry::cli {
+namespace {
+
+constexpr const char* footer =
+    R"(Examples:
+  ferry doctor                                     is this Redis fit for Ferry?
+  ferry setup                                      install Ferry's functions there
+  ferry enqueue mail --file jobs.ndjson            one job a line
+  ferry stats --watch                              what is going on
+  ferry queue show mail --jobs waiting             which jobs wait
+  ferry dead ls mail                               what failed for good, and why
+  ferry dead retry mail --all                      try those again
+  ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
+
+Environment:
+  FERRY_REDIS             the URL, unless --redis is given
+  FERRY_REDIS_PASSWORD    the password, unless --password-file is given
+  NO_COLOR                no colours
+
+Exit codes:
+  0  all is well
+  1  something is wrong with what was looked at, or some lines or jobs failed
+  2  the command line or the input is wrong
+  3  Redis cannot be reached
+  4  Redis refused: rights, version, memory
+
+`ferry NOUN --help` and `ferry NOUN VERB --help` tell more.)";
+
+void add_globals(CLI::App& program, Globals& globals) {
+  program
+      .add_option("--redis", globals.redis,
+                  "redis://[user@]host[:port][/db] or unix:///path/to.sock[?db=0]; "
+                  "redis://127.0.0.1:6379 if not given")
+      ->type_name("URL");
+  program
+      .add_option("--password-file", globals.password_file,
+                  "A file whose first line is the password of Redis")
+      ->type_name("FILE");
+  program.add_option("--prefix", globals.prefix, "Every key begins with it")
+      ->type_name("NAME")
+      ->capture_default_str();
+  program.add_option("--output", globals.output, "table (for people) or json (for programs)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  program.add_flag("--no-color", globals.no_color, "No colours, as if NO_COLOR were set");
+}
+
+/// A command line that cannot be read may still say how to complain about it.
+bool asks_for_json(int count, char** words) {
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = words[i];
+    if (word == "--output=json") return true;
+    if (word == "--output" && i + 1 < count && std::string_view(words[i + 1]) == "json")
+      return true;
+  }
+  return false;
+}
+
+/// Returns: `ferry queue show`, as far as the command line went.
+std::string deepest_command(const CLI::App& program) {
+  std::string name = program.get_name();
+  const CLI::App* at = &program;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    name += ' ' + at->get_name();
+  }
+  return name;
+}
+
+int refuse_usage(const CLI::App& program, const CLI::ParseError& error, Output& output) {
+  std::string message = error.what();
+  while (message.ends_with('\n') || message.ends_with('.')) message.pop_back();
+  output.error(message + "; see `" + deepest_command(program) + " --help`",
+               {{"code", "usage"}, {"exit_code", static_cast<int>(exit_usage)}});
+  return exit_usage;
+}
+
+int run(const Command& command, const Globals& globals, Output& output) {
+  try {
+    Session session(globals, output);
+    const int code = command(session);
+    output.end_progress();
+    return code;
+  } catch (const Failure& failure) {
+    output.error(failure.what(), {{"exit_code", static_cast<int>(failure.code())}});
+    return failure.code();
+  } catch (const Error& error) {
+    const Exit code = exit_of(error.code());
+    output.error(error.what(),
+                 {{"code", to_string(error.code())}, {"exit_code", static_cast<int>(code)}});
+    return code;
+  }
+}
+
+int main_of(int count, char** words) {
+  CLI::App program("Looks into Ferry's queues in Redis and acts on them.", "ferry");
+  Globals globals;
+  Command chosen;
+  program.fallthrough();
+  program.require_subcommand(1);
+  program.set_version_flag("--version", "ferry " FERRY_VERSION, "Print the version");
+  program.set_help_flag("-h,--help", "Print this help");
+  program.get_formatter()->column_width(34);
+  program.get_formatter()->label("SUBCOMMAND", "NOUN");
+  program.get_formatter()->label("OPTIONS", "options");
+  program.footer(footer);
+  add_globals(program, globals);
+  add_setup(program, chosen);
+  add_doctor(program, chosen);
+  add_enqueue(program, chosen);
+  add_stats(program, chosen);
+  add_queue(program, chosen);
+  add_dead(program, chosen);
+  if (count == 1) {
+    std::cerr << program.help();
+    return exit_usage;
+  }
+  try {
+    program.parse(count, words);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return program.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    Output output(asks_for_json(count, words), true);
+    return refuse_usage(program, error, output);
+  }
+  Output output(globals.output == "json", !globals.no_color);
+  return run(chosen, globals, output);
+}
+
+}  // namespace
+}  // namespace ferry::cli
+
+int main(int count, char** words) {
+  try {
+    return ferry::cli::main_of(count, words);
+  } catch (const std::exception& error) {  // no memory, most likely
+    std::cerr << "ferry: " << error.what() << '\n';
+    return ferry::cli::exit_found_wrong;
+  }
+}

@@ -1,0 +1,270 @@
+#include "ferry/queue.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/parts/units.hpp"
+#include "cli/views.hpp"
+
+namespace ferry::cli {
+namespace {
+
+using nlohmann::json;
+
+/// What no number below can say, so that nobody reads more into it than is there.
+constexpr const char* limits_of_knowledge =
+    R"(Jobs are counted one by one at one instant. The age is that of the oldest job that no worker
+has yet, since it came to its stream: a delayed job counts from when it was due. A worker that died
+is counted until its lease is taken back. Not kept in Redis: how many jobs of each kind there are
+(see --jobs) and the producers' limits.)";
+
+struct ShowArguments {
+  std::string name;
+  std::string state;
+  std::size_t limit = 20;
+  std::string from;
+  bool audit = false;
+};
+
+int list(Session& session) {
+  const std::vector<std::string> names = Queue::list(session.redis());
+  json queues = json::array();
+  Table table({{"QUEUE"},
+               {"WAITING", Align::right},
+               {"LEASED", Align::right},
+               {"DELAYED", Align::right},
+               {"DEAD", Align::right},
+               {"OLDEST", Align::right},
+               {"SIZE", Align::right},
+               {"WORKERS", Align::right},
+               {""}});
+  for (const std::string& name : names) {
+    const QueueCounts counts = Queue(session.redis(), name).counts();
+    json queue = counts_json(counts);
+    queue["name"] = name;
+    queues.push_back(std::move(queue));
+    table.add({name,
+               format_count(counts.waiting),
+               format_count(counts.leased),
+               format_count(counts.delayed),
+               {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
+               counts.waiting > 0 ? format_duration(counts.oldest_age) : "-",
+               format_bytes(counts.bytes),
+               format_count(counts.workers),
+               {counts.paused ? "paused" : "", Style::yellow}});
+  }
+  Output& output = session.output();
+  if (output.is_json()) {
+    output.print({{"queues", std::move(queues)}});
+  } else if (table.empty()) {
+    output.line("No queue was ever used under the prefix \"" + session.redis().prefix +
+                "\"; a queue begins with its first job, see `ferry enqueue --help`.");
+  } else {
+    output.print(table);
+  }
+  return exit_ok;
+}
+
+void print_counts(Output& output, const std::string& name, const QueueCounts& counts) {
+  output.line(output.styled("Queue " + name, Style::bold) +
+              (counts.paused ? output.styled("  paused", Style::yellow) : ""));
+  Table table({{""}, {"", Align::right}, {""}});
+  const std::string at_workers =
+      "at " + format_count(counts.workers) + (counts.workers == 1 ? " worker" : " workers");
+  table.add({"waiting", format_count(counts.waiting),
+             counts.waiting > 0 ? "the oldest for " + format_duration(counts.oldest_age) : ""});
+  table.add({"leased", format_count(counts.leased), at_workers});
+  table.add({"delayed", format_count(counts.delayed), "run later, or wait for their next attempt"});
+  table.add({"dead",
+             {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
+             counts.dead > 0 ? "see `ferry dead ls " + name + "`" : ""});
+  table.add({"done", format_count(counts.done), ""});
+  table.add({"expired", format_count(counts.expired), "dropped unrun, as their producers asked"});
+  table.add({"cancelled", format_count(counts.cancelled), "purged, or dropped as dead letters"});
+  table.add({"accepted", format_count(counts.accepted), "the sum of all these"});
+  table.add(
+      {"stored", format_bytes(counts.bytes),
+       "waiting, leased and delayed; " + format_count(counts.envelopes) +
+           (counts.envelopes == 1 ? " envelope in the streams" : " envelopes in the streams")});
+  output.print(table);
+  output.line("");
+  output.line(output.styled(limits_of_knowledge, Style::dim));
+}
+
+int show_counts(Session& session, const std::string& name) {
+  const QueueCounts counts = session.queue(name).counts();
+  if (session.output().is_json()) {
+    json value = counts_json(counts);
+    value["name"] = name;
+    session.output().print(value);
+  } else {
+    print_counts(session.output(), name, counts);
+  }
+  return exit_ok;
+}
+
+int show_jobs(Session& session, const ShowArguments& arguments) {
+  const JobState state = parse_job_state(arguments.state).value();
+  const JobPage page = session.queue(arguments.name).jobs(state, arguments.limit, arguments.from);
+  Output& output = session.output();
+  if (output.is_json()) {
+    json jobs = json::array();
+    for (const JobInfo& job : page.jobs) jobs.push_back(job_json(job));
+    output.print({{"name", arguments.name}, {"jobs", std::move(jobs)}, {"next", page.next}});
+    return exit_ok;
+  }
+  if (page.jobs.empty()) {
+    output.line("No " + arguments.state + " jobs in queue " + arguments.name + '.');
+  } else {
+    output.print(jobs_table(state, page.jobs));
+  }
+  if (!page.next.empty()) {
+    output.line("");
+    output.line("More: ferry queue show " + arguments.name + " --jobs " + arguments.state +
+                " --limit " + std::to_string(arguments.limit) + " --from '" + page.next + "'");
+  }
+  return exit_ok;
+}
+
+int show_audit(Session& session, const std::string& name) {
+  const AuditReport report = session.queue(name).audit();
+  const QueueCounts& counts = report.counts;
+  Output& output = session.output();
+  if (output.is_json()) {
+    json counted = counts_json(counts);
+    output.print({{"name", name},
+                  {"balanced", report.balanced()},
+                  {"violations", report.violations},
+                  {"counts", std::move(counted)},
+                  {"found",
+                   {{"in_stream", report.found_in_stream},
+                    {"delayed", report.found_delayed},
+                    {"dead", report.found_dead},
+                    {"bytes", report.found_bytes}}}});
+    return report.balanced() ? exit_ok : exit_found_wrong;
+  }
+  Table table({{""}, {"BY THE BOOKS", Align::right}, {"FOUND", Align::right}});
+  const auto add = [&table](const char* what, std::int64_t books, std::int64_t found) {
+    const Style style = books == found ? Style::plain : Style::red;
+    table.add({what, format_count(books), {format_count(found), style}});
+  };
+  add("waiting and leased", counts.waiting + counts.leased, report.found_in_stream);
+  add("delayed", counts.delayed, report.found_delayed);
+  add("dead", counts.dead, report.found_dead);
+  add("stored bytes", counts.bytes, report.found_bytes);
+  output.print(table);
+  output.line("");
+  if (report.balanced()) {
+    output.line(output.styled("The books of queue " + name + " balance.", Style::green));
+    return exit_ok;
+  }
+  for (const std::string& violation : report.violations) {
+    output.line(output.styled("wrong: ", Style::red) + violation);
+  }
+  return exit_found_wrong;
+}
+
+int show(Session& session, const ShowArguments& arguments) {
+  if (arguments.audit) return show_audit(session, arguments.name);
+  if (!arguments.state.empty()) return show_jobs(session, arguments);
+  return show_counts(session, arguments.name);
+}
+
+int set_paused(Session& session, const std::string& name, bool paused) {
+  Queue queue = session.queue(name);
+  const bool was_paused = queue.counts().paused;
+  if (paused) queue.pause();
+  if (!paused) queue.resume();
+  if (session.output().is_json()) {
+    session.output().print(
+        json{{"name", name}, {"paused", paused}, {"changed", was_paused != paused}});
+  } else if (was_paused == paused) {
+    session.output().line("Queue " + name + (paused ? " was paused already." : " was not paused."));
+  } else {
+    session.output().line(paused ? "Paused queue " + name +
+                                       ": workers stop fetching within a second and finish what "
+                                       "they hold; producers may go on."
+                                 : "Resumed queue " + name + ": workers fetch again.");
+  }
+  return exit_ok;
+}
+
+int purge(Session& session, const std::string& name, bool yes) {
+  Queue queue = session.queue(name);
+  const QueueCounts counts = queue.counts();
+  Output& output = session.output();
+  output.confirm("Remove " + jobs_text(counts.waiting + counts.delayed) +
+                     " (waiting and delayed) of queue " + name + " for good?",
+                 yes);
+  const std::int64_t removed =
+      queue.purge([&output](std::int64_t sum) { output.progress("removed " + format_count(sum)); });
+  if (output.is_json()) {
+    output.print({{"name", name}, {"removed", removed}});
+  } else {
+    output.line("Removed " + jobs_text(removed) + " from queue " + name +
+                "; leased jobs and dead letters stay.");
+  }
+  return exit_ok;
+}
+
+void add_show(CLI::App& noun, Command& chosen) {
+  auto arguments = std::make_shared<ShowArguments>();
+  CLI::App* verb = noun.add_subcommand("show", "Show one queue: its counts, its jobs or its books");
+  verb->add_option("NAME", arguments->name, "The queue")->required();
+  CLI::Option* jobs =
+      verb->add_option("--jobs", arguments->state,
+                       "List the jobs that are waiting, leased, delayed or dead, oldest first")
+          ->type_name("STATE")
+          ->check(CLI::IsMember({"waiting", "leased", "delayed", "dead"}));
+  verb->add_option("--limit", arguments->limit, "Jobs to list, 1 to 1000")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str()
+      ->needs(jobs);
+  verb->add_option("--from", arguments->from, "Go on where an earlier list ended")
+      ->type_name("CURSOR")
+      ->needs(jobs);
+  verb->add_flag("--audit", arguments->audit,
+                 "Compare the counters with what is stored, job by job; exits with 1 when they "
+                 "differ")
+      ->excludes(jobs);
+  verb->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return show(session, *arguments); };
+  });
+}
+
+void add_pause(CLI::App& noun, Command& chosen, bool paused) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* verb = paused ? noun.add_subcommand("pause", "Let workers take no more jobs of a queue")
+                          : noun.add_subcommand("resume", "Let workers take jobs again");
+  verb->add_option("NAME", *name, "The queue")->required();
+  verb->callback([&chosen, name, paused] {
+    chosen = [name, paused](Session& session) { return set_paused(session, *name, paused); };
+  });
+}
+
+void add_purge(CLI::App& noun, Command& chosen) {
+  auto name = std::make_shared<std::string>();
+  auto yes = std::make_shared<bool>(false);
+  CLI::App* verb =
+      noun.add_subcommand("purge", "Remove waiting and delayed jobs for good; asks first");
+  verb->add_option("NAME", *name, "The queue")->required();
+  verb->add_flag("--yes", *yes, "Do not ask");
+  verb->footer("Leased jobs and dead letters stay. What is removed is counted as cancelled.");
+  verb->callback([&chosen, name, yes] {
+    chosen = [name, yes](Session& session) { return purge(session, *name, *yes); };
+  });
+}
+
+}  // namespace
+
+void add_queue(CLI::App& program, Command& chosen) {
+  CLI::App* noun = program.add_subcommand("queue", "List, show, pause, resume and purge queues");
+  noun->require_subcommand(1);
+  CLI::App* verb = noun->add_subcommand("ls", "List all queues");
+  verb->callback([&chosen] { chosen = list; });
+  add_show(*noun, chosen);
+  add_pause(*noun, chosen, true);
+  add_pause(*noun, chosen, false);
+  add_purge(*noun, chosen);
+}
+
+}  // namespace ferry::cli

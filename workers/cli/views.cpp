@@ -1,0 +1,110 @@
+#include "cli/views.hpp"
+
+#include <array>
+#include <ctime>
+
+#include "cli/parts/units.hpp"
+
+namespace ferry::cli {
+namespace {
+
+using nlohmann::json;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+
+constexpr std::size_t reason_width = 60;
+
+std::int64_t since_1970_ms(system_clock::time_point when) {
+  return duration_cast<milliseconds>(when.time_since_epoch()).count();
+}
+
+bool known(system_clock::time_point when) { return when != system_clock::time_point{}; }
+
+std::string time_until(system_clock::time_point when) {
+  const auto left = duration_cast<milliseconds>(when - system_clock::now());
+  return left.count() <= 0 ? "due" : "in " + format_duration(left);
+}
+
+std::string counted(std::int64_t count, const char* one, const char* many) {
+  return format_count(count) + ' ' + (count == 1 ? one : many);
+}
+
+}  // namespace
+
+json counts_json(const QueueCounts& counts) {
+  return {{"accepted", counts.accepted}, {"waiting", counts.waiting},
+          {"leased", counts.leased},     {"delayed", counts.delayed},
+          {"dead", counts.dead},         {"done", counts.done},
+          {"expired", counts.expired},   {"cancelled", counts.cancelled},
+          {"bytes", counts.bytes},       {"envelopes", counts.envelopes},
+          {"workers", counts.workers},   {"oldest_age_ms", counts.oldest_age.count()},
+          {"paused", counts.paused}};
+}
+
+json job_json(const JobInfo& job) {
+  json value{{"id", job.id.to_string()},           {"kind", job.kind},
+             {"state", to_string(job.state)},      {"priority", to_string(job.priority)},
+             {"payload_bytes", job.payload_bytes}, {"attempts", job.attempts},
+             {"deliveries", job.deliveries}};
+  if (known(job.enqueued_at)) value["enqueued_at_ms"] = since_1970_ms(job.enqueued_at);
+  if (known(job.due_at)) value["due_at_ms"] = since_1970_ms(job.due_at);
+  if (known(job.died_at)) value["died_at_ms"] = since_1970_ms(job.died_at);
+  if (!job.worker.empty()) value["worker"] = job.worker;
+  if (!job.reason.empty()) value["reason"] = job.reason;
+  if (!job.headers.empty()) value["headers"] = job.headers;
+  if (!job.traceparent.empty()) value["traceparent"] = job.traceparent;
+  if (!job.batch_key.empty()) value["batch_key"] = job.batch_key;
+  return value;
+}
+
+Table jobs_table(JobState state, const std::vector<JobInfo>& jobs) {
+  std::vector<Table::Column> columns{{"ID"}, {"KIND"}, {"PRIORITY"}, {"AGE", Align::right}};
+  if (state == JobState::leased) columns.push_back({"WORKER"});
+  if (state == JobState::delayed) columns.push_back({"RUNS", Align::right});
+  if (state == JobState::dead) columns.push_back({"DIED", Align::right});
+  columns.insert(columns.end(), {{"ATTEMPTS", Align::right}, {"SIZE", Align::right}});
+  const bool with_reason = state == JobState::dead || state == JobState::delayed;
+  if (with_reason) columns.push_back({"REASON", Align::left, reason_width});
+  Table table(std::move(columns));
+  for (const JobInfo& job : jobs) {
+    std::vector<Cell> row{job.id.to_string(),
+                          job.kind.empty() ? Cell("(undecodable)", Style::red) : Cell(job.kind),
+                          std::string(to_string(job.priority)), age_of(job.enqueued_at)};
+    if (state == JobState::leased) row.emplace_back(job.worker);
+    if (state == JobState::delayed) row.emplace_back(time_until(job.due_at));
+    if (state == JobState::dead) row.emplace_back(age_of(job.died_at));
+    row.emplace_back(std::to_string(job.attempts));
+    row.emplace_back(format_bytes(job.payload_bytes));
+    if (with_reason) row.emplace_back(job.reason);
+    table.add(std::move(row));
+  }
+  return table;
+}
+
+std::string age_of(system_clock::time_point when) {
+  if (!known(when)) return "-";
+  // Another machine's clock may be a little ahead of ours.
+  return format_duration(
+      std::max(milliseconds{0}, duration_cast<milliseconds>(system_clock::now() - when)));
+}
+
+std::string date_of(system_clock::time_point when) {
+  if (!known(when)) return "-";
+  const std::time_t seconds = system_clock::to_time_t(when);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr ||
+      std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
+    return "-";
+  }
+  return text.data();
+}
+
+std::string jobs_text(std::int64_t count) { return counted(count, "job", "jobs"); }
+
+std::string dead_letters_text(std::int64_t count) {
+  return counted(count, "dead letter", "dead letters");
+}
+
+}  // namespace ferry::cli
