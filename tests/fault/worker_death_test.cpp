@@ -30,7 +30,7 @@ struct Step {
   static constexpr std::string_view kind = "step";
   int number = 0;
   std::string what;  ///< "" = note it; "hang" = note nothing and never return; "crash" = abort
-  MSGPACK_DEFINE_MAP(number, what);
+  MSGPACK_DEFINE_MAP(number, what)
 };
 
 [[noreturn]] void hang() {

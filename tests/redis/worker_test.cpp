@@ -30,12 +30,12 @@ using test::worker_options;
 struct Number {
   static constexpr std::string_view kind = "number";
   int value = 0;
-  MSGPACK_DEFINE_MAP(value);
+  MSGPACK_DEFINE_MAP(value)
 };
 struct Word {
   static constexpr std::string_view kind = "word";
   std::string text;
-  MSGPACK_DEFINE_MAP(text);
+  MSGPACK_DEFINE_MAP(text)
 };
 
 std::vector<Number> numbers(int count) {
