@@ -495,8 +495,12 @@ TEST_F(WorkerTest, DrainsAFullRedis) {
   for (bool more = true; more;) {
     std::vector<Word> words(100, Word{text});
     for (const auto& result : producer.enqueue_all(words)) {
-      result ? void(++stored) : void(more = false);
-      if (!result) EXPECT_EQ(result.error->code(), ErrorCode::out_of_memory);
+      if (result) {
+        ++stored;
+      } else {
+        more = false;
+        EXPECT_EQ(result.error->code(), ErrorCode::out_of_memory);
+      }
     }
   }
   ASSERT_GT(stored, 500);
