@@ -30,12 +30,12 @@ using test::worker_options;
 struct Number {
   static constexpr std::string_view kind = "number";
   int value = 0;
-  MSGPACK_DEFINE_MAP(value);
+  MSGPACK_DEFINE_MAP(value)
 };
 struct Word {
   static constexpr std::string_view kind = "word";
   std::string text;
-  MSGPACK_DEFINE_MAP(text);
+  MSGPACK_DEFINE_MAP(text)
 };
 
 std::vector<Number> numbers(int count) {
@@ -495,8 +495,12 @@ TEST_F(WorkerTest, DrainsAFullRedis) {
   for (bool more = true; more;) {
     std::vector<Word> words(100, Word{text});
     for (const auto& result : producer.enqueue_all(words)) {
-      result ? void(++stored) : void(more = false);
-      if (!result) EXPECT_EQ(result.error->code(), ErrorCode::out_of_memory);
+      if (result) {
+        ++stored;
+      } else {
+        more = false;
+        EXPECT_EQ(result.error->code(), ErrorCode::out_of_memory);
+      }
     }
   }
   ASSERT_GT(stored, 500);

@@ -39,6 +39,7 @@ class Trial {
     running_.resize(kinds);
     group_.resize(kinds, 1);
     total_ = 1 + pick(6);
+    arrivals_ = 10 + pick(60);  // from idle to overloaded
     batcher_.emplace(settings_, total_);
   }
 
@@ -56,7 +57,7 @@ class Trial {
   void event() {
     now_ += std::chrono::microseconds{pick(300)};
     const std::size_t which = pick(100);
-    if (which < 60) {
+    if (which < arrivals_) {
       for (std::size_t i = 1 + pick(12); i > 0; --i) arrive();
     } else if (which < 92) {
       end_one();
@@ -67,7 +68,10 @@ class Trial {
       const std::size_t kind = pick(settings_.size());
       group_[kind] = 1 + pick(64);
       batcher_->set_group(static_cast<std::uint32_t>(kind), group_[kind]);
-    } else if (const auto due = batcher_->due()) {
+    } else {
+      take_all();
+      const auto due = batcher_->due();
+      if (!due) return;
       ASSERT_GT(*due, now_) << "next() gave nothing, so nothing can be due";
       now_ = *due;
       ASSERT_TRUE(take_one()) << "something was due";
@@ -159,7 +163,11 @@ class Trial {
   /// What waits although its kind has a free runner must be held by a fixed policy, and not for
   /// longer than its linger.
   void check_nobody_is_held_too_long() {
-    if (under_way_.size() >= total_) return;
+    if (under_way_.size() >= total_) {
+      ASSERT_FALSE(batcher_->due());
+      return;
+    }
+    std::optional<Time> due;
     for (const auto& [token, job] : waiting_) {
       const KindSettings& settings = settings_[job.kind];
       if (running_[job.kind] >= settings.concurrency) continue;
@@ -167,7 +175,10 @@ class Trial {
       ASSERT_FALSE(job.suspect);
       ASSERT_LT(now_, job.at + settings.policy.linger);
       ASSERT_GE(token, flushed_until_);
+      const Time leaves = job.at + settings.policy.linger;
+      due = due ? std::min(*due, leaves) : leaves;
     }
+    ASSERT_EQ(batcher_->due(), due);
   }
 
   void finish() {
@@ -188,6 +199,7 @@ class Trial {
   std::mt19937_64 random_;
   std::vector<KindSettings> settings_;
   std::size_t total_ = 1;
+  std::size_t arrivals_ = 0;  ///< percent of the events
   std::optional<Batcher> batcher_;
   Time now_ = Time{} + 1h;
   std::uint64_t next_token_ = 0;

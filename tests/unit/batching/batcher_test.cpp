@@ -157,6 +157,17 @@ TEST_F(BatcherTest, DoesNotArmTheTimerAgainForWhatIsLeftBehind) {
   EXPECT_EQ(sizes(fourth + 10ms), Sizes{1});
 }
 
+TEST_F(BatcherTest, CountsTheWaitOfWhatIsLeftBehindFromItsOldestJob) {
+  make({{fixed(3, 10ms), 1, false}});
+  arrive_many(0, 3, start);
+  ASSERT_EQ(sizes(start), Sizes{3});
+  for (int i = 1; i <= 5; ++i) arrive(0, start + i * 1ms);
+  batcher().runner_free(0, false);
+  ASSERT_EQ(sizes(start + 6ms), Sizes{3});
+  batcher().runner_free(0, false);
+  EXPECT_EQ(batcher().due(), start + 4ms + 10ms);
+}
+
 TEST_F(BatcherTest, LetsAFixedBatchLeaveWhenItsBytesAreFull) {
   make({{fixed(100, 1s, 1000), 4, false}});
   arrive(0, start, {.bytes = 400});
@@ -230,6 +241,12 @@ TEST_F(BatcherTest, CountsTheLingerOfEachBatchKeyByItself) {
   EXPECT_EQ(sizes(start + 5ms), Sizes{1});
   EXPECT_EQ(batcher().due(), start + 8ms);
   EXPECT_EQ(sizes(start + 8ms), Sizes{1});
+}
+
+TEST_F(BatcherTest, IsDueWhenTheFirstOfAllKindsIsDue) {
+  make({{fixed(10, 9ms), 8, false}, {fixed(10, 5ms), 8, false}, {fixed(10, 7ms), 8, false}});
+  for (std::uint32_t kind = 0; kind < 3; ++kind) arrive(kind, start);
+  EXPECT_EQ(batcher().due(), start + 5ms);
 }
 
 TEST_F(BatcherTest, LetsEachSuspectLeaveAloneAndAtOnce) {

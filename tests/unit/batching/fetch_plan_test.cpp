@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -178,6 +179,21 @@ TEST(FetchPlanTest, GivesNoTurnsToAPausedQueue) {
   for (int i = 0; i < 10; ++i) redis.serve(plan, plan.next(10));
   EXPECT_EQ(redis.taken[0], before);
   EXPECT_GE(redis.taken[1], 100u);
+}
+
+TEST(FetchPlanTest, KeepsTheSharesWhileQueuesComeAndGo) {
+  FetchPlan plan({2, 1, 1}, QueueOrder::weighted);
+  Streams redis{{{{0, high}, endless}, {{1, high}, endless}}, {}};
+  for (int i = 0; i < 4000; ++i) {
+    if (i % 20 == 0) redis.waiting[{2, high}] += 20;  // two answers, then empty
+    if (i % 1000 == 100) plan.pause(0, true);
+    if (i % 1000 == 200) plan.pause(0, false);
+    redis.serve(plan, plan.next(10));
+  }
+  const auto taken = [&](std::uint32_t queue) { return static_cast<double>(redis.taken[queue]); };
+  EXPECT_EQ(taken(2), 20 * 200) << "asks for less than its share and gets it all";
+  // 400 of 4000 turns fall into the pauses, when queue 1 is alone with queue 2.
+  EXPECT_NEAR(taken(0) / (taken(0) + taken(1)), 0.9 * 2 / 3, 0.02);
 }
 
 }  // namespace

@@ -49,6 +49,14 @@ TEST(GroupSizerTest, ShrinksAtOnceWhenJobsBecomeSlow) {
   EXPECT_EQ(sizer.jobs(), 1u);
 }
 
+TEST(GroupSizerTest, BelievesSlowerJobsSooner) {
+  GroupSizer sizer;
+  run(sizer, 1us, 40);
+  ASSERT_EQ(sizer.jobs(), 200u);
+  run(sizer, 10us, 1);
+  EXPECT_LE(sizer.jobs(), 40u) << "20 is right for the slow ones";
+}
+
 TEST(GroupSizerTest, GrowsAgainAfterOneSlowRun) {
   GroupSizer sizer;
   run(sizer, 1us, 40);

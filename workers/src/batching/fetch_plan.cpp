@@ -37,15 +37,10 @@ void FetchPlan::report(const Fetch& fetch, std::span<const std::size_t> found) {
   for (std::size_t i = 0; i < found.size(); ++i) {
     QueueState& queue = queues_[fetch.streams[i].queue];
     queue.has_more[static_cast<std::size_t>(fetch.streams[i].priority)] = found[i] >= fetch.count;
-    // What an empty queue saved up must not become a burst later.
-    if (!queue.any_more()) queue.balance = 0;
   }
 }
 
-void FetchPlan::pause(std::uint32_t queue, bool paused) {
-  queues_[queue].paused = paused;
-  queues_[queue].balance = 0;
-}
+void FetchPlan::pause(std::uint32_t queue, bool paused) { queues_[queue].paused = paused; }
 
 bool FetchPlan::all_paused() const {
   return std::all_of(queues_.begin(), queues_.end(), [](const auto& q) { return q.paused; });
@@ -65,6 +60,8 @@ std::uint32_t FetchPlan::take_turn() {
     if (chosen == nullptr || queue.balance > chosen->balance) chosen = &queue;
   }
   if (chosen == nullptr) return 0;
+  // Balances add up to zero and none exceeds the sum of the weights, whoever comes and goes: a
+  // queue that comes back has saved up one turn at most.
   chosen->balance -= total;
   return static_cast<std::uint32_t>(chosen - queues_.data());
 }
