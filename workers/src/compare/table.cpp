@@ -59,12 +59,14 @@ void append(std::string& text, const Line& line, const std::array<std::size_t, c
 }  // namespace
 
 std::string count_text(double count) {
-  std::string digits = number(count, 0);
-  for (std::size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
-    at -= 3;
-    digits.insert(at, ",");
+  const std::string digits = number(count, 0);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const bool first = text.empty() || text == "-";
+    if (!first && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
   }
-  return digits;
+  return text;
 }
 
 std::string duration_text(double microseconds) {
