@@ -32,11 +32,22 @@ Exit codes:
 
 `ferry NOUN --help` and `ferry NOUN VERB --help` tell more.)";
 
+/// Says under every noun that the program's own options may be given there too.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_footer(const CLI::App* app) const override {
+    const std::string own = CLI::Formatter::make_footer(app);
+    if (app->get_parent() == nullptr) return own;
+    return own +
+           "\n--redis, --prefix, --output and the other options of `ferry --help` go here too.\n";
+  }
+};
+
 void add_globals(CLI::App& program, Globals& globals) {
   program
       .add_option("--redis", globals.redis,
-                  "redis://[user@]host[:port][/db] or unix:///path/to.sock[?db=0]; "
-                  "redis://127.0.0.1:6379 if not given")
+                  "redis://[user@]host[:port][/db] or unix:///path/to.sock[?db=0]\n"
+                  "(without it redis://127.0.0.1:6379)")
       ->type_name("URL");
   program
       .add_option("--password-file", globals.password_file,
@@ -107,10 +118,10 @@ int main_of(int count, char** words) {
   program.require_subcommand(1);
   program.set_version_flag("--version", "ferry " FERRY_VERSION, "Print the version");
   program.set_help_flag("-h,--help", "Print this help");
+  program.formatter(std::make_shared<Formatter>());
   program.get_formatter()->column_width(34);
   program.get_formatter()->label("SUBCOMMAND", "NOUN");
   program.get_formatter()->label("OPTIONS", "options");
-  program.footer(footer);
   add_globals(program, globals);
   add_setup(program, chosen);
   add_doctor(program, chosen);
@@ -118,6 +129,7 @@ int main_of(int count, char** words) {
   add_stats(program, chosen);
   add_queue(program, chosen);
   add_dead(program, chosen);
+  program.footer(footer);  // last, or every noun would inherit it
   if (count == 1) {
     std::cerr << program.help();
     return exit_usage;
