@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/commands.hpp"
 #include "cli/pages.hpp"
 #include "cli/parts/payload_view.hpp"
@@ -136,9 +138,10 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
   Queue queue = session.queue(arguments.name);
   Output& output = session.output();
   if (arguments.all && !retry) {
-    output.confirm("Remove " + dead_letters_text(queue.counts().dead) + " of queue " +
-                       arguments.name + " for good?",
-                   arguments.yes);
+    const std::int64_t dead = queue.counts().dead;
+    output.confirm(
+        "Remove " + dead_letters_text(dead) + " of queue " + arguments.name + " for good?",
+        arguments.yes || dead == 0);
   }
   const char* verb = retry ? "retried" : "dropped";
   const auto progress = [&](std::int64_t sum) {

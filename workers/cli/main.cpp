@@ -74,21 +74,31 @@ bool asks_for_json(int count, char** words) {
   return false;
 }
 
-/// Returns: `ferry queue show`, as far as the command line went.
-std::string deepest_command(const CLI::App& program) {
-  std::string name = program.get_name();
+/// Returns: the noun or verb that the command line got to.
+const CLI::App& deepest_command(const CLI::App& program) {
   const CLI::App* at = &program;
-  while (!at->get_subcommands().empty()) {
-    at = at->get_subcommands().front();
-    name += ' ' + at->get_name();
-  }
-  return name;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return *at;
+}
+
+/// Returns: `ferry queue show`.
+std::string full_name(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return (parent == nullptr ? "" : full_name(*parent) + ' ') + command.get_name();
 }
 
 int refuse_usage(const CLI::App& program, const CLI::ParseError& error, Output& output) {
+  const CLI::App& command = deepest_command(program);
   std::string message = error.what();
   while (message.ends_with('\n') || message.ends_with('.')) message.pop_back();
-  output.error(message + "; see `" + deepest_command(program) + " --help`",
+  if (command.get_require_subcommand_min() > 0 && error.get_name() == "RequiredError") {
+    const std::vector<std::string> left = program.remaining(true);
+    const std::string what = command.get_parent() == nullptr ? "noun" : "verb";
+    message = left.empty()
+                  ? "the " + what + " is missing"
+                  : '"' + left.front() + "\" is no " + what + " of `" + full_name(command) + "`";
+  }
+  output.error(message + "; see `" + full_name(command) + " --help`",
                {{"code", "usage"}, {"exit_code", static_cast<int>(exit_usage)}});
   return exit_usage;
 }
