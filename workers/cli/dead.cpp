@@ -157,6 +157,8 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
       std::max<std::int64_t>(0, arguments.all ? 0 : static_cast<std::int64_t>(ids.size()) - acted);
   if (output.is_json()) {
     output.print({{"name", arguments.name}, {verb, acted}, {"not_found", missing}});
+  } else if (arguments.all && acted == 0) {
+    output.line("No dead letters in queue " + arguments.name + '.');
   } else {
     output.line(retry ? "Put " + dead_letters_text(acted) + " back into queue " + arguments.name +
                             ", with no attempts counted."

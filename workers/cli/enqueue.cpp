@@ -94,6 +94,7 @@ class Enqueuer {
       if (result == LineReader::Result::end) break;
       if (result == LineReader::Result::stopped) {
         stopped_ = true;
+        interrupt_.let_through();
         break;
       }
       take(line, result == LineReader::Result::too_long);
