@@ -169,8 +169,8 @@ class Client {
     Client& client;
     std::string_view kind;
     const EnqueueOptions& options;
-    detail::PackedJobs packed;
-    std::vector<Receipt> receipts;
+    detail::PackedJobs packed{};
+    std::vector<Receipt> receipts{};
 
     void hand_over();
     std::vector<EnqueueResult> finish() &&;

@@ -189,7 +189,8 @@ end
 -- delivery is burnt, and what is settled of them stays settled.
 --   KEYS  1 state  2 workers  3 progress  4 stream
 --   ARGV  1 worker, then entry ids, at most 100
---   reply {'OK', envelopes given back} or {'STALE'}
+--   reply {'OK', envelopes given back} or {'STALE'}. An entry with progress carries it along in a
+--         second field `m`, so that whoever fetches it sees it.
 --   cost  1 command and about 6 for each envelope
 local function release(keys, args)
   local progress, stream, worker = keys[3], keys[4], args[1]
@@ -203,11 +204,13 @@ local function release(keys, args)
     local id = args[i]
     local entry = call('XRANGE', stream, id, id)[1]
     if entry and #call('XPENDING', stream, group, id, id, 1, worker) > 0 then
-      local moved = call('XADD', stream, '*', 'e', entry[2][2])
       local marks = call('HGET', progress, digit .. ':' .. id)
       if marks then
+        local moved = call('XADD', stream, '*', 'e', entry[2][2], 'm', marks)
         call('HSET', progress, digit .. ':' .. moved, marks)
         call('HDEL', progress, digit .. ':' .. id)
+      else
+        call('XADD', stream, '*', 'e', entry[2][2])
       end
       call('XACK', stream, group, id)
       call('XDEL', stream, id)

@@ -34,7 +34,7 @@ struct HandlerOptions {
   std::size_t concurrency = 0;
   /// Attempts before a job becomes a dead letter: 1..1000. A job may carry its own.
   int max_attempts = 10;
-  Backoff backoff;
+  Backoff backoff{};
   /// The handler may see a job twice without harm: a batch that throws is then bisected at once
   /// instead of being retried job by job.
   bool idempotent = false;

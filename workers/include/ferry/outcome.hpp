@@ -18,7 +18,7 @@ struct Outcome {
   OutcomeKind kind = OutcomeKind::done;
   /// `retry` only; negative = the kind's backoff.
   std::chrono::milliseconds delay{-1};
-  std::string reason;
+  std::string reason{};
 };
 
 inline Outcome done() { return {}; }

@@ -15,7 +15,7 @@ namespace ferry {
 
 /// A queue to work on and its share of the fetches while several have work.
 struct QueueShare {
-  std::string name;
+  std::string name{};
   int weight = 1;  ///< 1..1000; without meaning under QueueOrder::strict
 };
 
@@ -33,7 +33,7 @@ struct LogOptions {
 };
 
 struct WorkerOptions {
-  RedisOptions redis;
+  RedisOptions redis{};
   std::vector<QueueShare> queues{{"default", 1}};
   QueueOrder order = QueueOrder::weighted;
   /// Handlers that run side by side: 1..1024; 0 = the machine's processors.
@@ -51,8 +51,8 @@ struct WorkerOptions {
   /// Work although Redis may evict keys, that is: lose jobs.
   bool accept_eviction = false;
   /// Shown in logs and `queue show`; empty = host name and process id. `[A-Za-z0-9_.-]{1,64}`.
-  std::string name;
-  LogOptions log;
+  std::string name{};
+  LogOptions log{};
   /// Print counters and latencies on stop.
   bool print_stats_on_stop = true;
 
@@ -112,8 +112,12 @@ class Worker {
   int run();
 
   /// Fetches no more, flushes held batches, lets handlers finish within `stop_within`, releases the
-  /// rest to the queue without burning an attempt.
+  /// rest to the queue without burning an attempt. Handlers that still run then are abandoned:
+  /// their threads go on until the process ends, and their outcomes are dropped.
   void stop();
+
+  /// Like `stop`, but what has not finished by now is released at once.
+  void stop_now();
 
   /// Fetches no more; what is held is finished. `stop` ends it for good.
   void quiet();

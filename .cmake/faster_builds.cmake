@@ -1,0 +1,20 @@
+# Used when they are there, never needed: a compiler cache and a linker that is quicker than ld.
+find_program(FERRY_CCACHE ccache)
+if(FERRY_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Without a folder to write to, ccache fails instead of compiling.
+  execute_process(COMMAND test -n "$ENV{CCACHE_DIR}" -o -w "$ENV{HOME}/" RESULT_VARIABLE no_place)
+  if(no_place EQUAL 0)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${FERRY_CCACHE})
+  endif()
+endif()
+
+if(NOT CMAKE_EXE_LINKER_FLAGS MATCHES "-fuse-ld")
+  include(CheckLinkerFlag)
+  foreach(linker IN ITEMS mold lld)
+    check_linker_flag(CXX -fuse-ld=${linker} FERRY_LINKS_WITH_${linker})
+    if(FERRY_LINKS_WITH_${linker})
+      add_link_options(-fuse-ld=${linker})
+      break()
+    endif()
+  endforeach()
+endif()

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+extern char** environ;
+
+namespace ferry::test {
+
+/// This test program, started again in another role (see its `main`).
+class Child {
+ public:
+  explicit Child(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "/proc/self/exe");
+    std::vector<char*> raw;
+    for (auto& argument : arguments) raw.push_back(argument.data());
+    raw.push_back(nullptr);
+    if (::posix_spawn(&pid_, raw[0], nullptr, nullptr, raw.data(), environ) != 0) pid_ = -1;
+  }
+  ~Child() {
+    if (!ended_) {
+      signal(SIGKILL);
+      wait();
+    }
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  int pid() const { return pid_; }
+  void signal(int number) const { ::kill(pid_, number); }
+
+  /// Returns: the wait status.
+  int wait() {
+    if (!ended_) ::waitpid(pid_, &status_, 0);
+    ended_ = true;
+    return status_;
+  }
+
+  /// Returns: nothing when it still runs after `at_most`.
+  std::optional<int> wait_for(std::chrono::milliseconds at_most) {
+    const auto until = std::chrono::steady_clock::now() + at_most;
+    while (!ended_ && std::chrono::steady_clock::now() < until) {
+      if (::waitpid(pid_, &status_, WNOHANG) == pid_) ended_ = true;
+      if (!ended_) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    return ended_ ? std::optional(status_) : std::nullopt;
+  }
+
+  /// In the child: do not outlive the test.
+  static void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+ private:
+  pid_t pid_ = -1;
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace ferry::test

@@ -1,0 +1,424 @@
+#include "batching/batcher.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ferry::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Time start = Time{} + 1h;
+
+struct More {
+  std::string_view key = "";
+  std::uint32_t bytes = 100;
+  Priority priority = Priority::normal;
+  bool suspect = false;
+};
+
+/// Drives a batcher by hand; tokens count up from 0.
+class BatcherTest : public testing::Test {
+ protected:
+  void make(std::vector<KindSettings> kinds, std::size_t total = 8) {
+    batcher_.emplace(std::move(kinds), total);
+  }
+
+  Batcher& batcher() { return *batcher_; }
+
+  std::uint64_t arrive(std::uint32_t kind, Time at, More more = {}) {
+    batcher_->arrive({kind, more.key, JobRef{arrived_, 7}, more.bytes,
+                      static_cast<std::uint8_t>(more.priority), more.suspect, at});
+    return arrived_++;
+  }
+
+  void arrive_many(std::uint32_t kind, std::size_t jobs, Time at, More more = {}) {
+    for (std::size_t i = 0; i < jobs; ++i) arrive(kind, at, more);
+  }
+
+  static std::vector<std::uint64_t> tokens(const Departure& departure) {
+    std::vector<std::uint64_t> list;
+    for (const JobRef& job : departure.jobs) list.push_back(job.token);
+    return list;
+  }
+
+  /// Sizes of all that leaves at this moment.
+  std::vector<std::size_t> sizes(Time now) {
+    std::vector<std::size_t> list;
+    while (auto departure = batcher_->next(now)) list.push_back(departure->jobs.size());
+    return list;
+  }
+
+ private:
+  std::optional<Batcher> batcher_;
+  std::uint64_t arrived_ = 0;
+};
+
+using Tokens = std::vector<std::uint64_t>;
+using Sizes = std::vector<std::size_t>;
+
+TEST_F(BatcherTest, GivesNothingWhenNothingWaits) {
+  make({{fixed(10, 5ms), 1, false}});
+  EXPECT_FALSE(batcher().next(start));
+  EXPECT_FALSE(batcher().due());
+}
+
+TEST_F(BatcherTest, PassesOnTheWholeReference) {
+  make({{realtime(), 1, true}});
+  arrive(0, start);
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->jobs, (std::vector<JobRef>{{0, 7}}));
+}
+
+TEST_F(BatcherTest, LetsRealtimeJobsLeaveAtOnceAndAlone) {
+  make({{realtime(), 4, true}});
+  arrive_many(0, 3, start);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    const auto departure = batcher().next(start);
+    ASSERT_TRUE(departure);
+    EXPECT_EQ(tokens(*departure), Tokens{i});
+    EXPECT_EQ(departure->reason, LeaveReason::idle);
+  }
+  EXPECT_FALSE(batcher().next(start));
+}
+
+TEST_F(BatcherTest, GrowsARealtimeBatchWhileAllRunnersAreBusy) {
+  make({{realtime(100), 1, false}});
+  arrive(0, start);
+  ASSERT_EQ(sizes(start), Sizes{1});
+  arrive_many(0, 30, start + 1ms);
+  EXPECT_FALSE(batcher().next(start + 1h));
+  EXPECT_FALSE(batcher().due()) << "only a runner that comes free helps";
+  batcher().runner_free(0, false);
+  const auto departure = batcher().next(start + 2ms);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->jobs.size(), 30u);
+  EXPECT_EQ(departure->reason, LeaveReason::idle);
+}
+
+TEST_F(BatcherTest, SaysSizeWhenARealtimeBatchHitItsLimit) {
+  make({{realtime(10), 3, false}});
+  arrive_many(0, 25, start);
+  const auto first = batcher().next(start);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->reason, LeaveReason::size);
+  EXPECT_EQ(tokens(*first), (Tokens{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(sizes(start), (Sizes{10, 5}));
+}
+
+TEST_F(BatcherTest, LetsAFixedBatchLeaveWhenItIsFull) {
+  make({{fixed(3, 1s), 2, false}});
+  arrive_many(0, 2, start);
+  EXPECT_FALSE(batcher().next(start));
+  arrive(0, start);
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->reason, LeaveReason::size);
+  EXPECT_EQ(tokens(*departure), (Tokens{0, 1, 2}));
+}
+
+TEST_F(BatcherTest, CountsTheWaitFromTheOldestJob) {
+  make({{fixed(100, 5ms), 2, false}});
+  arrive(0, start);
+  arrive(0, start + 4ms);
+  EXPECT_EQ(batcher().due(), start + 5ms);
+  EXPECT_FALSE(batcher().next(start + 5ms - 1ns));
+  const auto departure = batcher().next(start + 5ms);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->reason, LeaveReason::linger);
+  EXPECT_EQ(tokens(*departure), (Tokens{0, 1}));
+}
+
+TEST_F(BatcherTest, DoesNotLetATrickleHoldTheFirstJobBack) {
+  make({{fixed(100, 5ms), 1, false}});
+  // A job each millisecond: slower than the size, faster than the linger. A timer armed again by
+  // each arrival would never go off.
+  Time left_at{};
+  for (Time now = start; now < start + 50ms && left_at == Time{}; now += 1ms) {
+    arrive(0, now);
+    if (batcher().next(now)) left_at = now;
+  }
+  EXPECT_EQ(left_at, start + 5ms);
+}
+
+TEST_F(BatcherTest, DoesNotArmTheTimerAgainForWhatIsLeftBehind) {
+  make({{fixed(3, 10ms), 4, false}});
+  arrive_many(0, 2, start);
+  arrive(0, start + 1ms);
+  const Time fourth = start + 2ms;
+  arrive(0, fourth);
+  ASSERT_EQ(sizes(start + 6ms), Sizes{3});
+  EXPECT_EQ(batcher().due(), fourth + 10ms);
+  EXPECT_EQ(sizes(fourth + 10ms), Sizes{1});
+}
+
+TEST_F(BatcherTest, CountsTheWaitOfWhatIsLeftBehindFromItsOldestJob) {
+  make({{fixed(3, 10ms), 1, false}});
+  arrive_many(0, 3, start);
+  ASSERT_EQ(sizes(start), Sizes{3});
+  for (int i = 1; i <= 5; ++i) arrive(0, start + i * 1ms);
+  batcher().runner_free(0, false);
+  ASSERT_EQ(sizes(start + 6ms), Sizes{3});
+  batcher().runner_free(0, false);
+  EXPECT_EQ(batcher().due(), start + 4ms + 10ms);
+}
+
+TEST_F(BatcherTest, LetsAFixedBatchLeaveWhenItsBytesAreFull) {
+  make({{fixed(100, 1s, 1000), 4, false}});
+  arrive(0, start, {.bytes = 400});
+  arrive(0, start, {.bytes = 400});
+  EXPECT_FALSE(batcher().next(start));
+  arrive(0, start, {.bytes = 400});
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->reason, LeaveReason::bytes);
+  EXPECT_EQ(tokens(*departure), (Tokens{0, 1}));
+  EXPECT_FALSE(batcher().next(start)) << "the third job waits for its own time";
+  EXPECT_EQ(batcher().due(), start + 1s);
+}
+
+TEST_F(BatcherTest, LetsAnOversizedJobTravelAlone) {
+  make({{fixed(100, 1s, 1024), 4, false}});
+  arrive(0, start, {.bytes = 5000});
+  arrive(0, start, {.bytes = 10});
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(tokens(*departure), Tokens{0});
+  EXPECT_EQ(departure->reason, LeaveReason::bytes);
+  EXPECT_FALSE(batcher().next(start));
+}
+
+TEST_F(BatcherTest, MakesSeveralFullBatchesOfALongWait) {
+  make({{fixed(10, 1s), 1, false}});
+  arrive_many(0, 35, start);
+  EXPECT_EQ(sizes(start), Sizes{10});
+  for (int i = 0; i < 2; ++i) {
+    batcher().runner_free(0, false);
+    EXPECT_EQ(sizes(start), Sizes{10});
+  }
+  batcher().runner_free(0, false);
+  EXPECT_EQ(sizes(start), Sizes{});
+  EXPECT_EQ(batcher().held_jobs(), 5u);
+  EXPECT_EQ(sizes(start + 1s), Sizes{5});
+}
+
+TEST_F(BatcherTest, FillsALingeredBatchUpWhileItWaitsForARunner) {
+  make({{fixed(10, 5ms), 1, false}});
+  arrive(0, start);
+  ASSERT_EQ(sizes(start + 5ms), Sizes{1});
+  arrive_many(0, 4, start + 6ms);
+  EXPECT_FALSE(batcher().next(start + 11ms));
+  arrive_many(0, 9, start + 12ms);
+  batcher().runner_free(0, false);
+  const auto departure = batcher().next(start + 12ms);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->jobs.size(), 10u);
+  EXPECT_EQ(departure->reason, LeaveReason::size);
+}
+
+TEST_F(BatcherTest, NeverMixesKindsOrBatchKeys) {
+  make({{realtime(10), 8, false}, {realtime(10), 8, false}});
+  arrive(0, start, {.key = "a"});
+  arrive(1, start, {.key = "a"});
+  arrive(0, start, {.key = "b"});
+  arrive(0, start);
+  arrive(0, start, {.key = "a"});
+  std::vector<Tokens> left;
+  while (auto departure = batcher().next(start)) left.push_back(tokens(*departure));
+  std::sort(left.begin(), left.end());
+  EXPECT_EQ(left, (std::vector<Tokens>{{0, 4}, {1}, {2}, {3}}));
+}
+
+TEST_F(BatcherTest, CountsTheLingerOfEachBatchKeyByItself) {
+  make({{fixed(10, 5ms), 8, false}});
+  arrive(0, start, {.key = "a"});
+  arrive(0, start + 3ms, {.key = "b"});
+  EXPECT_EQ(sizes(start + 5ms), Sizes{1});
+  EXPECT_EQ(batcher().due(), start + 8ms);
+  EXPECT_EQ(sizes(start + 8ms), Sizes{1});
+}
+
+TEST_F(BatcherTest, IsDueWhenTheFirstOfAllKindsIsDue) {
+  make({{fixed(10, 9ms), 8, false}, {fixed(10, 5ms), 8, false}, {fixed(10, 7ms), 8, false}});
+  for (std::uint32_t kind = 0; kind < 3; ++kind) arrive(kind, start);
+  EXPECT_EQ(batcher().due(), start + 5ms);
+}
+
+TEST_F(BatcherTest, LetsEachSuspectLeaveAloneAndAtOnce) {
+  make({{fixed(10, 1h), 2, false}});
+  arrive_many(0, 3, start, {.key = "a", .suspect = true});
+  arrive(0, start, {.key = "a"});
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    const auto departure = batcher().next(start);
+    ASSERT_TRUE(departure);
+    EXPECT_EQ(tokens(*departure), Tokens{i});
+    EXPECT_EQ(departure->reason, LeaveReason::suspect);
+  }
+  EXPECT_FALSE(batcher().next(start)) << "suspects use up the kind's runners like others";
+  batcher().runner_free(0, true);
+  EXPECT_EQ(sizes(start), Sizes{1});
+  EXPECT_EQ(batcher().held_jobs(), 1u);
+}
+
+TEST_F(BatcherTest, DoesNotLetABusyKindBlockAnother) {
+  make({{realtime(), 1, true}, {realtime(), 1, true}}, 2);
+  arrive_many(0, 5, start, {.priority = Priority::high});
+  ASSERT_EQ(sizes(start), Sizes{1});
+  arrive(1, start, {.priority = Priority::low});
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->kind, 1u);
+}
+
+TEST_F(BatcherTest, KeepsToTheTotalConcurrency) {
+  make({{realtime(), 2, true}, {realtime(), 2, true}}, 3);
+  arrive_many(0, 5, start);
+  arrive_many(1, 5, start);
+  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1}));
+  batcher().runner_free(0, false);
+  EXPECT_EQ(sizes(start), Sizes{1});
+}
+
+TEST_F(BatcherTest, TakesAConcurrencyOfZeroForTheTotal) {
+  make({{realtime(), 0, true}}, 3);
+  arrive_many(0, 5, start);
+  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1}));
+}
+
+TEST_F(BatcherTest, LetsHigherPrioritiesLeaveFirstThenTheOldest) {
+  make({{realtime(), 1, true}, {realtime(), 1, true}}, 1);
+  arrive(0, start, {.priority = Priority::low});
+  arrive(0, start + 2ms);
+  arrive(1, start + 1ms);
+  arrive(1, start + 3ms, {.priority = Priority::high});
+  Tokens order;
+  while (auto departure = batcher().next(start + 4ms)) {
+    order.push_back(departure->jobs.front().token);
+    batcher().runner_free(departure->kind, false);
+  }
+  EXPECT_EQ(order, (Tokens{3, 2, 1, 0}));
+}
+
+TEST_F(BatcherTest, FlushesWhatIsHeldButNotWhatComesLater) {
+  make({{fixed(10, 1h), 2, false}});
+  arrive_many(0, 3, start);
+  arrive(0, start, {.key = "a"});
+  batcher().flush();
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->jobs.size(), 3u);
+  EXPECT_EQ(departure->reason, LeaveReason::flush);
+  EXPECT_EQ(sizes(start), Sizes{1});
+  batcher().runner_free(0, false);
+  arrive(0, start);
+  EXPECT_FALSE(batcher().next(start));
+}
+
+TEST_F(BatcherTest, FlushesTheRestOfAFullLane) {
+  make({{fixed(10, 1h), 1, false}});
+  arrive_many(0, 14, start);
+  batcher().flush();
+  ASSERT_EQ(sizes(start), Sizes{10});
+  batcher().runner_free(0, false);
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->jobs.size(), 4u);
+  EXPECT_EQ(departure->reason, LeaveReason::flush);
+}
+
+TEST_F(BatcherTest, HoldsNothingAfterAStop) {
+  make({{fixed(10, 1h), 2, false}});
+  arrive(0, start);
+  batcher().flush(LeaveReason::stop);
+  ASSERT_EQ(sizes(start), Sizes{1});
+  arrive(0, start + 1ms);
+  const auto departure = batcher().next(start + 1ms);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->reason, LeaveReason::stop);
+}
+
+TEST_F(BatcherTest, GroupsOnlyWhatTheFreeRunnersCannotTakeAtOnce) {
+  make({{realtime(), 4, true}}, 4);
+  batcher().set_group(0, 100);
+  arrive_many(0, 4, start);
+  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1, 1}));
+  arrive_many(0, 10, start);
+  for (int i = 0; i < 4; ++i) batcher().runner_free(0, false);
+  EXPECT_EQ(sizes(start), (Sizes{3, 3, 2, 2}));
+  arrive_many(0, 250, start);
+  batcher().runner_free(0, false);
+  const auto departure = batcher().next(start);
+  ASSERT_TRUE(departure);
+  EXPECT_EQ(departure->jobs.size(), 100u);
+  EXPECT_EQ(departure->reason, LeaveReason::idle);
+}
+
+TEST_F(BatcherTest, NeverGroupsBatchesOrSuspects) {
+  make({{realtime(), 1, false}, {realtime(5), 1, true}, {realtime(), 1, true}}, 3);
+  for (std::uint32_t kind = 0; kind < 3; ++kind) batcher().set_group(kind, 100);
+  arrive_many(0, 9, start);
+  arrive_many(1, 9, start);
+  arrive_many(2, 9, start, {.suspect = true});
+  EXPECT_EQ(sizes(start), (Sizes{1, 5, 1}));
+}
+
+TEST_F(BatcherTest, DrainsEverythingThatIsStillHeld) {
+  make({{fixed(10, 1h), 1, false}, {realtime(), 1, true}});
+  arrive_many(0, 12, start);
+  arrive_many(0, 3, start, {.key = "a"});
+  arrive_many(1, 4, start, {.suspect = true});
+  ASSERT_EQ(sizes(start), (Sizes{10, 1}));
+  const auto drained = batcher().drain();
+  EXPECT_EQ(drained.size(), 8u);
+  EXPECT_EQ(batcher().held_jobs(), 0u);
+  batcher().runner_free(0, false);
+  batcher().runner_free(1, true);
+  EXPECT_FALSE(batcher().next(start + 2h));
+  EXPECT_FALSE(batcher().due());
+
+  arrive(0, start + 2h, {.key = "a"});
+  EXPECT_EQ(sizes(start + 4h), Sizes{1}) << "a drained batcher still works";
+}
+
+TEST_F(BatcherTest, ForgetsBatchKeysWithTheirLastJob) {
+  make({{fixed(2, 1ms), 1, false}});
+  arrive(0, start, {.key = "first"});
+  ASSERT_EQ(sizes(start + 1ms), Sizes{1});
+  batcher().runner_free(0, false);
+  const std::size_t lanes = batcher().lanes();
+  for (int i = 0; i < 1'000'000; ++i) {
+    const std::string key = "customer-" + std::to_string(i);
+    arrive(0, start, {.key = key});
+    ASSERT_TRUE(batcher().next(start + 1ms));
+    batcher().runner_free(0, false);
+  }
+  EXPECT_EQ(batcher().lanes(), lanes);
+}
+
+TEST_F(BatcherTest, HoldsManyBatchKeysAtOnceInTheOrderOfTheirAge) {
+  make({{fixed(10, 1ms), 1, false}});
+  constexpr std::uint64_t keys = 100'000;
+  for (std::uint64_t i = 0; i < keys; ++i) {
+    const std::string key = std::to_string(i);
+    arrive(0, start + std::chrono::microseconds{(i * 7919) % keys}, {.key = key});
+  }
+  Time last{};
+  for (std::uint64_t i = 0; i < keys; ++i) {
+    const auto departure = batcher().next(start + 1h);
+    ASSERT_TRUE(departure);
+    const Time at =
+        start + std::chrono::microseconds{(departure->jobs.front().token * 7919) % keys};
+    ASSERT_LT(last, at);
+    last = at;
+    batcher().runner_free(0, false);
+  }
+  EXPECT_EQ(batcher().held_jobs(), 0u);
+}
+
+}  // namespace
+}  // namespace ferry::detail

@@ -1,0 +1,100 @@
+#include "compare/options.hpp"
+
+#include <gmock/gmock.h>
+
+#include <vector>
+
+#include "ferry/error.hpp"
+
+namespace ferry::compare {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Experiment experiment() {
+  Experiment experiment;
+  experiment.name = "sample";
+  experiment.settings = {{"folder", "/usr/include", "where to look"}};
+  return experiment;
+}
+
+Options parse(std::vector<const char*> arguments) { return parse_options(arguments, experiment()); }
+
+std::string refusal(std::vector<const char*> arguments) {
+  try {
+    parse(std::move(arguments));
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
+    return e.what();
+  }
+  return "accepted";
+}
+
+std::vector<std::string> names(const Options& options) {
+  std::vector<std::string> names;
+  for (const Policy& policy : options.policies) names.push_back(policy.to_string());
+  return names;
+}
+
+TEST(CompareOptionsTest, TakesTheExperimentsRowsUnlessToldOtherwise) {
+  EXPECT_THAT(names(parse({"compare"})),
+              ElementsAre("realtime", "fixed(10, 5ms)", "fixed(100, 5ms)", "fixed(500, 20ms)",
+                          "realtime(500)"));
+  EXPECT_THAT(names(parse({"compare", "--policy", "fixed:7:1ms", "--policy=realtime"})),
+              ElementsAre("fixed(7, 1ms)", "realtime"));
+}
+
+TEST(CompareOptionsTest, ReadsEveryOption) {
+  const Options options =
+      parse({"compare", "--repetitions", "7", "--limit=200", "--concurrency", "3", "--durability",
+             "always", "--seed", "0", "--json", "out.json", "--folder", "/opt"});
+  EXPECT_EQ(options.repetitions, 7U);
+  EXPECT_EQ(options.limit, 200U);
+  EXPECT_EQ(options.concurrency, 3U);
+  EXPECT_EQ(options.durability, Durability::always);
+  EXPECT_TRUE(options.seed_given);
+  EXPECT_EQ(options.json, "out.json");
+  EXPECT_EQ(options.settings.at("folder"), "/opt");
+}
+
+TEST(CompareOptionsTest, KeepsTheDefaultsOfTheExperimentsOwnOptions) {
+  EXPECT_EQ(parse({"compare"}).settings.at("folder"), "/usr/include");
+}
+
+TEST(CompareOptionsTest, RefusesWhatItCannotRead) {
+  EXPECT_THAT(refusal({"compare", "--repetitions", "0"}), HasSubstr("--repetitions is '0'"));
+  EXPECT_THAT(refusal({"compare", "--limit", "12x"}), HasSubstr("12x"));
+  EXPECT_THAT(refusal({"compare", "--limit"}), HasSubstr("has no value"));
+  EXPECT_THAT(refusal({"compare", "--colour", "red"}), HasSubstr("--colour"));
+  EXPECT_THAT(refusal({"compare", "--durability", "perhaps"}), HasSubstr("perhaps"));
+  EXPECT_THAT(refusal({"compare", "--policy", "often"}), HasSubstr("often"));
+  EXPECT_THAT(refusal({"dance"}), HasSubstr("dance"));
+}
+
+TEST(CompareOptionsTest, RefusesTheSamePolicyTwice) {
+  EXPECT_THAT(refusal({"compare", "--policy", "fixed(10, 5ms)", "--policy", "fixed:10:5ms"}),
+              HasSubstr("given twice"));
+}
+
+TEST(CompareOptionsTest, RefusesDurabilityForARedisThatIsNotItsOwn) {
+  EXPECT_THAT(refusal({"compare", "--redis", "redis://localhost", "--durability", "always"}),
+              HasSubstr("private"));
+}
+
+TEST(CompareOptionsTest, WantsAUrlForTheHalves) {
+  EXPECT_THAT(refusal({"work"}), HasSubstr("--redis URL is missing"));
+  EXPECT_THAT(refusal({"produce", "--limit", "3"}), HasSubstr("--redis URL is missing"));
+  EXPECT_EQ(parse({"work", "--redis", "redis://localhost"}).policies.front().to_string(),
+            "realtime");
+}
+
+TEST(CompareOptionsTest, ShowsHelpForNothingAndForTheAsking) {
+  EXPECT_EQ(parse({}).command, Command::help);
+  EXPECT_EQ(parse({"--help"}).command, Command::help);
+  EXPECT_EQ(parse({"compare", "--help"}).command, Command::help);
+  EXPECT_THAT(help_text("sample", experiment()), HasSubstr("--folder VALUE"));
+}
+
+}  // namespace
+}  // namespace ferry::compare

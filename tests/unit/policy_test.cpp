@@ -1,0 +1,94 @@
+#include "ferry/policy.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "ferry/error.hpp"
+
+namespace ferry {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+std::string refusal(const auto& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(PolicyTest, WritesItselfAsItIsSpelt) {
+  EXPECT_EQ(realtime().to_string(), "realtime");
+  EXPECT_EQ(realtime(50).to_string(), "realtime(50)");
+  EXPECT_EQ(fixed(100, 5ms).to_string(), "fixed(100, 5ms)");
+  EXPECT_EQ(fixed(100, 1500us).to_string(), "fixed(100, 1500us)");
+  EXPECT_EQ(fixed(100, 2s).to_string(), "fixed(100, 2s)");
+  EXPECT_EQ(fixed(100, 0ms).to_string(), "fixed(100, 0ms)");
+}
+
+TEST(PolicyTest, ReadsWhatItWrites) {
+  for (const Policy& policy : {realtime(), realtime(7), fixed(1, 0ms), fixed(10'000, 1h),
+                               fixed(100, 1234us), fixed(3, 20ms)}) {
+    const Policy read = Policy::parse(policy.to_string());
+    EXPECT_EQ(read.kind, policy.kind) << policy.to_string();
+    EXPECT_EQ(read.max_jobs, policy.max_jobs);
+    EXPECT_EQ(read.linger, policy.linger);
+    EXPECT_EQ(read.max_bytes, policy.max_bytes);
+  }
+}
+
+TEST(PolicyTest, ReadsTheFormsThatACommandLineLikes) {
+  EXPECT_EQ(Policy::parse("fixed:100:5ms").to_string(), "fixed(100, 5ms)");
+  EXPECT_EQ(Policy::parse("fixed(100,5ms)").to_string(), "fixed(100, 5ms)");
+  EXPECT_EQ(Policy::parse(" fixed( 100 , 5000us ) ").to_string(), "fixed(100, 5ms)");
+  EXPECT_EQ(Policy::parse("realtime:20").to_string(), "realtime(20)");
+}
+
+TEST(PolicyTest, RefusesWhatItCannotRead) {
+  for (const char* text :
+       {"", "(", ")", "fixed", "fixed(100)", "fixed(100, 5)", "fixed(100, 5 m)", "fixed(x, 5ms)",
+        "fixed(100, 5ms", "fixed(100, 5ms, 3)", "fixed(100, -5ms)", "realtime()", "realtime(3x)",
+        "realtime(99999999999999)", "batch(3)", "fixed:100:5ms:", "real time"}) {
+    EXPECT_THAT(refusal([&] { Policy::parse(text); }),
+                HasSubstr("expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms"))
+        << text;
+  }
+}
+
+TEST(PolicyTest, ChecksTheRangeOfWhatItReads) {
+  EXPECT_THAT(refusal([] { Policy::parse("fixed(0, 5ms)"); }), HasSubstr("policy.max_jobs is 0"));
+  EXPECT_THAT(refusal([] { Policy::parse("fixed(10, 3601s)"); }), HasSubstr("policy.linger"));
+}
+
+TEST(PolicyTest, RefusesFieldsOutOfRangeByName) {
+  EXPECT_NO_THROW(fixed(10'000, 1h, 1024).validate());
+  EXPECT_NO_THROW(fixed(1, 0ms, std::size_t{1} << 30).validate());
+  EXPECT_THAT(refusal([] { realtime(0).validate(); }), HasSubstr("policy.max_jobs is 0"));
+  EXPECT_THAT(refusal([] { realtime(10'001).validate(); }), HasSubstr("expected 1 to 10000"));
+  EXPECT_THAT(refusal([] { fixed(1, 1ms, 1023).validate(); }), HasSubstr("policy.max_bytes"));
+  EXPECT_THAT(refusal([] { fixed(1, 1ms, (std::size_t{1} << 30) + 1).validate(); }),
+              HasSubstr("policy.max_bytes"));
+  EXPECT_THAT(refusal([] { fixed(1, -1us).validate(); }), HasSubstr("policy.linger is -1 us"));
+  EXPECT_THAT(refusal([] { fixed(1, 1h + 1us).validate(); }), HasSubstr("policy.linger"));
+  Policy waits = realtime();
+  waits.linger = 5ms;
+  EXPECT_THAT(refusal([&] { waits.validate(); }), HasSubstr("use fixed"));
+}
+
+TEST(PolicyTest, SpellsEveryReason) {
+  EXPECT_EQ(to_string(LeaveReason::size), "size");
+  for (std::size_t reason = 0; reason < leave_reason_count; ++reason) {
+    EXPECT_NE(to_string(static_cast<LeaveReason>(reason)), "unknown");
+  }
+  EXPECT_EQ(to_string(static_cast<LeaveReason>(leave_reason_count)), "unknown");
+  EXPECT_EQ(to_string(PolicyKind::fixed), "fixed");
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,97 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "ferry/error.hpp"
+#include "ferry/worker.hpp"
+
+namespace ferry {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// Returns: what is said of the defaults after one change.
+std::string refusal(const std::function<void(WorkerOptions&)>& change) {
+  WorkerOptions options;
+  change(options);
+  try {
+    options.validate();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(WorkerOptionsTest, AcceptsItsDefaultsAndItsLimits) {
+  EXPECT_NO_THROW(WorkerOptions{}.validate());
+  WorkerOptions options;
+  options.queues = {{"a", 1}, {"b", 1000}};
+  options.concurrency = 1024;
+  options.max_jobs_in_flight = 1'000'000;
+  options.max_bytes_in_flight = std::size_t{64} << 30;
+  options.lease = 1h;
+  options.max_deliveries = 9;
+  options.stop_within = 24h;
+  options.name = "host-1.example_2";
+  EXPECT_NO_THROW(options.validate());
+}
+
+TEST(WorkerOptionsTest, RefusesBadQueues) {
+  EXPECT_THAT(refusal([](auto& o) { o.queues.clear(); }), StartsWith("queues is empty"));
+  EXPECT_THAT(refusal([](auto& o) {
+                o.queues = {{"a", 1}, {"a", 2}};
+              }),
+              StartsWith("queues[1].name is \"a\" again"));
+  EXPECT_THAT(refusal([](auto& o) { o.queues = {{"a b", 1}}; }), HasSubstr("queues[0].name"));
+  EXPECT_THAT(refusal([](auto& o) {
+                o.queues = {{"a", 0}};
+              }),
+              StartsWith("queues[0].weight is 0: expected 1 to 1000"));
+  EXPECT_THAT(refusal([](auto& o) {
+                o.queues = {{"a", 1}, {"b", 1001}};
+              }),
+              StartsWith("queues[1].weight is 1001"));
+}
+
+TEST(WorkerOptionsTest, RefusesNumbersOutOfRangeByName) {
+  EXPECT_THAT(refusal([](auto& o) { o.concurrency = 1025; }), StartsWith("concurrency is 1025"));
+  EXPECT_THAT(refusal([](auto& o) { o.max_jobs_in_flight = 0; }),
+              StartsWith("max_jobs_in_flight is 0: expected 1 to 1000000"));
+  EXPECT_THAT(refusal([](auto& o) { o.max_jobs_in_flight = 1'000'001; }),
+              StartsWith("max_jobs_in_flight"));
+  EXPECT_THAT(refusal([](auto& o) { o.max_bytes_in_flight = 65'535; }),
+              StartsWith("max_bytes_in_flight is 65535"));
+  EXPECT_THAT(refusal([](auto& o) { o.max_bytes_in_flight = (std::size_t{64} << 30) + 1; }),
+              StartsWith("max_bytes_in_flight"));
+  EXPECT_THAT(refusal([](auto& o) { o.max_deliveries = 0; }), StartsWith("max_deliveries is 0"));
+  EXPECT_THAT(refusal([](auto& o) { o.max_deliveries = 10; }), HasSubstr("1 to 9"));
+}
+
+TEST(WorkerOptionsTest, RefusesTimesOutOfRangeByName) {
+  EXPECT_THAT(refusal([](auto& o) { o.lease = 199ms; }), StartsWith("lease is 199 ms"));
+  EXPECT_THAT(refusal([](auto& o) { o.lease = 1h + 1ms; }), StartsWith("lease"));
+  EXPECT_THAT(refusal([](auto& o) { o.stop_within = -1ms; }), StartsWith("stop_within is -1 ms"));
+  EXPECT_THAT(refusal([](auto& o) { o.stop_within = 24h + 1ms; }), StartsWith("stop_within"));
+}
+
+TEST(WorkerOptionsTest, RefusesBadNamesAndEnumerators) {
+  EXPECT_THAT(refusal([](auto& o) { o.name = "has a space"; }), HasSubstr("name"));
+  EXPECT_THAT(refusal([](auto& o) { o.order = static_cast<QueueOrder>(7); }), StartsWith("order"));
+  EXPECT_THAT(refusal([](auto& o) { o.log.format = static_cast<LogFormat>(7); }),
+              StartsWith("log.format"));
+  EXPECT_THAT(refusal([](auto& o) { o.log.level = static_cast<LogLevel>(7); }),
+              StartsWith("log.level"));
+}
+
+TEST(WorkerOptionsTest, ChecksHowRedisIsReached) {
+  EXPECT_NE(refusal([](auto& o) { o.redis.url = "http://elsewhere"; }), "no error");
+  EXPECT_NE(refusal([](auto& o) { o.redis.prefix = "a b"; }), "no error");
+}
+
+}  // namespace
+}  // namespace ferry

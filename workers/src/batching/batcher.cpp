@@ -1,0 +1,262 @@
+#include "batching/batcher.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace ferry::detail {
+
+Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency)
+    : total_concurrency_(std::max<std::size_t>(1, total_concurrency)) {
+  kinds_.reserve(kinds.size());
+  for (KindSettings& settings : kinds) {
+    if (settings.concurrency == 0) settings.concurrency = total_concurrency_;
+    const auto kind = static_cast<std::uint32_t>(kinds_.size());
+    kinds_.emplace_back().settings = settings;
+    for (std::uint8_t priority = 0; priority < priority_count; ++priority) {
+      for (const bool suspect : {false, true}) {
+        Lane& lane = lanes_.emplace_back();
+        lane.kind = kind;
+        lane.priority = priority;
+        lane.suspect = suspect;
+      }
+    }
+  }
+  places_.resize(lanes_.size());
+}
+
+void Batcher::arrive(const Arrival& arrival) {
+  assert(arrival.kind < kinds_.size() && arrival.priority < priority_count);
+  const std::uint32_t index = lane_of(arrival);
+  Lane& lane = lanes_[index];
+  append(lane, arrival);
+  if (lane.place == Place::empty) {
+    place(index);
+  } else if (lane.place == Place::held && may_leave(lane, kinds_[lane.kind])) {
+    make_ready(index);
+  }
+}
+
+void Batcher::runner_free(std::uint32_t kind, bool suspect) {
+  Kind& freed = kinds_[kind];
+  assert(freed.running > 0 && running_ > 0 && (!suspect || freed.running_suspects > 0));
+  --freed.running;
+  --running_;
+  if (suspect) --freed.running_suspects;
+}
+
+void Batcher::flush(LeaveReason reason) {
+  stopping_ = stopping_ || reason == LeaveReason::stop;
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    Lane& lane = lanes_[index];
+    lane.flushed = lane.jobs;
+    if (lane.place == Place::held) make_ready(index);
+  }
+}
+
+void Batcher::set_group(std::uint32_t kind, std::size_t jobs) {
+  kinds_[kind].group = std::max<std::size_t>(1, jobs);
+}
+
+std::optional<Departure> Batcher::next(Time now) {
+  if (running_ >= total_concurrency_) return std::nullopt;
+  const LaneHeap::Entry* first = nullptr;
+  for (Kind& kind : kinds_) {
+    if (free_runners(kind) == 0) continue;
+    let_lingered_leave(kind, now);
+    if (kind.ready.empty()) continue;
+    if (first == nullptr || LaneHeap::before(kind.ready.top(), *first)) first = &kind.ready.top();
+  }
+  if (first == nullptr) return std::nullopt;
+  return leave(first->lane);
+}
+
+std::optional<Time> Batcher::due() const {
+  std::optional<Time> earliest;
+  for (const Kind& kind : kinds_) {
+    if (kind.held.empty() || free_runners(kind) == 0) continue;
+    const Time due = kind.held.top().at + kind.settings.policy.linger;
+    if (!earliest || due < *earliest) earliest = due;
+  }
+  return earliest;
+}
+
+std::vector<JobRef> Batcher::drain() {
+  std::vector<JobRef> jobs;
+  jobs.reserve(held_jobs_);
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    Lane& lane = lanes_[index];
+    if (lane.jobs == 0) continue;
+    while (lane.jobs > 0) jobs.push_back(take_first(lane));
+    after_leave(index);
+  }
+  for (Kind& kind : kinds_) {
+    kind.ready.clear();
+    kind.held.clear();
+  }
+  return jobs;
+}
+
+std::uint32_t Batcher::lane_of(const Arrival& arrival) {
+  if (arrival.batch_key.empty() || arrival.suspect) {
+    const auto priorities = static_cast<std::uint32_t>(priority_count);
+    return (arrival.kind * priorities + arrival.priority) * 2 + (arrival.suspect ? 1 : 0);
+  }
+  const auto known = keys_.find({arrival.kind, arrival.priority, arrival.batch_key});
+  return known ? *known : make_keyed_lane(arrival);
+}
+
+std::uint32_t Batcher::make_keyed_lane(const Arrival& arrival) {
+  std::uint32_t index = 0;
+  if (spare_lanes_.empty()) {
+    index = static_cast<std::uint32_t>(lanes_.size());
+    lanes_.emplace_back();
+    places_.emplace_back();
+  } else {
+    index = spare_lanes_.back();
+    spare_lanes_.pop_back();
+  }
+  Lane& lane = lanes_[index];
+  lane.kind = arrival.kind;
+  lane.priority = arrival.priority;
+  lane.keyed = true;
+  keys_.add({arrival.kind, arrival.priority, arrival.batch_key}, index);
+  return index;
+}
+
+void Batcher::append(Lane& lane, const Arrival& arrival) {
+  std::uint32_t slot = spare_waiting_;
+  if (slot == none) {
+    slot = static_cast<std::uint32_t>(waiting_.size());
+    waiting_.emplace_back();
+  } else {
+    spare_waiting_ = waiting_[slot].next;
+  }
+  waiting_[slot] = {arrival.job, arrival.at, arrival.payload_bytes, none};
+  if (lane.jobs == 0) {
+    lane.first = slot;
+  } else {
+    waiting_[lane.last].next = slot;
+  }
+  lane.last = slot;
+  ++lane.jobs;
+  lane.bytes += arrival.payload_bytes;
+  ++kinds_[lane.kind].waiting;
+  ++held_jobs_;
+}
+
+JobRef Batcher::take_first(Lane& lane) {
+  const std::uint32_t slot = lane.first;
+  Waiting& taken = waiting_[slot];
+  lane.first = taken.next;
+  --lane.jobs;
+  lane.bytes -= taken.bytes;
+  if (lane.flushed > 0) --lane.flushed;
+  --kinds_[lane.kind].waiting;
+  --held_jobs_;
+  taken.next = spare_waiting_;
+  spare_waiting_ = slot;
+  return taken.job;
+}
+
+bool Batcher::may_leave(const Lane& lane, const Kind& kind) const {
+  const Policy& policy = kind.settings.policy;
+  return lane.suspect || policy.kind == PolicyKind::realtime || stopping_ || lane.flushed > 0 ||
+         lane.jobs >= policy.max_jobs || lane.bytes >= policy.max_bytes;
+}
+
+void Batcher::place(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  Kind& kind = kinds_[lane.kind];
+  const Time first_at = waiting_[lane.first].at;
+  if (may_leave(lane, kind)) {
+    lane.place = Place::ready;
+    kind.ready.push({lane.priority, first_at, index}, places_);
+  } else {
+    // Rank 0 for all: the priority says who goes first, not who waits longer.
+    lane.place = Place::held;
+    kind.held.push({0, first_at, index}, places_);
+  }
+}
+
+void Batcher::make_ready(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  Kind& kind = kinds_[lane.kind];
+  kind.held.remove(index, places_);
+  lane.place = Place::ready;
+  kind.ready.push({lane.priority, waiting_[lane.first].at, index}, places_);
+}
+
+void Batcher::let_lingered_leave(Kind& kind, Time now) {
+  while (!kind.held.empty() && kind.held.top().at + kind.settings.policy.linger <= now) {
+    make_ready(kind.held.top().lane);
+  }
+}
+
+std::size_t Batcher::free_runners(const Kind& kind) const {
+  if (kind.running >= kind.settings.concurrency || running_ >= total_concurrency_) return 0;
+  return std::min(kind.settings.concurrency - kind.running, total_concurrency_ - running_);
+}
+
+std::size_t Batcher::most_jobs(const Lane& lane, const Kind& kind) const {
+  const Policy& policy = kind.settings.policy;
+  if (lane.suspect) return 1;
+  if (!kind.settings.per_job || policy.kind != PolicyKind::realtime || policy.max_jobs > 1) {
+    return policy.max_jobs;
+  }
+  // No runner may stand idle while another one has a second job in its group.
+  const std::size_t runners = free_runners(kind);
+  return std::min(kind.group, (kind.waiting + runners - 1) / runners);
+}
+
+LeaveReason Batcher::reason_of(const Lane& lane, const Kind& kind, std::size_t jobs,
+                               bool bytes_full) const {
+  const Policy& policy = kind.settings.policy;
+  const bool one_at_a_time = policy.kind == PolicyKind::realtime && policy.max_jobs == 1;
+  if (lane.suspect) return LeaveReason::suspect;
+  if (jobs >= policy.max_jobs && !one_at_a_time) return LeaveReason::size;
+  if (bytes_full) return LeaveReason::bytes;
+  if (policy.kind == PolicyKind::realtime) return LeaveReason::idle;
+  if (stopping_) return LeaveReason::stop;
+  return lane.flushed > 0 ? LeaveReason::flush : LeaveReason::linger;
+}
+
+Departure Batcher::leave(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  Kind& kind = kinds_[lane.kind];
+  const std::size_t max_bytes = kind.settings.policy.max_bytes;
+  const std::size_t jobs = std::min<std::size_t>(lane.jobs, most_jobs(lane, kind));
+
+  std::size_t bytes = waiting_[lane.first].bytes;
+  std::size_t count = 1;
+  bool bytes_full = bytes >= max_bytes;
+  for (std::uint32_t slot = waiting_[lane.first].next; count < jobs && !bytes_full;) {
+    bytes += waiting_[slot].bytes;
+    bytes_full = bytes > max_bytes;
+    if (bytes_full) break;
+    ++count;
+    bytes_full = bytes == max_bytes;
+    slot = waiting_[slot].next;
+  }
+
+  Departure departure{lane.kind, reason_of(lane, kind, count, bytes_full), {}};
+  departure.jobs.reserve(count);
+  kind.ready.remove(index, places_);
+  while (departure.jobs.size() < count) departure.jobs.push_back(take_first(lane));
+  ++kind.running;
+  ++running_;
+  if (lane.suspect) ++kind.running_suspects;
+  after_leave(index);
+  return departure;
+}
+
+void Batcher::after_leave(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  lane.place = Place::empty;
+  if (lane.jobs > 0) return place(index);
+  if (!lane.keyed) return;
+  keys_.remove(index);
+  spare_lanes_.push_back(index);
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,171 @@
+#pragma once
+
+// What waits in a worker, and what of it leaves now.
+//
+//   arrive ─> lane (kind, batch key, priority | suspects) ─> held ──full, linger, flush──> ready
+//                                                             realtime, suspects: at once ──┘
+//   next  <─ the ready lane with the highest priority, then the oldest first job, of a kind that
+//            has a free runner
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "batching/lane_heap.hpp"
+#include "batching/lane_keys.hpp"
+#include "batching/time.hpp"
+#include "ferry/job.hpp"
+#include "ferry/policy.hpp"
+
+namespace ferry::detail {
+
+/// Which envelope, which job; the batcher only passes it on.
+struct JobRef {
+  std::uint64_t token = 0;
+  std::uint32_t index = 0;
+
+  bool operator==(const JobRef&) const = default;
+};
+
+struct Arrival {
+  std::uint32_t kind = 0;  ///< index into the kinds given to the batcher
+  std::string_view batch_key;
+  JobRef job;
+  std::uint32_t payload_bytes = 0;
+  std::uint8_t priority = 1;  ///< as in Priority
+  bool suspect = false;
+  Time at;
+};
+
+/// One call of a handler, or under `set_group` several calls one after the other.
+struct Departure {
+  std::uint32_t kind = 0;
+  LeaveReason reason = LeaveReason::idle;
+  std::vector<JobRef> jobs;
+};
+
+struct KindSettings {
+  Policy policy;
+  std::size_t concurrency = 1;  ///< departures of this kind at once; 0 = the batcher's total
+  bool per_job = false;
+};
+
+/// Decides when a batch leaves and with whom.
+///
+/// A batch has jobs of one kind, one batch key and one priority. A suspect leaves alone. A runner
+/// is taken by every departure, suspect or not, and given back with `runner_free`.
+///
+/// Reasons: `size` or `bytes` when the limit was reached (a realtime policy of one job never says
+/// so), else what the policy waited for: `idle`, `linger`, `flush`, `stop`.
+///
+/// Threads: one thread at a time.
+class Batcher {
+ public:
+  Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency);
+
+  /// Allocates only while more jobs or lanes are held than ever before.
+  void arrive(const Arrival& arrival);
+
+  /// A departure of that kind has ended; `suspect`: it had left for LeaveReason::suspect.
+  void runner_free(std::uint32_t kind, bool suspect);
+
+  /// Everything held now leaves as soon as handlers are free, whatever the policy. With
+  /// `LeaveReason::stop` so does everything that arrives later.
+  void flush(LeaveReason reason = LeaveReason::flush);
+
+  /// Realtime kinds of one job a call leave in groups of up to so many jobs, which the runner runs
+  /// one after the other; but only while more wait than there are free runners.
+  void set_group(std::uint32_t kind, std::size_t jobs);
+
+  /// Call it until it returns nothing.
+  ///
+  /// Returns: what leaves now.
+  std::optional<Departure> next(Time now);
+
+  /// Ask after `next` returned nothing.
+  ///
+  /// Returns: the earliest moment at which `next` could return something; nothing = not before
+  /// another job arrives, a runner comes free or a flush.
+  std::optional<Time> due() const;
+
+  /// Takes out everything that is still held.
+  std::vector<JobRef> drain();
+
+  std::size_t held_jobs() const { return held_jobs_; }
+  /// Departures under way.
+  std::size_t running() const { return running_; }
+  /// Lanes for which there is storage, empty ones included.
+  std::size_t lanes() const { return lanes_.size(); }
+
+ private:
+  static constexpr std::uint32_t none = 0xffffffff;
+
+  /// A waiting job; a lane is a list of them.
+  struct Waiting {
+    JobRef job;
+    Time at;
+    std::uint32_t bytes = 0;
+    std::uint32_t next = none;
+  };
+
+  enum class Place : std::uint8_t { empty, held, ready };
+
+  struct Lane {
+    std::uint32_t kind = 0;
+    std::uint8_t priority = 0;
+    bool suspect = false;
+    bool keyed = false;
+    Place place = Place::empty;
+    std::uint32_t first = none;
+    std::uint32_t last = none;
+    std::uint32_t jobs = 0;
+    std::uint32_t flushed = 0;  ///< how many of its first jobs a flush has set free
+    std::uint64_t bytes = 0;
+  };
+
+  struct Kind {
+    KindSettings settings;
+    std::size_t running = 0;
+    std::size_t running_suspects = 0;
+    std::size_t group = 1;
+    std::size_t waiting = 0;
+    LaneHeap ready;
+    LaneHeap held;  ///< fixed policies only
+  };
+
+  std::uint32_t lane_of(const Arrival& arrival);
+  std::uint32_t make_keyed_lane(const Arrival& arrival);
+  void append(Lane& lane, const Arrival& arrival);
+  JobRef take_first(Lane& lane);
+
+  bool may_leave(const Lane& lane, const Kind& kind) const;
+  void place(std::uint32_t index);
+  void make_ready(std::uint32_t index);
+  void let_lingered_leave(Kind& kind, Time now);
+
+  std::size_t free_runners(const Kind& kind) const;
+  std::size_t most_jobs(const Lane& lane, const Kind& kind) const;
+  LeaveReason reason_of(const Lane& lane, const Kind& kind, std::size_t jobs,
+                        bool bytes_full) const;
+  Departure leave(std::uint32_t index);
+  void after_leave(std::uint32_t index);
+
+  std::vector<Kind> kinds_;
+  std::size_t total_concurrency_;
+  std::size_t running_ = 0;
+  std::size_t held_jobs_ = 0;
+  bool stopping_ = false;
+
+  /// The first `kinds · priorities · 2` lanes are those without a batch key; the others come and
+  /// go.
+  std::vector<Lane> lanes_;
+  std::vector<std::uint32_t> spare_lanes_;
+  std::vector<std::uint32_t> places_;  ///< of each lane in its heap
+  LaneKeys keys_;
+  std::vector<Waiting> waiting_;
+  std::uint32_t spare_waiting_ = none;
+};
+
+}  // namespace ferry::detail

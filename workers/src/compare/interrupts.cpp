@@ -1,0 +1,21 @@
+#include "compare/interrupts.hpp"
+
+#include <ctime>
+
+namespace ferry::compare {
+
+Interrupts::Interrupts() {
+  sigemptyset(&watched_);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&watched_, signal);
+  pthread_sigmask(SIG_BLOCK, &watched_, &before_);
+}
+
+Interrupts::~Interrupts() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+void Interrupts::sleep(std::chrono::milliseconds time) const {
+  const timespec wait{.tv_sec = time.count() / 1000, .tv_nsec = time.count() % 1000 * 1'000'000};
+  const int signal = sigtimedwait(&watched_, nullptr, &wait);
+  if (signal > 0) throw Interrupted{signal};
+}
+
+}  // namespace ferry::compare

@@ -1,0 +1,175 @@
+#include "compare/options.hpp"
+
+#include <charconv>
+#include <string_view>
+
+#include "ferry/error.hpp"
+
+namespace ferry::compare {
+namespace {
+
+[[noreturn]] void wrong(const std::string& message) {
+  throw Error(ErrorCode::invalid_argument, message + "; see --help");
+}
+
+std::uint64_t number(std::string_view option, std::string_view value, std::uint64_t low,
+                     std::uint64_t high) {
+  std::uint64_t parsed = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  if (error != std::errc{} || end != value.data() + value.size() || parsed < low || parsed > high) {
+    wrong(std::string(option) + " is '" + std::string(value) + "'; expected a whole number from " +
+          std::to_string(low) + " to " + std::to_string(high));
+  }
+  return parsed;
+}
+
+Durability durability_of(std::string_view value) {
+  if (value == "none") return Durability::none;
+  if (value == "everysec") return Durability::everysec;
+  if (value == "always") return Durability::always;
+  wrong("--durability is '" + std::string(value) + "'; expected none, everysec or always");
+}
+
+Command command_of(std::string_view word) {
+  if (word == "compare") return Command::compare;
+  if (word == "work") return Command::work;
+  if (word == "produce") return Command::produce;
+  if (word == "help" || word == "--help" || word == "-h") return Command::help;
+  wrong("unknown command '" + std::string(word) + "'; expected compare, work or produce");
+}
+
+/// Returns: true when `name` is an option of the given command and was taken.
+bool take(Options& options, std::string_view name, const std::string& value) {
+  const bool compare = options.command == Command::compare;
+  if (name == "--redis") {
+    options.redis = value;
+  } else if (name == "--limit") {
+    options.limit = number(name, value, 0, 1'000'000'000);
+  } else if (name == "--policy" && options.command != Command::produce) {
+    options.policies.push_back(Policy::parse(value));
+    options.policies.back().validate();
+  } else if (name == "--concurrency" && options.command != Command::produce) {
+    options.concurrency = number(name, value, 0, 1024);
+  } else if (name == "--repetitions" && compare) {
+    options.repetitions = number(name, value, 1, 1000);
+  } else if (name == "--durability" && compare) {
+    options.durability = durability_of(value);
+    options.durability_given = true;
+  } else if (name == "--seed" && compare) {
+    options.seed = number(name, value, 0, UINT64_MAX);
+    options.seed_given = true;
+  } else if (name == "--json" && compare) {
+    options.json = value;
+  } else if (name == "--prefix" && !compare) {
+    options.prefix = value;
+  } else if (name == "--report" && !compare) {
+    options.report = value;
+  } else if (name == "--scratch" && !compare) {
+    options.scratch = value;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void check(const Options& options) {
+  if (options.command == Command::compare) {
+    if (options.durability_given && !options.redis.empty()) {
+      wrong("--durability is for the private Redis only; the one at --redis keeps its own setting");
+    }
+    for (std::size_t i = 0; i < options.policies.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (options.policies[i].to_string() == options.policies[j].to_string()) {
+          wrong("--policy " + options.policies[i].to_string() + " is given twice");
+        }
+      }
+    }
+  } else {
+    if (options.redis.empty()) wrong("--redis URL is missing");
+    if (options.policies.size() > 1) wrong("--policy is given twice; a worker has one");
+  }
+}
+
+}  // namespace
+
+Options parse_options(std::span<const char* const> arguments, const Experiment& experiment) {
+  Options options;
+  for (const Setting& setting : experiment.settings) options.settings[setting.name] = setting.value;
+  if (arguments.empty()) return options;
+  options.command = command_of(arguments[0]);
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    std::string name = arguments[i];
+    if (name == "--help" || name == "-h") options.command = Command::help;
+    if (options.command == Command::help) return options;
+    std::string value;
+    if (const std::size_t equals = name.find('='); equals != std::string::npos) {
+      value = name.substr(equals + 1);
+      name.resize(equals);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[++i];
+    } else {
+      wrong("'" + name + "' is unknown or has no value");
+    }
+    const auto own =
+        name.starts_with("--") ? options.settings.find(name.substr(2)) : options.settings.end();
+    if (own != options.settings.end()) {
+      own->second = value;
+    } else if (!take(options, name, value)) {
+      wrong("unknown option '" + name + "' of " + arguments[0]);
+    }
+  }
+  check(options);
+  if (options.policies.empty()) options.policies = experiment.policies;
+  return options;
+}
+
+std::string help_text(const std::string& program, const Experiment& experiment) {
+  std::string text = experiment.story + "\n\n";
+  text += "Usage: " + program + R"( compare [OPTION VALUE]...
+  Measures the same handler under several policies, in turns, and gives a verdict.
+  --redis URL        use this Redis, under a prefix that is removed afterwards;
+                     without it a private one is started and stopped
+  --repetitions N    runs of every policy (5; with fewer there is no verdict)
+  --limit N          at most this many jobs a run (0 = all)
+  --policy P         realtime, realtime(N) or fixed(N, 5ms); once for each row, the first is
+                     what the others are held against)";
+  text += "\n                     (default:";
+  for (const Policy& policy : experiment.policies) text += " " + policy.to_string() + ";";
+  text.back() = ')';
+  text += R"(
+  --concurrency W    handlers side by side (0 = processors)
+  --durability D     of the private Redis: none, everysec (default) or always
+  --seed S           of the order of the runs
+  --json FILE        write settings, machine, every run, rows and verdict
+
+       )" +
+          program +
+          R"( work --redis URL [--policy P] [--concurrency W]    a worker, until TERM or Ctrl-C
+       )" +
+          program +
+          R"( produce --redis URL [--limit N]                    enqueues the input
+  --prefix P         of all keys, for both (ferry)
+)";
+  if (!experiment.settings.empty()) text += "\nFor all of them:\n";
+  for (const Setting& setting : experiment.settings) {
+    std::string option = "  --" + setting.name + " VALUE";
+    if (option.size() < 20) option.resize(20, ' ');
+    text += option + " " + setting.help +
+            " (default: " + (setting.value.empty() ? "none" : setting.value) + ")\n";
+  }
+  return text;
+}
+
+std::string to_string(Durability durability) {
+  switch (durability) {
+    case Durability::none:
+      return "none";
+    case Durability::everysec:
+      return "everysec";
+    case Durability::always:
+      return "always";
+  }
+  return "unknown";
+}
+
+}  // namespace ferry::compare

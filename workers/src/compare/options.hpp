@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ferry/experiment.hpp"
+#include "ferry/private_redis.hpp"
+
+namespace ferry::compare {
+
+enum class Command : std::uint8_t { help, compare, work, produce };
+
+/// The command line of an experiment program, read and checked.
+struct Options {
+  Command command = Command::help;
+  std::string redis;  ///< empty = a private server
+  std::string prefix;
+  std::size_t repetitions = 5;
+  std::size_t limit = 0;
+  std::vector<Policy> policies;
+  std::size_t concurrency = 0;
+  Durability durability = Durability::everysec;
+  bool durability_given = false;
+  std::uint64_t seed = 0;
+  bool seed_given = false;
+  std::filesystem::path json;     ///< empty = no file
+  std::filesystem::path report;   ///< `work` and `produce`: where their own measurements go
+  std::filesystem::path scratch;  ///< `work` and `produce`: the comparison's folder
+  std::map<std::string, std::string> settings;
+};
+
+/// Reads the arguments that follow the program's name.
+///
+/// Errors: `invalid_argument` naming the option, the value and what was expected.
+Options parse_options(std::span<const char* const> arguments, const Experiment& experiment);
+
+/// Returns: what `--help` prints.
+std::string help_text(const std::string& program, const Experiment& experiment);
+
+std::string to_string(Durability durability);
+
+}  // namespace ferry::compare

@@ -1,0 +1,215 @@
+// One run:
+//
+//   reset ─> worker process ─> ready ─> INFO ─> producer process ─> all settled? ─> INFO ─> TERM
+//                                                        ^──── 5 ms ────┘
+//   ─> exit codes ─> both reports ─> audit ─> verify ─> remove the keys
+#include "compare/runner.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "compare/roles.hpp"
+#include "ferry/queue.hpp"
+
+namespace ferry::compare {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How often the counters are looked at: the error of a run's end, one command each.
+constexpr milliseconds look_every{5};
+/// A worker that has not joined by then never will.
+constexpr double seconds_to_start = 30;
+/// Nothing settled for that long: something is wrong. Longer than any sensible handler's call.
+constexpr double seconds_to_stall = 120;
+constexpr double seconds_to_stop = 60;
+
+[[noreturn]] void failed(const std::string& message) {
+  throw Error(ErrorCode::internal, "the run failed: " + message);
+}
+
+std::int64_t number(const redis::Reply& reply) {
+  return reply.is_nil() ? 0 : std::strtoll(std::string(reply.text).c_str(), nullptr, 10);
+}
+
+void require_alive(Child& child) {
+  if (const auto code = child.poll()) {
+    failed("the " + child.name() + " process ended early with exit code " + std::to_string(*code));
+  }
+}
+
+}  // namespace
+
+struct Runner::Progress {
+  std::int64_t accepted = 0;
+  std::int64_t done = 0;
+  std::int64_t dead = 0;
+  std::int64_t dropped = 0;  ///< expired or cancelled
+
+  std::int64_t settled() const { return done + dead + dropped; }
+};
+
+Runner::Runner(const Options& options, const Experiment& experiment, std::filesystem::path scratch,
+               const Interrupts& interrupts)
+    : options_(options),
+      experiment_(experiment),
+      scratch_(std::move(scratch)),
+      interrupts_(interrupts),
+      connection_(RedisOptions{.url = options.redis}) {}
+
+ServerUsage Runner::server_usage() {
+  connection_.connect();
+  return read_server_usage(connection_.call({"INFO", "server", "cpu", "stats"})->root().text);
+}
+
+std::vector<std::string> Runner::arguments(const std::string& role, const std::string& prefix,
+                                           const std::filesystem::path& report) const {
+  std::vector<std::string> all{
+      experiment_.name, role,       "--redis",       options_.redis, "--prefix",
+      prefix,           "--report", report.string(), "--scratch",    scratch_.string()};
+  for (const auto& [name, value] : options_.settings) {
+    all.push_back("--" + name + "=" + value);
+  }
+  return all;
+}
+
+RunReport Runner::run(const Policy& policy, std::size_t repetition) {
+  const std::string prefix =
+      "ferry-compare-" + std::to_string(getpid()) + "-" + std::to_string(++runs_);
+  const Keys keys{prefix, experiment_.queue};
+  // Also when the run fails: nothing of ours stays on a Redis that belongs to somebody.
+  const struct Cleaner {
+    Runner& runner;
+    const Keys& keys;
+    const std::string& prefix;
+    ~Cleaner() {
+      try {
+        runner.remove(keys, prefix);
+      } catch (const Error&) {
+        // Redis is gone, and what led here says so already.
+      }
+    }
+  } cleaner{*this, keys, prefix};
+
+  connection_.connect();
+  if (experiment_.reset) experiment_.reset();
+  const auto worker_file = scratch_ / ("worker-" + std::to_string(runs_) + ".json");
+  const auto producer_file = scratch_ / ("producer-" + std::to_string(runs_) + ".json");
+  auto work = arguments("work", prefix, worker_file);
+  work.insert(work.end(), {"--policy", policy.to_string(), "--concurrency",
+                           std::to_string(options_.concurrency)});
+  auto produce = arguments("produce", prefix, producer_file);
+  produce.insert(produce.end(), {"--limit", std::to_string(options_.limit)});
+
+  Child worker{"worker", work};
+  await_worker(keys, worker);
+  const ServerUsage before = server_usage();
+  std::uint64_t own_commands = 1;  // the INFO above counts itself only after its reply
+  Child producer{"producer", produce};
+  const double ended = drain(keys, producer, worker, producer_file, own_commands);
+  const ServerUsage after = server_usage();
+  stop(worker);
+
+  const ProducerReport enqueued = read_producer_report(producer_file);
+  const WorkerReport worked = read_worker_report(worker_file);
+  check_books(prefix, enqueued.jobs);
+  if (experiment_.verify) experiment_.verify(enqueued.jobs);
+  return {.policy = policy.to_string(),
+          .repetition = repetition,
+          .jobs = enqueued.jobs,
+          .retried = worked.retried,
+          .seconds = ended - enqueued.began,
+          .p50 = worked.p50,
+          .p99 = worked.p99,
+          .mean_batch = worked.mean_batch,
+          .redis_commands = static_cast<double>(after.commands - before.commands - own_commands),
+          .round_trips = enqueued.round_trips + worked.round_trips,
+          .producer_cpu = enqueued.cpu,
+          .redis_cpu = after.cpu_microseconds - before.cpu_microseconds,
+          .worker_cpu = worked.cpu};
+}
+
+void Runner::await_worker(const Keys& keys, Child& worker) {
+  const double deadline = monotonic_seconds() + seconds_to_start;
+  while (connection_.call({"HLEN", keys.workers})->root().integer == 0) {
+    require_alive(worker);
+    if (monotonic_seconds() > deadline) failed("the worker did not join its queue");
+    interrupts_.sleep(look_every);
+  }
+}
+
+/// Returns: when the last job was settled, in monotonic seconds.
+double Runner::drain(const Keys& keys, Child& producer, Child& worker,
+                     const std::filesystem::path& producer_report, std::uint64_t& own_commands) {
+  double changed = monotonic_seconds();
+  std::int64_t settled = -1;
+  std::int64_t expected = -1;
+  while (true) {
+    if (expected < 0 && producer.poll()) {
+      if (*producer.poll() != 0) {
+        failed("the producer process ended with exit code " + std::to_string(*producer.poll()));
+      }
+      const ProducerReport report = read_producer_report(producer_report);
+      expected = report.jobs;
+      if (report.failed > 0) failed(std::to_string(report.failed) + " jobs could not be enqueued");
+      if (expected == 0) failed("the producer enqueued no job: nothing to compare");
+    }
+    const Progress now = progress(keys);
+    ++own_commands;
+    if (now.settled() != settled) {
+      settled = now.settled();
+      changed = monotonic_seconds();
+    }
+    if (now.dead > 0) failed(std::to_string(now.dead) + " jobs became dead letters");
+    if (now.dropped > 0) failed(std::to_string(now.dropped) + " jobs expired or were cancelled");
+    if (expected >= 0 && settled >= expected) return changed;
+    require_alive(worker);
+    if (monotonic_seconds() - changed > seconds_to_stall) {
+      failed("nothing was settled for " + std::to_string(static_cast<int>(seconds_to_stall)) +
+             " s; " + std::to_string(settled) + " of " + std::to_string(now.accepted) +
+             " jobs are");
+    }
+    interrupts_.sleep(look_every);
+  }
+}
+
+Runner::Progress Runner::progress(const Keys& keys) {
+  const auto reply =
+      connection_.call({"HMGET", keys.state, "accepted", "done", "dead", "expired", "cancelled"});
+  const redis::Reply& counts = reply->root();
+  return {number(counts[0]), number(counts[1]), number(counts[2]),
+          number(counts[3]) + number(counts[4])};
+}
+
+void Runner::stop(Child& worker) {
+  worker.terminate();
+  const double deadline = monotonic_seconds() + seconds_to_stop;
+  while (!worker.poll()) {
+    if (monotonic_seconds() > deadline) failed("the worker did not stop when asked to");
+    interrupts_.sleep(look_every);
+  }
+  if (const int code = *worker.poll(); code != 0) {
+    failed("the worker process ended with exit code " + std::to_string(code));
+  }
+}
+
+void Runner::check_books(const std::string& prefix, std::int64_t jobs) const {
+  Queue queue{{.url = options_.redis, .prefix = prefix}, experiment_.queue};
+  const AuditReport audit = queue.audit();
+  if (!audit.balanced()) failed("the books do not balance: " + audit.violations.front());
+  if (audit.counts.done != jobs || audit.counts.accepted != jobs) {
+    failed(std::to_string(jobs) + " jobs were enqueued, " + std::to_string(audit.counts.accepted) +
+           " accepted, " + std::to_string(audit.counts.done) + " done");
+  }
+}
+
+void Runner::remove(const Keys& keys, const std::string& prefix) {
+  connection_.connect();
+  connection_.call({"UNLINK", keys.state, keys.producers, keys.workers, keys.progress, keys.due,
+                    keys.parked, keys.dead, keys.ready[0], keys.ready[1], keys.ready[2]});
+  connection_.call({"UNLINK", queues_key(prefix)});
+}
+
+}  // namespace ferry::compare

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "compare/child.hpp"
+#include "compare/interrupts.hpp"
+#include "compare/options.hpp"
+#include "compare/run_report.hpp"
+#include "compare/server_usage.hpp"
+#include "functions/keys.hpp"
+#include "redis/connection.hpp"
+
+namespace ferry::compare {
+
+/// Runs one policy once: a worker process, a producer process, and a look at Redis before and
+/// after.
+///
+/// Errors: every run either ends with all its jobs done and its books balanced, or throws.
+/// Threads: one thread at a time.
+class Runner {
+ public:
+  /// `options.redis` is the server to use, a private one or not.
+  Runner(const Options& options, const Experiment& experiment, std::filesystem::path scratch,
+         const Interrupts& interrupts);
+
+  RunReport run(const Policy& policy, std::size_t repetition);
+
+  /// Returns: what the server says of itself, with the figures of now.
+  ServerUsage server_usage();
+
+ private:
+  struct Progress;
+
+  std::vector<std::string> arguments(const std::string& role, const std::string& prefix,
+                                     const std::filesystem::path& report) const;
+  void await_worker(const Keys& keys, Child& worker);
+  double drain(const Keys& keys, Child& producer, Child& worker,
+               const std::filesystem::path& producer_report, std::uint64_t& own_commands);
+  Progress progress(const Keys& keys);
+  void stop(Child& worker);
+  void check_books(const std::string& prefix, std::int64_t jobs) const;
+  void remove(const Keys& keys, const std::string& prefix);
+
+  const Options& options_;
+  const Experiment& experiment_;
+  std::filesystem::path scratch_;
+  const Interrupts& interrupts_;
+  redis::Connection connection_;
+  std::size_t runs_ = 0;
+};
+
+}  // namespace ferry::compare

@@ -1,0 +1,88 @@
+#include "compare/table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace ferry::compare {
+namespace {
+
+constexpr std::size_t columns = 10;
+using Line = std::array<std::string, columns>;
+
+std::string number(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+/// Three significant digits, thousands separated.
+std::string short_number(double value) {
+  if (value >= 100) return count_text(value);
+  return number(value, value >= 10 ? 1 : value >= 1 ? 2 : 3);
+}
+
+Line line_of(const PolicyRow& row) {
+  const Spread& pace = row.jobs_per_second;
+  return {row.policy,
+          count_text(pace.median) + " (" + count_text(pace.low) + "–" + count_text(pace.high) + ")",
+          duration_text(row.p50.median),
+          duration_text(row.p99.median),
+          short_number(row.mean_batch.median),
+          short_number(row.redis_commands.median),
+          short_number(row.round_trips.median),
+          short_number(row.producer_cpu.median),
+          short_number(row.redis_cpu.median),
+          short_number(row.worker_cpu.median)};
+}
+
+/// Columns on a terminal; the only multi-byte characters are dashes and µ, one column each.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+void append(std::string& text, const Line& line, const std::array<std::size_t, columns>& widths) {
+  for (std::size_t i = 0; i < columns; ++i) {
+    const std::string padding(widths[i] - width_of(line[i]), ' ');
+    text += i == 0 ? line[i] + padding : "  " + padding + line[i];
+  }
+  while (text.ends_with(' ')) text.pop_back();
+  text += '\n';
+}
+
+}  // namespace
+
+std::string count_text(double count) {
+  std::string digits = number(count, 0);
+  for (std::size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
+    at -= 3;
+    digits.insert(at, ",");
+  }
+  return digits;
+}
+
+std::string duration_text(double microseconds) {
+  if (microseconds < 999.5) return number(microseconds, 0) + " µs";
+  const bool seconds = microseconds >= 999'500;
+  const double value = microseconds / (seconds ? 1e6 : 1e3);
+  return number(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2) + (seconds ? " s" : " ms");
+}
+
+std::string table_of(const std::vector<PolicyRow>& rows) {
+  std::vector<Line> lines{{"", "jobs/s", "p50", "p99", "jobs per", "Redis cmds", "round trips",
+                           "CPU µs/job", "CPU µs/job", "CPU µs/job"},
+                          {"policy", "median (range)", "latency", "latency", "batch", "per job",
+                           "per job", "producer", "Redis", "worker"}};
+  for (const PolicyRow& row : rows) lines.push_back(line_of(row));
+  std::array<std::size_t, columns> widths{};
+  for (const Line& line : lines) {
+    for (std::size_t i = 0; i < columns; ++i) widths[i] = std::max(widths[i], width_of(line[i]));
+  }
+  std::string text;
+  for (const Line& line : lines) append(text, line, widths);
+  return text;
+}
+
+}  // namespace ferry::compare

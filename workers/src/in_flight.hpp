@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "batching/credits.hpp"
+#include "batching/flight_limit.hpp"
+#include "stages/leased_envelope.hpp"
+
+namespace ferry::detail {
+
+/// Everything this worker holds leases of, and the credits that bound it.
+///
+/// Credits are taken when an envelope is added and given back when Redis has acknowledged its end;
+/// out + free is constant.
+///
+/// Threads: any.
+class InFlight {
+ public:
+  InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit);
+
+  /// Waits until a credit is free, `close` was called or `until` has come.
+  ///
+  /// Returns: how many more jobs may be taken now; 0 = none.
+  std::size_t wait_for_credit(std::chrono::steady_clock::time_point until);
+
+  void add(const EnvelopePtr& envelope);
+  /// Gives the credits back; `jobs_settled` feeds the limit.
+  void remove(const LeasedEnvelope& envelope, std::size_t jobs_settled,
+              std::chrono::steady_clock::time_point now);
+
+  /// Waits until nothing is held or `until` has come.
+  ///
+  /// Returns: whether nothing is held.
+  bool wait_until_empty(std::chrono::steady_clock::time_point until);
+
+  /// Makes `wait_for_credit` return at once, for good.
+  void close();
+
+  std::vector<EnvelopePtr> all() const;
+  /// Returns: keys (queue, priority, entry id) of everything held.
+  std::unordered_set<std::string> keys() const;
+  static std::string key(std::uint32_t queue, Priority priority, std::string_view entry_id);
+
+  struct Books {
+    std::int64_t jobs_free;
+    std::int64_t jobs_out;
+    std::int64_t jobs_total;
+  };
+  Books books() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unordered_map<std::string, EnvelopePtr> held_;
+  Credits credits_;
+  FlightLimit limit_;
+  bool closed_ = false;
+};
+
+}  // namespace ferry::detail

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "functions/keys.hpp"
+#include "redis/connection.hpp"
+
+namespace ferry::detail {
+
+/// The names under which this worker holds leases.
+///
+/// A worker is registered in each of its queues under one name. When a queue strikes that name off
+/// (the worker was silent for longer than its lease), the worker takes a new name everywhere; the
+/// old one is kept alive in the other queues until what was leased under it is settled.
+///
+/// Threads: any; Redis is called without the lock.
+class Leases {
+ public:
+  Leases(std::string base_name, std::vector<Keys> queues);
+
+  const std::vector<Keys>& queues() const { return queues_; }
+  std::uint64_t current_epoch() const;
+  std::string name(std::uint64_t epoch) const;
+  bool is_lost(std::uint32_t queue, std::uint64_t epoch) const;
+
+  /// Notes that a queue answered STALE; a new name is taken if it was the current one's.
+  void lost(std::uint32_t queue, std::uint64_t epoch);
+
+  /// Registers the current name wherever it is not registered yet.
+  ///
+  /// Errors: `Error` as the connection throws it.
+  void register_missing(redis::Connection& connection);
+
+  /// Forgets what is registered, for a server that lost it (NOGROUP).
+  void forget_registration();
+
+  /// One heartbeat for every name and queue.
+  ///
+  /// Returns: for each queue whether it is paused.
+  /// Errors: `Error` as the connection throws it.
+  std::vector<bool> renew(redis::Connection& connection);
+
+  /// Says goodbye under every name; errors are left to the lease's end.
+  void leave(redis::Connection& connection);
+
+  /// Drops old names under which nothing is leased any more. `oldest_in_use` is the lowest epoch of
+  /// all envelopes in flight.
+  void retire_before(std::uint64_t oldest_in_use, redis::Connection& connection);
+
+ private:
+  enum class Standing : std::uint8_t { unregistered, registered, lost };
+  struct Epoch {
+    std::uint64_t number;
+    std::string name;
+    std::vector<Standing> standing;  ///< for each queue
+  };
+
+  Epoch* find(std::uint64_t epoch);
+  const Epoch* find(std::uint64_t epoch) const;
+  void new_epoch();
+
+  std::string base_name_;
+  std::vector<Keys> queues_;
+  mutable std::mutex mutex_;
+  std::vector<Epoch> epochs_;  ///< the last one is current
+};
+
+}  // namespace ferry::detail

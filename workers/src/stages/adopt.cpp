@@ -1,0 +1,117 @@
+#include "stages/adopt.hpp"
+
+#include <utility>
+
+#include "redis/errors.hpp"
+#include "wire/envelope.hpp"
+
+namespace ferry::detail {
+namespace {
+
+/// Jobs sent into the graph in one message: enough to make the message cheap, few enough to let
+/// several threads decode.
+constexpr std::size_t jobs_in_a_message = 512;
+
+constexpr std::string_view page = "200";
+
+void check(const redis::Reply& reply) {
+  if (reply.is_error()) throw redis::error_of(reply.text);
+}
+
+}  // namespace
+
+Adopter::Adopter(const Leases& leases, InFlight& in_flight, Metrics& metrics,
+                 std::function<void(std::vector<EnvelopePtr>)> arrive)
+    : leases_(leases), in_flight_(in_flight), metrics_(metrics), arrive_(std::move(arrive)) {}
+
+EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPtr& owner,
+                                 std::uint32_t queue, Priority priority, std::uint64_t epoch) {
+  if (entry.size < 2 || entry[1].size < 2) return nullptr;
+  const redis::Reply& fields = entry[1];
+  auto envelope = std::make_shared<LeasedEnvelope>();
+  envelope->queue = queue;
+  envelope->priority = priority;
+  envelope->epoch = epoch;
+  envelope->entry_id = entry[0].text;
+  envelope->owner = owner;
+  envelope->bytes = fields[1].text;
+  // A released envelope brings its progress along in a second field.
+  if (fields.size >= 4) envelope->progress = fields[3].text;
+  envelope->suspect = envelope->progress.find_first_of("123456789") != std::string::npos;
+  const auto head = wire::decode_head(envelope->bytes);
+  envelope->count = head ? head->count : 1;
+  return envelope;
+}
+
+void Adopter::adopt(std::vector<EnvelopePtr> envelopes) {
+  if (envelopes.empty()) return;
+  std::size_t jobs = 0;
+  for (const EnvelopePtr& envelope : envelopes) {
+    in_flight_.add(envelope);
+    jobs += envelope->count;
+  }
+  metrics_.update([&](WorkerStats& stats) {
+    stats.fetched_jobs += jobs;
+    stats.fetched_envelopes += envelopes.size();
+  });
+  std::vector<EnvelopePtr> message;
+  jobs = 0;
+  for (EnvelopePtr& envelope : envelopes) {
+    jobs += envelope->count;
+    message.push_back(std::move(envelope));
+    if (jobs >= jobs_in_a_message) {
+      arrive_(std::exchange(message, {}));
+      jobs = 0;
+    }
+  }
+  if (!message.empty()) arrive_(std::move(message));
+}
+
+void Adopter::recover(redis::Connection& connection) {
+  const std::lock_guard lock(moving_);
+  const std::uint64_t epoch = leases_.current_epoch();
+  for (std::uint32_t queue = 0; queue < leases_.queues().size(); ++queue) {
+    for (std::size_t priority = 0; priority < priority_count; ++priority) {
+      recover_stream(connection, queue, static_cast<Priority>(priority), epoch);
+    }
+  }
+}
+
+void Adopter::recover_stream(redis::Connection& connection, std::uint32_t queue, Priority priority,
+                             std::uint64_t epoch) {
+  const Keys& keys = leases_.queues()[queue];
+  const std::string& stream = keys.ready[static_cast<std::size_t>(priority)];
+  const std::string name = leases_.name(epoch);
+  std::string from = "-";
+  while (true) {
+    // Known before the look: what is settled while we look must not be taken for lost.
+    const auto known = in_flight_.keys();
+    const auto pending =
+        connection.command({"XPENDING", stream, group_name, from, "+", page, name});
+    if (pending->root().is_error() &&
+        redis::remedy_of(pending->root().text) == redis::Remedy::make_group) {
+      return;
+    }
+    check(pending->root());
+    std::vector<EnvelopePtr> found;
+    for (const redis::Reply& entry : pending->root()) {
+      const std::string id(entry[0].text);
+      from = "(" + id;
+      if (known.contains(InFlight::key(queue, priority, id))) continue;
+      const auto stored = connection.call({"XRANGE", stream, id, id});
+      if (stored->root().size == 0) continue;
+      auto envelope = envelope_of(stored->root()[0], stored, queue, priority, epoch);
+      if (envelope == nullptr) continue;
+      if (entry[3].integer > 1) {
+        envelope->suspect = true;
+        const auto progress = connection.call({"HGET", keys.progress, envelope->progress_field()});
+        envelope->progress = progress->root().text;
+      }
+      found.push_back(std::move(envelope));
+    }
+    adopt(std::move(found));
+    if (pending->root().size == 0) return;
+  }
+}
+
+}  // namespace ferry::detail

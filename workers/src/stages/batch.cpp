@@ -1,0 +1,59 @@
+#include "stages/batch.hpp"
+
+namespace ferry::detail {
+namespace {
+
+std::vector<KindSettings> settings_of(const std::vector<RawHandler>& handlers) {
+  std::vector<KindSettings> settings;
+  for (const RawHandler& handler : handlers) {
+    settings.push_back({handler.policy, handler.options.concurrency, handler.per_job});
+  }
+  return settings;
+}
+
+Run::Place place_of(const JobRef& job) {
+  return {reinterpret_cast<LeasedEnvelope*>(job.token), job.index};
+}
+
+}  // namespace
+
+BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency)
+    : groups_(handlers.size()), batcher_(settings_of(handlers), concurrency) {
+  // An asynchronous handler takes one job at a time: its runner is taken until the completion.
+  for (const RawHandler& handler : handlers) per_job_.push_back(handler.per_job && handler.run);
+}
+
+void BatchStage::handle(const BatchEvent& event) {
+  std::visit([this](const auto& what) { on(what); }, event);
+}
+
+void BatchStage::on(const Arrived& event) {
+  for (const Arrival& arrival : *event.arrivals) batcher_.arrive(arrival);
+}
+
+void BatchStage::on(const RunnerFree& event) {
+  batcher_.runner_free(event.kind, event.suspect);
+  if (!per_job_[event.kind] || event.suspect) return;
+  groups_[event.kind].observe(event.jobs, event.took);
+  batcher_.set_group(event.kind, groups_[event.kind].jobs());
+}
+
+void BatchStage::on(const Drain& event) {
+  std::vector<Run::Place> places;
+  for (const JobRef& job : batcher_.drain()) places.push_back(place_of(job));
+  event.taken->set_value(std::move(places));
+}
+
+RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
+  const auto departure = batcher_.next(now);
+  if (!departure) return nullptr;
+  auto run = std::make_shared<Run>();
+  run->kind = departure->kind;
+  run->batch.id = ++last_batch_id_;
+  run->batch.reason = departure->reason;
+  run->places.reserve(departure->jobs.size());
+  for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
+  return run;
+}
+
+}  // namespace ferry::detail

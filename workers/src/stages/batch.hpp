@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "batching/batcher.hpp"
+#include "batching/group_sizer.hpp"
+#include "ferry/handlers.hpp"
+#include "stages/run.hpp"
+
+namespace ferry::detail {
+
+/// Jobs that were decoded.
+struct Arrived {
+  std::shared_ptr<std::vector<Arrival>> arrivals;
+};
+/// A run has ended and its runner is free.
+struct RunnerFree {
+  std::uint32_t kind = 0;
+  bool suspect = false;
+  std::size_t jobs = 0;
+  std::chrono::nanoseconds took{0};
+};
+/// The alarm rang: something may be due.
+struct Tick {};
+/// Everything leaves as soon as it can, from now on.
+struct FlushForStop {};
+/// Everything held is taken out instead.
+struct Drain {
+  std::shared_ptr<std::promise<std::vector<Run::Place>>> taken;
+};
+using BatchEvent = std::variant<Arrived, RunnerFree, Tick, FlushForStop, Drain>;
+
+/// The body of the batch stage: feeds events to the pure batcher and turns departures into runs.
+///
+/// Threads: one at a time; the graph's node is serial.
+class BatchStage {
+ public:
+  BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency);
+
+  void handle(const BatchEvent& event);
+  /// Returns: the next batch that leaves now, or null.
+  RunPtr next(std::chrono::steady_clock::time_point now);
+  std::optional<std::chrono::steady_clock::time_point> due() const { return batcher_.due(); }
+
+ private:
+  void on(const Arrived& event);
+  void on(const RunnerFree& event);
+  void on(const Tick&) {}
+  void on(const FlushForStop&) { batcher_.flush(LeaveReason::stop); }
+  void on(const Drain& event);
+
+  std::vector<bool> per_job_;
+  std::vector<GroupSizer> groups_;  ///< one for each kind
+  Batcher batcher_;
+  std::uint64_t last_batch_id_ = 0;
+};
+
+}  // namespace ferry::detail

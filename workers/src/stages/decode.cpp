@@ -1,0 +1,98 @@
+#include "stages/decode.hpp"
+
+namespace ferry::detail {
+namespace {
+
+std::uint64_t ms_since_1970(std::chrono::system_clock::time_point at) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
+}
+
+/// Looks kinds up once for each run of equal kinds: the jobs of an envelope share its kind table,
+/// so equal kinds mostly are the same bytes.
+class KindLookup {
+ public:
+  explicit KindLookup(const KindIndex& kinds) : kinds_(kinds) {}
+
+  const std::uint32_t* find(std::string_view kind) {
+    if (kind.data() != last_.data() || kind.size() != last_.size() || last_.data() == nullptr) {
+      const auto at = kinds_.find(kind);
+      last_ = kind;
+      found_ = at == kinds_.end() ? nullptr : &at->second;
+    }
+    return found_;
+  }
+
+ private:
+  const KindIndex& kinds_;
+  std::string_view last_;
+  const std::uint32_t* found_ = nullptr;
+};
+
+void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t now_ms,
+                Report& report) {
+  const auto head = wire::decode_head(envelope.bytes);
+  const std::size_t count = head ? head->count : 1;
+  const JobId first = head ? head->first_id : JobId{};
+  const std::string reason = "envelope cannot be decoded: " + why;
+  report.burials.push_back(
+      {&envelope, wire::wrap_opaque(envelope.bytes, count, first, {reason, now_ms, 0})});
+}
+
+}  // namespace
+
+void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
+                     std::chrono::steady_clock::time_point now,
+                     std::chrono::system_clock::time_point wall, Decoded& out) {
+  const std::uint64_t now_ms = ms_since_1970(wall);
+  std::string why = wire::decode(envelope.bytes, envelope.stored);
+  const std::size_t count = envelope.stored.jobs.size();
+  if (why.empty() && count == 0) why = "it is a dead letter's wrapping";
+  if (why.empty() && !envelope.progress.empty() && envelope.progress.size() != count) {
+    why = "its progress does not fit its jobs";
+  }
+  if (!why.empty()) return bury_whole(envelope, why, now_ms, out.report);
+
+  envelope.open = 0;
+  envelope.marks.assign(count, JobMark::open);
+  KindLookup lookup(kinds);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const char mark = envelope.progress.empty() ? '.' : envelope.progress[i];
+    if (mark == 'x') {
+      envelope.marks[i] = JobMark::settled;
+      continue;
+    }
+    ++envelope.open;
+    const wire::StoredJob& job = envelope.stored.jobs[i];
+    const wire::Extras* extras = job.extras;
+    if (extras != nullptr && extras->expires_at_ms != 0 && extras->expires_at_ms <= now_ms) {
+      out.report.settlements.push_back({&envelope, i, Verb::expired, 0});
+      continue;
+    }
+    const int attempts = extras == nullptr ? 0 : extras->attempts;
+    const int deliveries = mark >= '1' && mark <= '9' ? mark - '0' : 0;
+    if (deliveries >= max_deliveries) {
+      bury_job(out.report, envelope, i,
+               "was running in " + std::to_string(deliveries) + " workers that died", attempts,
+               deliveries, now_ms);
+      continue;
+    }
+    const std::uint32_t* kind = lookup.find(job.kind);
+    if (kind == nullptr) {
+      bury_job(out.report, envelope, i,
+               "no handler for kind " + std::string(job.kind) +
+                   "; start a worker that has one, then retry this dead letter",
+               attempts, deliveries, now_ms);
+      continue;
+    }
+    out.arrivals.push_back({*kind,
+                            extras == nullptr ? std::string_view{} : extras->batch_key,
+                            {reinterpret_cast<std::uintptr_t>(&envelope), i},
+                            static_cast<std::uint32_t>(job.payload.size()),
+                            static_cast<std::uint8_t>(envelope.priority),
+                            envelope.suspect,
+                            now});
+  }
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "batching/batcher.hpp"
+#include "stages/leased_envelope.hpp"
+#include "stages/report.hpp"
+
+namespace ferry::detail {
+
+/// Which handler a kind goes to.
+using KindIndex = std::unordered_map<std::string_view, std::uint32_t>;
+
+/// What decoding an envelope gives: jobs for the batcher, and jobs that need no handler any more.
+struct Decoded {
+  std::vector<Arrival> arrivals;
+  Report report;
+};
+
+/// Decodes an envelope and sorts its open jobs.
+///
+/// A job goes to the dead letters here when no handler knows its kind or when it was running in
+/// `max_deliveries` workers that died; it is dropped when it has expired. An envelope that cannot
+/// be decoded is reported for burial whole.
+void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
+                     std::chrono::steady_clock::time_point now,
+                     std::chrono::system_clock::time_point wall, Decoded& out);
+
+}  // namespace ferry::detail

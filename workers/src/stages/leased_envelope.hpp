@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ferry/job.hpp"
+#include "redis/reply.hpp"
+#include "wire/envelope.hpp"
+
+namespace ferry::detail {
+
+/// What is known of one job of a leased envelope.
+enum class JobMark : std::uint8_t {
+  open,     ///< not run, or running
+  done,     ///< outcome known, Redis not yet told
+  expired,  ///< likewise
+  moved,    ///< likewise: retry or dead letter, see LeasedEnvelope::moves
+  settled,  ///< Redis knows
+};
+
+/// A job on its way out of its envelope: to its next attempt or to the dead letters.
+struct Move {
+  std::uint32_t index = 0;
+  bool dead = false;
+  std::chrono::milliseconds delay{0};
+  std::string envelope;  ///< the one job, packed anew
+};
+
+/// An envelope this worker holds the lease of, from fetch until Redis has acknowledged its end.
+///
+/// Threads: filled by whoever fetched it and by the decode stage; after that `stored` is read only,
+/// and everything below `open` belongs to the settle thread.
+struct LeasedEnvelope {
+  std::uint32_t queue = 0;  ///< index in the worker's options
+  Priority priority = Priority::normal;
+  std::uint64_t epoch = 0;  ///< under which of the worker's names it was leased
+  std::string entry_id;
+  redis::ReplyPtr owner;   ///< keeps `bytes` alive
+  std::string_view bytes;  ///< as stored
+  std::string progress;    ///< as in settle.lua; empty when nothing is settled or suspected
+  bool suspect = false;    ///< a worker died with it
+
+  std::size_t count = 1;  ///< jobs, settled ones included
+  wire::StoredEnvelope stored;
+
+  std::size_t open = 0;     ///< jobs without an outcome
+  std::size_t pending = 0;  ///< jobs with an outcome Redis does not know
+  std::vector<JobMark> marks;
+  std::vector<Move> moves;
+  std::chrono::steady_clock::time_point pending_since;
+
+  /// The field in Redis's `progress` hash.
+  std::string progress_field() const {
+    return std::to_string(static_cast<int>(priority)) + ":" + entry_id;
+  }
+};
+
+using EnvelopePtr = std::shared_ptr<LeasedEnvelope>;
+
+}  // namespace ferry::detail

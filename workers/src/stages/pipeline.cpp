@@ -1,0 +1,239 @@
+#include "stages/pipeline.hpp"
+
+#include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "stages/alarm.hpp"
+#include "stages/batch.hpp"
+#include "stages/decode.hpp"
+
+namespace ferry::detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+namespace flow = oneapi::tbb::flow;
+
+/// Threads beside the handlers: one for the serial batch stage, one that decodes.
+constexpr std::size_t stage_threads = 2;
+
+/// What oneTBB may start in this process. It takes the lowest value of all that are set, so every
+/// worker of a process sets the same one; the arenas bound what each really uses.
+constexpr std::size_t threads_allowed = 1100;
+
+std::uint64_t wall_us() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+using Envelopes = std::shared_ptr<std::vector<EnvelopePtr>>;
+
+}  // namespace
+
+class Pipeline::Graph {
+ public:
+  Graph(Settings settings, const Handlers& handlers, const Leases& leases, Metrics& metrics,
+        const Log& log, Outlets outlets)
+      : settings_(std::move(settings)),
+        handlers_(handlers.all()),
+        leases_(leases),
+        metrics_(metrics),
+        log_(log),
+        outlets_(std::move(outlets)),
+        stage_(handlers_, settings_.concurrency),
+        allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
+        arena_(static_cast<int>(settings_.concurrency + stage_threads), 0),
+        alarm_([this] { batch_->try_put(Tick{}); }) {
+    for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
+    arena_.execute([this] { build(); });
+  }
+
+  ~Graph() {
+    arena_.execute([this] { graph_->wait_for_all(); });
+  }
+
+  void arrive(std::vector<EnvelopePtr> envelopes) {
+    decode_->try_put(std::make_shared<std::vector<EnvelopePtr>>(std::move(envelopes)));
+  }
+
+  void run_suspect(RunPtr run) { run_->try_put(std::move(run)); }
+
+  void flush_for_stop() { batch_->try_put(FlushForStop{}); }
+
+  std::vector<Run::Place> drain() {
+    auto taken = std::make_shared<std::promise<std::vector<Run::Place>>>();
+    auto places = taken->get_future();
+    batch_->try_put(Drain{std::move(taken)});
+    return places.get();
+  }
+
+  std::size_t running() const { return running_; }
+
+ private:
+  using DecodeNode = flow::function_node<Envelopes>;
+  using BatchNode = flow::multifunction_node<BatchEvent, std::tuple<RunPtr>>;
+  using RunNode = flow::function_node<RunPtr>;
+
+  void build() {
+    graph_ = std::make_unique<flow::graph>();
+    decode_ = std::make_unique<DecodeNode>(*graph_, flow::unlimited, [this](const Envelopes& in) {
+      decode(*in);
+      return flow::continue_msg{};
+    });
+    batch_ = std::make_unique<BatchNode>(
+        *graph_, flow::serial,
+        [this](const BatchEvent& event, BatchNode::output_ports_type& out) { batch(event, out); });
+    run_ = std::make_unique<RunNode>(*graph_, flow::unlimited, [this](const RunPtr& run) {
+      this->run(run);
+      return flow::continue_msg{};
+    });
+    flow::make_edge(flow::output_port<0>(*batch_), *run_);
+  }
+
+  void decode(const std::vector<EnvelopePtr>& envelopes) {
+    Decoded decoded;
+    const auto now = Clock::now();
+    const auto wall = std::chrono::system_clock::now();
+    decoded.report.at = now;
+    for (const EnvelopePtr& envelope : envelopes) {
+      decode_envelope(*envelope, kinds_, settings_.max_deliveries, now, wall, decoded);
+    }
+    for (const Burial& burial : decoded.report.burials) {
+      log_.error("an envelope cannot be decoded; it is a dead letter now",
+                 {{"queue", std::string_view(settings_.queue_names[burial.envelope->queue])},
+                  {"entry", std::string_view(burial.envelope->entry_id)}});
+    }
+    if (!decoded.arrivals.empty()) {
+      batch_->try_put(Arrived{std::make_shared<std::vector<Arrival>>(std::move(decoded.arrivals))});
+    }
+    outlets_.report(std::move(decoded.report));
+  }
+
+  void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
+    stage_.handle(event);
+    const auto now = Clock::now();
+    while (RunPtr run = stage_.next(now)) {
+      ++running_;
+      if (run->batch.reason == LeaveReason::suspect) {
+        outlets_.suspect(std::move(run));
+      } else {
+        std::get<0>(out).try_put(std::move(run));
+      }
+    }
+    if (const auto due = stage_.due()) alarm_.set(*due);
+  }
+
+  void run(const RunPtr& run) {
+    const RawHandler& handler = handlers_[run->kind];
+    drop_lost(*run);
+    run->started = Clock::now();
+    if (run->places.empty()) return finish(run);
+    prepare(*run, settings_.queue_names);
+    if (handler.start) return start(run, handler);
+    record_start(*run);
+    // A handler that uses oneTBB itself must not pick up another handler while it waits.
+    oneapi::tbb::this_task_arena::isolate([&] { run_handler(handler, run->batch); });
+    finish(run);
+  }
+
+  void start(const RunPtr& run, const RawHandler& handler) {
+    record_start(*run);
+    RawItem& item = run->batch.items.front();
+    Completion completion([this, run](Outcome outcome) {
+      run->batch.items.front().outcome = std::move(outcome);
+      finish(run);
+    });
+    try {
+      handler.start(item, completion);
+    } catch (const std::exception& e) {
+      completion.retry(e.what());
+    } catch (...) {
+      completion.retry("an exception that is not a std::exception");
+    }
+  }
+
+  /// Jobs whose lease has ended belong to another worker now; running them here as well would only
+  /// do the work twice.
+  void drop_lost(Run& run) {
+    const auto lost = [&](const Run::Place& place) {
+      return leases_.is_lost(place.envelope->queue, place.envelope->epoch);
+    };
+    if (std::ranges::none_of(run.places, lost)) return;
+    Report dropped;
+    for (const Run::Place& place : run.places) {
+      if (lost(place)) dropped.settlements.push_back({place.envelope, place.index, Verb::done, 0});
+    }
+    std::erase_if(run.places, lost);
+    outlets_.report(std::move(dropped));  // refused there as STALE, which frees the credits
+  }
+
+  void record_start(const Run& run) {
+    const std::uint64_t now = wall_us();
+    metrics_.update([&](WorkerStats& stats) {
+      ++stats.batches;
+      ++stats.left_for[static_cast<std::size_t>(run.batch.reason)];
+      stats.batch_size.record(run.places.size());
+      for (const Run::Place& place : run.places) {
+        const std::uint64_t since = place.envelope->stored.jobs[place.index].enqueued_us;
+        stats.enqueue_to_start.record(now > since ? now - since : 0);
+      }
+    });
+  }
+
+  void finish(const RunPtr& run) {
+    run->ended = Clock::now();
+    const auto took = run->ended - run->started;
+    const std::size_t jobs = run->places.size();
+    if (jobs > 0) {
+      metrics_.update([&](WorkerStats& stats) {
+        stats.run.record(static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+      });
+      const std::uint64_t wall = wall_us();
+      outlets_.report(
+          judge(*run, handlers_[run->kind].options, wall ^ (run->batch.id << 32U), wall / 1000));
+    }
+    --running_;
+    batch_->try_put(RunnerFree{run->kind, run->batch.reason == LeaveReason::suspect, jobs, took});
+  }
+
+  Settings settings_;
+  const std::vector<RawHandler>& handlers_;
+  const Leases& leases_;
+  Metrics& metrics_;
+  const Log& log_;
+  Outlets outlets_;
+  KindIndex kinds_;
+  BatchStage stage_;
+  std::atomic<std::size_t> running_{0};
+
+  oneapi::tbb::global_control allow_threads_;
+  oneapi::tbb::task_arena arena_;
+  std::unique_ptr<flow::graph> graph_;
+  std::unique_ptr<DecodeNode> decode_;
+  std::unique_ptr<BatchNode> batch_;
+  std::unique_ptr<RunNode> run_;
+  Alarm alarm_;
+};
+
+Pipeline::Pipeline(Settings settings, const Handlers& handlers, const Leases& leases,
+                   Metrics& metrics, const Log& log, Outlets outlets)
+    : graph_(std::make_unique<Graph>(std::move(settings), handlers, leases, metrics, log,
+                                     std::move(outlets))) {}
+Pipeline::~Pipeline() = default;
+
+void Pipeline::arrive(std::vector<EnvelopePtr> envelopes) { graph_->arrive(std::move(envelopes)); }
+void Pipeline::run_suspect(RunPtr run) { graph_->run_suspect(std::move(run)); }
+void Pipeline::flush_for_stop() { graph_->flush_for_stop(); }
+std::vector<Run::Place> Pipeline::drain() { return graph_->drain(); }
+std::size_t Pipeline::running() const { return graph_->running(); }
+
+}  // namespace ferry::detail

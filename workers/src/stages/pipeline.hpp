@@ -1,0 +1,72 @@
+#pragma once
+
+// The flow graph between the fetch thread and the settle thread.
+//
+//   envelopes ─> decode ─> batch ─> run ──report──> settle thread
+//                  │         ^ ^      │
+//                  │         │ └─free─┘
+//                  │       alarm, flush
+//                  └──report (expired, unknown kind, undecodable)──> settle thread
+//
+// `batch` is serial around pure code (batching/batcher.hpp); the others run side by side. Nothing
+// leaves a node by exception.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ferry/handlers.hpp"
+#include "leases.hpp"
+#include "log/log.hpp"
+#include "metrics.hpp"
+#include "stages/leased_envelope.hpp"
+#include "stages/report.hpp"
+#include "stages/run.hpp"
+
+namespace ferry::detail {
+
+/// Owns the graph, its threads and the handlers that run in it.
+///
+/// Threads: all functions may be called from any thread.
+class Pipeline {
+ public:
+  struct Settings {
+    std::vector<std::string> queue_names;
+    std::size_t concurrency = 1;
+    int max_deliveries = 3;
+  };
+  /// Where the graph's results go.
+  struct Outlets {
+    std::function<void(Report)> report;
+    std::function<void(RunPtr)> suspect;  ///< to be noted in Redis, then given to `run_suspect`
+  };
+
+  Pipeline(Settings settings, const Handlers& handlers, const Leases& leases, Metrics& metrics,
+           const Log& log, Outlets outlets);
+
+  /// Waits for running handlers.
+  ~Pipeline();
+
+  void arrive(std::vector<EnvelopePtr> envelopes);
+  void run_suspect(RunPtr run);
+
+  /// What is held, and what still arrives, leaves as soon as handlers are free.
+  void flush_for_stop();
+
+  /// Takes out what has not reached a handler.
+  ///
+  /// Returns: the jobs' places; waits for the batch stage, never for a handler.
+  std::vector<Run::Place> drain();
+
+  /// Handlers that are running.
+  std::size_t running() const;
+
+ private:
+  class Graph;
+  std::unique_ptr<Graph> graph_;
+};
+
+}  // namespace ferry::detail

@@ -1,0 +1,86 @@
+#include "stages/report.hpp"
+
+#include <algorithm>
+
+#include "batching/retry_rule.hpp"
+#include "wire/envelope.hpp"
+#include "wire/limits.hpp"
+
+namespace ferry::detail {
+namespace {
+
+/// Splitmix64: 64 random bits from a seed, good enough for jitter and free to make.
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+std::uint64_t scramble(std::uint64_t seed) {
+  seed += 0x9e3779b97f4a7c15U;
+  seed = (seed ^ (seed >> 30U)) * 0xbf58476d1ce4e5b9U;
+  seed = (seed ^ (seed >> 27U)) * 0x94d049bb133111ebU;
+  return seed ^ (seed >> 31U);
+}
+
+void add_move(Report& report, LeasedEnvelope& envelope, std::uint32_t index, Move move) {
+  move.index = index;
+  report.settlements.push_back({&envelope, index, move.dead ? Verb::dead : Verb::retry,
+                                static_cast<std::uint32_t>(report.moves.size())});
+  report.moves.push_back(std::move(move));
+}
+
+std::string pack_alone(const wire::StoredJob& job, const wire::Extras& extras,
+                       const std::optional<wire::Death>& death = std::nullopt) {
+  wire::EnvelopeWriter writer(job.id);
+  writer.add_moved(job, &extras);
+  return writer.finish(0, death);
+}
+
+wire::Extras extras_of(const wire::StoredJob& job) {
+  return job.extras == nullptr ? wire::Extras{} : *job.extras;
+}
+
+}  // namespace
+
+void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
+              std::string_view reason, int attempts, int deliveries, std::uint64_t now_ms) {
+  const wire::StoredJob& job = envelope.stored.jobs[index];
+  wire::Extras extras = extras_of(job);
+  extras.attempts = attempts;
+  Move move;
+  move.dead = true;
+  move.envelope = pack_alone(job, extras, wire::Death{reason, now_ms, deliveries});
+  add_move(report, envelope, index, std::move(move));
+}
+
+Report judge(const Run& run, const HandlerOptions& options, std::uint64_t seed,
+             std::uint64_t now_ms) {
+  Report report;
+  report.at = run.ended;
+  report.settlements.reserve(run.places.size());
+  for (std::size_t i = 0; i < run.places.size(); ++i) {
+    const Outcome& outcome = run.batch.items[i].outcome;
+    LeasedEnvelope& envelope = *run.places[i].envelope;
+    const std::uint32_t index = run.places[i].index;
+    if (outcome.kind == OutcomeKind::done) {
+      report.settlements.push_back({&envelope, index, Verb::done, 0});
+      continue;
+    }
+    const wire::StoredJob& job = envelope.stored.jobs[index];
+    wire::Extras extras = extras_of(job);
+    const int max_attempts = extras.max_attempts > 0 ? extras.max_attempts : options.max_attempts;
+    const int attempts = extras.attempts + 1;
+    const Verdict next =
+        decide(outcome, attempts, max_attempts, options.backoff, scramble(seed + i));
+    if (next.dead) {
+      bury_job(report, envelope, index, next.reason, attempts, run.contexts[i].deliveries, now_ms);
+      continue;
+    }
+    extras.attempts = attempts;
+    extras.last_reason = next.reason;
+    Move move;
+    move.delay = next.delay;
+    move.envelope = pack_alone(job, extras);
+    add_move(report, envelope, index, std::move(move));
+  }
+  return report;
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ferry/handlers.hpp"
+#include "stages/leased_envelope.hpp"
+#include "stages/run.hpp"
+
+namespace ferry::detail {
+
+/// What is to be told to Redis of one job.
+enum class Verb : std::uint8_t { done, expired, retry, dead };
+
+struct Settlement {
+  LeasedEnvelope* envelope = nullptr;
+  std::uint32_t index = 0;
+  Verb verb = Verb::done;
+  std::uint32_t move = 0;  ///< index in Report::moves, of retry and dead
+};
+
+/// An envelope that cannot be decoded, and why.
+struct Burial {
+  LeasedEnvelope* envelope = nullptr;
+  std::string wrapped;
+};
+
+/// What a stage hands to the settle thread.
+struct Report {
+  std::vector<Settlement> settlements;
+  std::vector<Move> moves;
+  std::vector<Burial> burials;
+  std::chrono::steady_clock::time_point at;
+};
+
+/// Adds a move to the dead letters.
+void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
+              std::string_view reason, int attempts, int deliveries, std::uint64_t now_ms);
+
+/// Turns a finished run's outcomes into settlements under the retry rule.
+///
+/// `seed` chooses the jitter; the same seed gives the same settlements.
+Report judge(const Run& run, const HandlerOptions& options, std::uint64_t seed,
+             std::uint64_t now_ms);
+
+}  // namespace ferry::detail

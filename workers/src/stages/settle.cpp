@@ -1,0 +1,402 @@
+#include "stages/settle.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "functions/library.hpp"
+#include "redis/errors.hpp"
+
+namespace ferry::detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t envelopes_in_a_call = 300;
+
+void add_index(std::string& packed, std::size_t index) {
+  packed += static_cast<char>(index >> 8U);
+  packed += static_cast<char>(index & 0xffU);
+}
+
+std::uint64_t wall_us() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+JobMark mark_of(Verb verb) {
+  switch (verb) {
+    case Verb::done:
+      return JobMark::done;
+    case Verb::expired:
+      return JobMark::expired;
+    case Verb::retry:
+    case Verb::dead:
+      break;
+  }
+  return JobMark::moved;
+}
+
+}  // namespace
+
+Settler::Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
+                 const Log& log, std::function<void(RunPtr)> run_suspect)
+    : connection_(redis),
+      leases_(leases),
+      in_flight_(in_flight),
+      metrics_(metrics),
+      log_(log),
+      run_suspect_(std::move(run_suspect)) {}
+
+Settler::~Settler() { stop(); }
+
+void Settler::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Settler::add(Report report) {
+  if (report.settlements.empty() && report.burials.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back(std::move(report));
+  }
+  arrived_.notify_one();
+}
+
+void Settler::mark_started(RunPtr run) {
+  {
+    const std::lock_guard lock(mutex_);
+    suspects_.push_back(std::move(run));
+  }
+  arrived_.notify_one();
+}
+
+void Settler::tell_everything() {
+  {
+    const std::lock_guard lock(mutex_);
+    tell_all_ = true;
+  }
+  arrived_.notify_one();
+}
+
+void Settler::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  arrived_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+redis::Meter Settler::meter() const {
+  const std::lock_guard lock(mutex_);
+  return meter_;
+}
+
+bool Settler::wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& suspects,
+                            bool& tell_all) {
+  std::unique_lock lock(mutex_);
+  const auto something = [&] {
+    return stopping_ || !inbox_.empty() || !suspects_.empty() || (tell_all_ && !partial_.empty());
+  };
+  if (partial_.empty()) {
+    arrived_.wait(lock, something);
+  } else {
+    auto first = Clock::time_point::max();
+    for (const LeasedEnvelope* envelope : partial_) {
+      first = std::min(first, envelope->pending_since);
+    }
+    arrived_.wait_until(lock, first + partial_after, something);
+  }
+  reports.swap(inbox_);
+  suspects.swap(suspects_);
+  tell_all = tell_all_ || stopping_;
+  meter_ = connection_.meter();
+  return !(stopping_ && reports.empty() && suspects.empty() && partial_.empty());
+}
+
+void Settler::loop() {
+  std::vector<Report> reports;
+  std::vector<RunPtr> suspects;
+  std::vector<LeasedEnvelope*> touched;
+  bool tell_all = false;
+  while (true) {
+    reports.clear();
+    suspects.clear();
+    if (!wait_for_work(reports, suspects, tell_all)) return;
+    touched.swap(partial_);
+    partial_.clear();
+    std::vector<Call> calls;
+    for (const RunPtr& run : suspects) calls.push_back(start_call(run));
+    for (Report& report : reports) {
+      take(report, touched);
+      for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
+    }
+    std::ranges::sort(touched);
+    touched.erase(std::ranges::unique(touched).begin(), touched.end());
+    auto settling = calls_for(touched, tell_all);
+    std::ranges::move(settling, std::back_inserter(calls));
+    touched.clear();
+    make(calls);
+  }
+}
+
+void Settler::take(Report& report, std::vector<LeasedEnvelope*>& touched) {
+  LeasedEnvelope* last = nullptr;
+  for (const Settlement& settlement : report.settlements) {
+    LeasedEnvelope& envelope = *settlement.envelope;
+    JobMark& mark = envelope.marks[settlement.index];
+    if (mark != JobMark::open) continue;
+    mark = mark_of(settlement.verb);
+    if (envelope.pending++ == 0) envelope.pending_since = Clock::now();
+    --envelope.open;
+    if (mark == JobMark::moved) {
+      envelope.moves.push_back(std::move(report.moves[settlement.move]));
+    }
+    if (&envelope != last) touched.push_back(&envelope);
+    last = &envelope;
+  }
+}
+
+std::vector<Settler::Call> Settler::calls_for(const std::vector<LeasedEnvelope*>& touched,
+                                              bool tell_all) {
+  std::vector<Call> calls;
+  const auto now = Clock::now();
+  for (LeasedEnvelope* envelope : touched) {
+    if (envelope->pending == 0) continue;
+    const bool whole = envelope->open == 0;
+    if (!whole && !tell_all && now < envelope->pending_since + partial_after) {
+      partial_.push_back(envelope);
+      continue;
+    }
+    const bool only_done = std::ranges::all_of(envelope->marks, [](JobMark mark) {
+      return mark == JobMark::done || mark == JobMark::settled;
+    });
+    if (whole && only_done) {
+      add_done(calls, *envelope);
+    } else {
+      calls.push_back(settle_call(*envelope));
+    }
+  }
+  return calls;
+}
+
+void Settler::add_done(std::vector<Call>& calls, LeasedEnvelope& envelope) {
+  const auto fits = [&](const Call& call) {
+    return call.kind == Call::Kind::done && call.queue == envelope.queue &&
+           call.priority == envelope.priority && call.epoch == envelope.epoch &&
+           call.envelopes.size() < envelopes_in_a_call;
+  };
+  auto at = std::ranges::find_if(calls, fits);
+  if (at == calls.end()) {
+    const Keys& keys = leases_.queues()[envelope.queue];
+    calls.push_back(
+        {Call::Kind::done,
+         envelope.queue,
+         envelope.priority,
+         envelope.epoch,
+         {"FCALL", "ferry_v1_done", "4", keys.state, keys.workers, keys.progress,
+          keys.ready[static_cast<std::size_t>(envelope.priority)], leases_.name(envelope.epoch)},
+         {},
+         {}});
+    at = calls.end() - 1;
+  }
+  at->arguments.push_back(envelope.entry_id);
+  at->arguments.push_back(std::to_string(envelope.pending));
+  at->arguments.push_back(std::to_string(envelope.bytes.size()));
+  at->envelopes.push_back(&envelope);
+}
+
+Settler::Call Settler::settle_call(LeasedEnvelope& envelope) {
+  const Keys& keys = leases_.queues()[envelope.queue];
+  std::string done;
+  std::string expired;
+  for (std::size_t i = 0; i < envelope.marks.size(); ++i) {
+    if (envelope.marks[i] == JobMark::done) add_index(done, i);
+    if (envelope.marks[i] == JobMark::expired) add_index(expired, i);
+  }
+  Call call{
+      Call::Kind::settle,
+      envelope.queue,
+      envelope.priority,
+      envelope.epoch,
+      {"FCALL", "ferry_v1_settle", "7", keys.state, keys.workers, keys.progress,
+       keys.ready[static_cast<std::size_t>(envelope.priority)], keys.due, keys.parked, keys.dead,
+       leases_.name(envelope.epoch), envelope.entry_id, std::to_string(envelope.marks.size()),
+       std::to_string(envelope.bytes.size()), done, expired},
+      {&envelope},
+      {}};
+  for (const Move& move : envelope.moves) {
+    call.arguments.push_back(std::to_string(move.index));
+    call.arguments.push_back(move.dead ? "f" : "r");
+    call.arguments.push_back(std::to_string(move.delay.count()));
+    call.arguments.push_back(move.envelope);
+  }
+  return call;
+}
+
+Settler::Call Settler::bury_call(const Burial& burial) {
+  const LeasedEnvelope& envelope = *burial.envelope;
+  const Keys& keys = leases_.queues()[envelope.queue];
+  return {Call::Kind::bury,
+          envelope.queue,
+          envelope.priority,
+          envelope.epoch,
+          {"FCALL", "ferry_v1_bury", "6", keys.state, keys.workers, keys.progress,
+           keys.ready[static_cast<std::size_t>(envelope.priority)], keys.dead, keys.parked,
+           leases_.name(envelope.epoch), envelope.entry_id, std::to_string(envelope.bytes.size()),
+           burial.wrapped},
+          {burial.envelope},
+          {}};
+}
+
+Settler::Call Settler::start_call(const RunPtr& run) {
+  const LeasedEnvelope& envelope = *run->places.front().envelope;
+  const Keys& keys = leases_.queues()[envelope.queue];
+  Call call{
+      Call::Kind::start,
+      envelope.queue,
+      envelope.priority,
+      envelope.epoch,
+      {"FCALL", "ferry_v1_start", "2", keys.workers, keys.progress, leases_.name(envelope.epoch)},
+      {},
+      {run}};
+  for (const Run::Place& place : run->places) {
+    call.arguments.push_back(place.envelope->progress_field());
+    call.arguments.push_back(std::to_string(place.envelope->marks.size()));
+    call.arguments.push_back(std::to_string(place.index));
+  }
+  return call;
+}
+
+/// Makes all calls, again and again until each is answered; gives up only when stopping.
+void Settler::make(std::vector<Call>& calls) {
+  std::size_t done = 0;
+  while (!send(calls, done)) {
+    std::unique_lock lock(mutex_);
+    if (arrived_.wait_for(lock, backoff_.next(), [&] { return stopping_; })) {
+      log_.error("outcomes could not be told to Redis before the stop; those jobs run again",
+                 {{"calls", static_cast<std::int64_t>(calls.size() - done)}});
+      return;
+    }
+  }
+}
+
+bool Settler::send(std::vector<Call>& calls, std::size_t& answered_calls) {
+  if (answered_calls == calls.size()) return true;
+  std::vector<std::string_view> arguments;
+  try {
+    connection_.connect();
+    for (std::size_t i = answered_calls; i < calls.size(); ++i) {
+      arguments.assign(calls[i].arguments.begin(), calls[i].arguments.end());
+      connection_.append(arguments);
+    }
+    connection_.flush();
+    while (answered_calls < calls.size()) {
+      const redis::ReplyPtr reply = connection_.read();
+      if (reply->root().is_error()) {
+        if (reply->root().text.starts_with("FERRYBAD")) {
+          log_.error("an outcome could not be stored; its job runs again once this worker has left",
+                     {{"reason", reply->root().text}});
+          refused(calls[answered_calls++]);
+          continue;
+        }
+        const auto remedy = redis::remedy_of(reply->root().text);
+        connection_.close();  // the replies behind this one belong to calls that are made again
+        if (remedy == redis::Remedy::install) {
+          connection_.connect();
+          ensure_library(connection_);
+        }
+        throw redis::error_of(reply->root().text);
+      }
+      answered(calls[answered_calls++], reply->root());
+    }
+  } catch (const Error& e) {
+    for (std::size_t i = answered_calls; i < calls.size(); ++i) calls[i].repeated = true;
+    if (!std::exchange(away_, true)) {
+      log_.warning("outcomes wait for Redis; trying again",
+                   {{"reason", std::string_view(e.what())}});
+    }
+    return false;
+  }
+  backoff_.reset();
+  if (std::exchange(away_, false)) log_.info("Redis takes outcomes again");
+  metrics_.update([&](WorkerStats& stats) { stats.settle_calls += calls.size(); });
+  return true;
+}
+
+void Settler::answered(Call& call, const redis::Reply& reply) {
+  const std::string_view word =
+      reply.type == redis::Reply::Type::array && reply.size > 0 ? reply[0].text : reply.text;
+  if (word == "STALE") leases_.lost(call.queue, call.epoch);
+  // An envelope that is gone after a repeated call was settled by the first one.
+  const bool gone = word == "GONE" && !call.repeated;
+  if (word == "STALE" || gone) {
+    refused(call);
+  } else {
+    told(call);
+  }
+}
+
+void Settler::refused(Call& call) {
+  const auto now = Clock::now();
+  std::uint64_t jobs = 0;
+  for (LeasedEnvelope* envelope : call.envelopes) {
+    jobs += envelope->pending;
+    envelope->pending = 0;
+    envelope->moves.clear();
+    std::ranges::replace_if(
+        envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
+    if (envelope->open == 0) in_flight_.remove(*envelope, 0, now);
+  }
+  if (jobs > 0) {
+    metrics_.update([&](WorkerStats& stats) { stats.stale += jobs; });
+    log_.warning("outcomes came too late: the lease had ended and other workers have the jobs",
+                 {{"jobs", static_cast<std::int64_t>(jobs)}});
+  }
+  // A suspect that is not ours any more still has to pass through the graph to free its runner; the
+  // run stage sees the lost lease and does not call the handler.
+  for (RunPtr& run : call.runs) run_suspect_(std::move(run));
+}
+
+void Settler::told(Call& call) {
+  const auto now = Clock::now();
+  const std::uint64_t wall = wall_us();
+  if (call.kind == Call::Kind::bury) {
+    LeasedEnvelope& envelope = *call.envelopes.front();
+    metrics_.update([&](WorkerStats& stats) { stats.failed += envelope.count; });
+    in_flight_.remove(envelope, envelope.count, now);
+    return;
+  }
+  metrics_.update([&](WorkerStats& stats) {
+    for (const LeasedEnvelope* envelope : call.envelopes) {
+      for (const Move& move : envelope->moves) ++(move.dead ? stats.failed : stats.retried);
+      std::uint64_t since = 0;
+      std::uint64_t times = 0;
+      for (std::size_t i = 0; i < envelope->marks.size(); ++i) {
+        if (envelope->marks[i] == JobMark::expired) ++stats.expired;
+        if (envelope->marks[i] != JobMark::done) continue;
+        ++stats.done;
+        const std::uint64_t enqueued = envelope->stored.jobs[i].enqueued_us;
+        if (enqueued != since && times > 0) {
+          stats.enqueue_to_settled.record(wall > since ? wall - since : 0, times);
+          times = 0;
+        }
+        since = enqueued;
+        ++times;
+      }
+      if (times > 0) stats.enqueue_to_settled.record(wall > since ? wall - since : 0, times);
+    }
+  });
+  for (LeasedEnvelope* envelope : call.envelopes) {
+    const std::size_t jobs = envelope->pending;
+    envelope->pending = 0;
+    envelope->moves.clear();
+    std::ranges::replace_if(
+        envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
+    if (envelope->open == 0) in_flight_.remove(*envelope, jobs, now);
+  }
+  for (RunPtr& run : call.runs) run_suspect_(std::move(run));
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,106 @@
+#pragma once
+
+// The last stage: one thread, one connection, one round trip for everything that has gathered.
+//
+//   run ──report──┐
+//   decode ───────┼─> inbox ─> settle thread ─> done (whole envelopes, many in a call)
+//   suspects ─────┘                          └> settle / bury (mixed or partial envelopes)
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "in_flight.hpp"
+#include "leases.hpp"
+#include "log/log.hpp"
+#include "metrics.hpp"
+#include "redis/backoff.hpp"
+#include "redis/connection.hpp"
+#include "stages/report.hpp"
+#include "stages/run.hpp"
+
+namespace ferry::detail {
+
+/// Tells Redis what became of jobs, and gives credits back once Redis has answered.
+///
+/// A whole envelope is told at once; the jobs of an envelope that is not finished are told when the
+/// oldest untold outcome is `partial_after` old, so that a worker that dies repeats little. A call
+/// whose reply was lost is repeated as it was: the functions know what they have done already.
+///
+/// Threads: `add`, `mark_started`, `tell_everything` and `stop` from any thread.
+class Settler {
+ public:
+  static constexpr std::chrono::milliseconds partial_after{20};
+
+  /// `run_suspect` is called from the settle thread once a suspect's start is noted in Redis.
+  Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
+          const Log& log, std::function<void(RunPtr)> run_suspect);
+  ~Settler();
+
+  void start();
+  void add(Report report);
+  /// Notes in Redis that a suspect is about to run, then lets it run.
+  void mark_started(RunPtr run);
+  /// Tells outcomes of unfinished envelopes without waiting for `partial_after`; stays on.
+  void tell_everything();
+  /// Ends the thread once the inbox is empty, or at once when Redis does not answer.
+  void stop();
+
+  redis::Meter meter() const;
+
+ private:
+  /// One FCALL and the envelopes it is about.
+  struct Call {
+    enum class Kind : std::uint8_t { done, settle, bury, start } kind = Kind::done;
+    std::uint32_t queue = 0;
+    Priority priority = Priority::normal;
+    std::uint64_t epoch = 0;
+    std::vector<std::string> arguments;
+    std::vector<LeasedEnvelope*> envelopes;
+    std::vector<RunPtr> runs;
+    bool repeated = false;  ///< sent before without an answer
+  };
+
+  void loop();
+  bool wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& suspects, bool& tell_all);
+  void take(Report& report, std::vector<LeasedEnvelope*>& touched);
+  std::vector<Call> calls_for(const std::vector<LeasedEnvelope*>& touched, bool tell_all);
+  void add_done(std::vector<Call>& calls, LeasedEnvelope& envelope);
+  Call settle_call(LeasedEnvelope& envelope);
+  Call bury_call(const Burial& burial);
+  Call start_call(const RunPtr& run);
+  void make(std::vector<Call>& calls);
+  bool send(std::vector<Call>& calls, std::size_t& answered);
+  void answered(Call& call, const redis::Reply& reply);
+  void told(Call& call);
+  void refused(Call& call);
+
+  redis::Connection connection_;
+  Leases& leases_;
+  InFlight& in_flight_;
+  Metrics& metrics_;
+  const Log& log_;
+  std::function<void(RunPtr)> run_suspect_;
+  redis::ReconnectBackoff backoff_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<Report> inbox_;
+  std::vector<RunPtr> suspects_;
+  bool tell_all_ = false;
+  bool stopping_ = false;
+  redis::Meter meter_;
+
+  /// Envelopes with untold outcomes that are not finished; settle thread only.
+  std::vector<LeasedEnvelope*> partial_;
+  bool away_ = false;  ///< Redis did not answer last time, and that has been logged
+  std::thread thread_;
+};
+
+}  // namespace ferry::detail

@@ -1,0 +1,72 @@
+#include "upkeep/heartbeat.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ferry::detail {
+namespace {
+
+/// Four beats in a lease: three may be lost before others take the jobs. Also how soon a pause
+/// shows.
+constexpr int beats_in_a_lease = 4;
+constexpr std::chrono::milliseconds longest_period{500};
+
+RedisOptions with_short_timeouts(RedisOptions redis, std::chrono::milliseconds period) {
+  redis.command_timeout = std::max(period, std::chrono::milliseconds{100});
+  redis.connect_timeout = redis.command_timeout;
+  return redis;
+}
+
+}  // namespace
+
+Heartbeat::Heartbeat(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
+                     const Log& log, std::function<void(const std::vector<bool>&)> paused)
+    : connection_(with_short_timeouts(redis, lease / beats_in_a_lease)),
+      period_(std::min(lease / beats_in_a_lease, longest_period)),
+      leases_(leases),
+      log_(log),
+      paused_(std::move(paused)) {}
+
+Heartbeat::~Heartbeat() { stop(); }
+
+void Heartbeat::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Heartbeat::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Heartbeat::loop() {
+  bool away = false;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const std::uint64_t epoch = leases_.current_epoch();
+    try {
+      paused_(leases_.renew(connection_));
+      if (std::exchange(away, false)) log_.info("leases are renewed again");
+    } catch (const Error& e) {
+      connection_.close();
+      if (!std::exchange(away, true)) {
+        log_.warning("leases cannot be renewed; trying again",
+                     {{"reason", std::string_view(e.what())}});
+      }
+    }
+    if (leases_.current_epoch() != epoch) {
+      log_.warning(
+          "the lease had ended: this worker was silent for too long and goes on under a "
+          "new name",
+          {{"name", std::string_view(leases_.name(leases_.current_epoch()))}});
+    }
+    lock.lock();
+    changed_.wait_for(lock, period_, [&] { return stopping_; });
+  }
+}
+
+}  // namespace ferry::detail

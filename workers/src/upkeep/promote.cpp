@@ -1,0 +1,28 @@
+#include <algorithm>
+
+#include "upkeep/roles.hpp"
+
+namespace ferry::detail {
+
+Promoted promote(redis::Connection& connection, const Leases& leases) {
+  Promoted promoted;
+  for (const Keys& keys : leases.queues()) {
+    while (true) {
+      const auto reply =
+          connection.call({"FCALL", "ferry_v1_promote", "6", keys.state, keys.due, keys.parked,
+                           keys.ready[0], keys.ready[1], keys.ready[2], "500", "65536"});
+      const auto moved = static_cast<std::uint64_t>(reply->root()[0].integer);
+      const std::chrono::milliseconds next{reply->root()[1].integer};
+      promoted.jobs += moved;
+      if (moved > 0 && next.count() == 0) continue;  // more is due already
+      if (next.count() >= 0) {
+        promoted.next_due =
+            promoted.next_due.count() < 0 ? next : std::min(promoted.next_due, next);
+      }
+      break;
+    }
+  }
+  return promoted;
+}
+
+}  // namespace ferry::detail

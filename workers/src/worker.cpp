@@ -1,0 +1,338 @@
+#include "ferry/worker.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "batching/fetch_plan.hpp"
+#include "functions/library.hpp"
+#include "in_flight.hpp"
+#include "leases.hpp"
+#include "log/log.hpp"
+#include "metrics.hpp"
+#include "redis/backoff.hpp"
+#include "redis/errors.hpp"
+#include "stages/adopt.hpp"
+#include "stages/fetch.hpp"
+#include "stages/pipeline.hpp"
+#include "stages/settle.hpp"
+#include "upkeep/heartbeat.hpp"
+#include "upkeep/upkeep.hpp"
+
+namespace ferry {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+WorkerOptions completed(WorkerOptions options) {
+  options.validate();
+  if (options.concurrency == 0) {
+    options.concurrency = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  }
+  if (options.name.empty()) {
+    char host[40] = "worker";
+    ::gethostname(host, sizeof host - 1);
+    options.name = std::string(host) + "-" + std::to_string(::getpid());
+    for (char& c : options.name) {
+      if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-') c = '_';
+    }
+  }
+  return options;
+}
+
+std::vector<Keys> keys_of(const WorkerOptions& options) {
+  std::vector<Keys> keys;
+  for (const QueueShare& queue : options.queues)
+    keys.emplace_back(options.redis.prefix, queue.name);
+  return keys;
+}
+
+std::vector<std::string> names_of(const WorkerOptions& options) {
+  std::vector<std::string> names;
+  for (const QueueShare& queue : options.queues) names.push_back(queue.name);
+  return names;
+}
+
+detail::FetchPlan plan_of(const WorkerOptions& options) {
+  std::vector<int> weights;
+  for (const QueueShare& queue : options.queues) weights.push_back(queue.weight);
+  return {std::move(weights), options.order};
+}
+
+std::size_t largest_batch(const Handlers& handlers) {
+  std::size_t largest = 1;
+  for (const auto& handler : handlers.all()) largest = std::max(largest, handler.policy.max_jobs);
+  return largest;
+}
+
+Handlers with_concurrency(Handlers handlers) {
+  if (handlers.all().empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "the worker has no handlers: add at least one with Handlers::on or on_batch");
+  }
+  return handlers;
+}
+
+void add_meter(WorkerStats& stats, const redis::Meter& meter) {
+  stats.redis_commands += meter.commands;
+  stats.round_trips += meter.round_trips;
+  stats.bytes_out += meter.bytes_out;
+  stats.bytes_in += meter.bytes_in;
+}
+
+}  // namespace
+
+/// Everything a worker is made of, in the order in which it must end.
+class Worker::Impl {
+ public:
+  Impl(WorkerOptions options, Handlers handlers)
+      : options_(completed(std::move(options))),
+        handlers_(with_concurrency(std::move(handlers))),
+        log_(options_.log, options_.name),
+        leases_(options_.name, keys_of(options_)),
+        in_flight_(options_.max_jobs_in_flight, options_.max_bytes_in_flight,
+                   {options_.concurrency, largest_batch(handlers_), options_.max_jobs_in_flight}),
+        settler_(options_.redis, leases_, in_flight_, metrics_, log_,
+                 [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
+        pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries}, handlers_,
+                  leases_, metrics_, log_,
+                  {[this](detail::Report report) { settler_.add(std::move(report)); },
+                   [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); }}),
+        adopter_(leases_, in_flight_, metrics_,
+                 [this](std::vector<detail::EnvelopePtr> envelopes) {
+                   pipeline_.arrive(std::move(envelopes));
+                 }),
+        fetcher_(options_.redis, plan_of(options_), leases_, in_flight_, adopter_, metrics_, log_),
+        heartbeat_(options_.redis, options_.lease, leases_, log_,
+                   [this](const std::vector<bool>& paused) { fetcher_.pause(paused); }),
+        upkeep_(options_.redis, options_.lease, leases_, in_flight_, adopter_, metrics_, log_) {}
+
+  int run();
+  void ask(int wish);
+  WorkerStats stats() const;
+
+  /// Whether handlers still ran when `run` returned; then nothing may be destroyed under them.
+  bool abandoned() const { return abandoned_; }
+
+ private:
+  bool prepare();
+  void check_eviction(redis::Connection& connection);
+  void wait_for(int wish);
+  bool wait_for(int wish, Clock::time_point until);
+  void drain();
+  void release_rest();
+  void release(redis::Connection& connection, const std::vector<detail::EnvelopePtr>& envelopes);
+  void print_stats() const;
+
+  WorkerOptions options_;
+  Handlers handlers_;
+  detail::Log log_;
+  detail::Metrics metrics_;
+  detail::Leases leases_;
+  detail::InFlight in_flight_;
+  detail::Settler settler_;
+  detail::Pipeline pipeline_;
+  detail::Adopter adopter_;
+  detail::Fetcher fetcher_;
+  detail::Heartbeat heartbeat_;
+  detail::Upkeep upkeep_;
+
+  std::mutex mutex_;
+  std::condition_variable asked_;
+  int wish_ = 0;  ///< 0 work, 1 quiet, 2 stop, 3 stop at once
+  bool abandoned_ = false;
+};
+
+void Worker::Impl::ask(int wish) {
+  {
+    const std::lock_guard lock(mutex_);
+    wish_ = std::max(wish_, wish);
+  }
+  asked_.notify_all();
+}
+
+void Worker::Impl::wait_for(int wish) {
+  std::unique_lock lock(mutex_);
+  asked_.wait(lock, [&] { return wish_ >= wish; });
+}
+
+bool Worker::Impl::wait_for(int wish, Clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  return asked_.wait_until(lock, until, [&] { return wish_ >= wish; });
+}
+
+void Worker::Impl::check_eviction(redis::Connection& connection) {
+  const auto info = connection.call({"INFO", "memory"});
+  const std::string_view text = info->root().text;
+  constexpr std::string_view field = "maxmemory_policy:";
+  const auto at = text.find(field);
+  if (at == std::string_view::npos) return;
+  const auto policy = text.substr(at + field.size(), text.find('\r', at) - at - field.size());
+  if (policy == "noeviction") return;
+  if (options_.accept_eviction) {
+    log_.warning("Redis may evict keys, and jobs with them", {{"maxmemory_policy", policy}});
+    return;
+  }
+  throw Error(ErrorCode::unsupported,
+              "Redis may evict keys, and jobs with them (maxmemory-policy " + std::string(policy) +
+                  "): set it to noeviction, or set accept_eviction to accept the loss");
+}
+
+/// Finds the server fit to work with and registers, however long that takes.
+///
+/// Returns: false when Redis refused or a stop was asked for first.
+bool Worker::Impl::prepare() {
+  redis::ReconnectBackoff backoff;
+  redis::Connection connection(options_.redis);
+  bool away = false;
+  while (true) {
+    try {
+      connection.connect();
+      check_eviction(connection);
+      ensure_library(connection);
+      for (const QueueShare& queue : options_.queues) {
+        connection.call({"SADD", queues_key(options_.redis.prefix), queue.name});
+      }
+      leases_.register_missing(connection);
+      return true;
+    } catch (const Error& e) {
+      connection.close();
+      if (e.code() == ErrorCode::denied || e.code() == ErrorCode::unsupported) {
+        log_.error("Redis refuses; stopping", {{"reason", std::string_view(e.what())}});
+        return false;
+      }
+      if (!std::exchange(away, true)) {
+        log_.warning("Redis is not ready; trying again", {{"reason", std::string_view(e.what())}});
+      }
+      if (wait_for(2, Clock::now() + backoff.next())) return false;
+    }
+  }
+}
+
+int Worker::Impl::run() {
+  if (!prepare()) return wait_for(2, Clock::now()) ? 0 : 1;
+  settler_.start();
+  heartbeat_.start();
+  upkeep_.start();
+  fetcher_.start();
+  std::string queues;
+  for (const QueueShare& queue : options_.queues)
+    queues += (queues.empty() ? "" : ",") + queue.name;
+  log_.info("working", {{"queues", std::string_view(queues)},
+                        {"concurrency", static_cast<std::int64_t>(options_.concurrency)}});
+  wait_for(1);
+  fetcher_.stop();
+  if (!wait_for(2, Clock::now())) log_.info("quiet: fetching no more");
+  wait_for(2);
+  drain();
+  if (options_.print_stats_on_stop) print_stats();
+  return 0;
+}
+
+void Worker::Impl::drain() {
+  const auto until = Clock::now() + options_.stop_within;
+  log_.info("stopping", {{"jobs_in_flight", in_flight_.books().jobs_out},
+                         {"within_ms", static_cast<std::int64_t>(options_.stop_within.count())}});
+  upkeep_.stop();
+  pipeline_.flush_for_stop();
+  settler_.tell_everything();
+  while (!in_flight_.wait_until_empty(std::min(until, Clock::now() + milliseconds{20}))) {
+    if (Clock::now() >= until || wait_for(3, Clock::now())) break;
+  }
+  if (in_flight_.books().jobs_out > 0) release_rest();
+  settler_.stop();
+  heartbeat_.stop();
+  in_flight_.close();
+  redis::Connection connection(options_.redis);
+  try {
+    connection.connect();
+    leases_.leave(connection);
+  } catch (const Error&) {
+    // The lease runs out by itself.
+  }
+  abandoned_ = pipeline_.running() > 0;
+  if (abandoned_) {
+    log_.warning("handlers still run after the time allowed; their jobs were given back",
+                 {{"handlers", static_cast<std::int64_t>(pipeline_.running())}});
+  }
+  log_.info("stopped");
+}
+
+/// Gives back what has no outcome yet: whole envelopes as they are, the open jobs of partly settled
+/// ones as envelopes of their own.
+void Worker::Impl::release_rest() {
+  pipeline_.drain();
+  settler_.tell_everything();
+  // What the handlers said until now is told first; the settle thread ends with its inbox.
+  settler_.stop();
+  const auto rest = in_flight_.all();
+  std::vector<detail::EnvelopePtr> whole;
+  for (const detail::EnvelopePtr& envelope : rest) {
+    if (!leases_.is_lost(envelope->queue, envelope->epoch)) whole.push_back(envelope);
+  }
+  if (whole.empty()) return;
+  redis::Connection connection(options_.redis);
+  try {
+    connection.connect();
+    release(connection, whole);
+  } catch (const Error& e) {
+    log_.error("could not give jobs back; they run again when the lease ends",
+               {{"reason", std::string_view(e.what())}});
+  }
+}
+
+void Worker::Impl::release(redis::Connection& connection,
+                           const std::vector<detail::EnvelopePtr>& envelopes) {
+  std::uint64_t jobs = 0;
+  for (const detail::EnvelopePtr& envelope : envelopes) {
+    const Keys& keys = leases_.queues()[envelope->queue];
+    connection.call({"FCALL", "ferry_v1_release", "4", keys.state, keys.workers, keys.progress,
+                     keys.ready[static_cast<std::size_t>(envelope->priority)],
+                     leases_.name(envelope->epoch), envelope->entry_id});
+    jobs += envelope->marks.empty() ? envelope->count : envelope->open + envelope->pending;
+  }
+  metrics_.update([&](WorkerStats& stats) { stats.released += jobs; });
+  log_.info("gave back what could not finish", {{"jobs", static_cast<std::int64_t>(jobs)}});
+}
+
+WorkerStats Worker::Impl::stats() const {
+  WorkerStats stats = metrics_.snapshot();
+  add_meter(stats, fetcher_.meter());
+  add_meter(stats, settler_.meter());
+  const auto books = in_flight_.books();
+  stats.credit_jobs_free = books.jobs_free;
+  stats.credit_jobs_out = books.jobs_out;
+  stats.credit_jobs_total = books.jobs_total;
+  return stats;
+}
+
+void Worker::Impl::print_stats() const {
+  const WorkerStats all = stats();
+  const std::string text =
+      options_.log.format == LogFormat::json ? all.to_json() + "\n" : all.to_text();
+  std::fputs(text.c_str(), stderr);
+}
+
+Worker::Worker(WorkerOptions options, Handlers handlers)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(handlers))) {}
+
+Worker::~Worker() {
+  // A handler that never ends cannot be stopped, and destroying its surroundings would crash the
+  // process that is about to end: its surroundings stay.
+  if (impl_->abandoned()) static_cast<void>(impl_.release());
+}
+
+int Worker::run() { return impl_->run(); }
+void Worker::stop() { impl_->ask(2); }
+void Worker::stop_now() { impl_->ask(3); }
+void Worker::quiet() { impl_->ask(1); }
+WorkerStats Worker::stats() const { return impl_->stats(); }
+
+}  // namespace ferry
