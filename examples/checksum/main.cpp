@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
   const auto file = std::make_shared<std::filesystem::path>();
   ferry::Experiment checksum;
   checksum.name = "checksum";
-  checksum.story = "checksums blocks of 64 KiB; a batch shares nothing but the way through Redis";
+  checksum.story = "CRC-32C of 64 KiB blocks; a batch shares nothing but the way through Redis";
   checksum.queue = "checksum";
   checksum.configure = [file](const ferry::Setup& setup) { *file = setup.scratch / "checksums"; };
   checksum.produce = [](ferry::Client& client, std::size_t limit) {

@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr std::size_t default_vectors = 3000;
+constexpr std::size_t default_vectors = 20'000;
 
 ferry::Handlers handlers(const ferry::Policy& policy, const std::filesystem::path& file) {
   const auto model = std::make_shared<const Model>();

@@ -98,7 +98,7 @@ std::string verdict_of(const std::vector<RunReport>& runs,
   std::string text = sentence(contests[place - 1], rows[0].policy, repetitions);
   const auto level = level_with(*best, rows);
   if (!level.empty()) {
-    text += " Between it and " + joined(level) + " there is no clear difference.";
+    text += " " + joined(level) + (level.size() == 1 ? " is" : " are") + " not clearly slower.";
   }
   return text;
 }
