@@ -249,20 +249,30 @@ TEST_F(BatcherTest, IsDueWhenTheFirstOfAllKindsIsDue) {
   EXPECT_EQ(batcher().due(), start + 5ms);
 }
 
-TEST_F(BatcherTest, LetsEachSuspectLeaveAloneAndAtOnce) {
-  make({{fixed(10, 1h), 2, false}});
-  arrive_many(0, 3, start, {.key = "a", .suspect = true});
+TEST_F(BatcherTest, LetsSuspectsLeaveOneAfterTheOther) {
+  make({{fixed(10, 1h), 2, false}, {realtime(), 2, true}});
+  arrive_many(0, 2, start, {.key = "a", .suspect = true});
+  arrive(1, start, {.suspect = true});
   arrive(0, start, {.key = "a"});
-  for (std::uint64_t i = 0; i < 2; ++i) {
+  for (std::uint64_t i = 0; i < 3; ++i) {
     const auto departure = batcher().next(start);
     ASSERT_TRUE(departure);
     EXPECT_EQ(tokens(*departure), Tokens{i});
     EXPECT_EQ(departure->reason, LeaveReason::suspect);
+    EXPECT_FALSE(batcher().next(start)) << "only one suspect may run, of whatever kind";
+    batcher().runner_free(departure->kind, true);
   }
-  EXPECT_FALSE(batcher().next(start)) << "suspects use up the kind's runners like others";
-  batcher().runner_free(0, true);
-  EXPECT_EQ(sizes(start), Sizes{1});
+  EXPECT_FALSE(batcher().next(start));
   EXPECT_EQ(batcher().held_jobs(), 1u);
+}
+
+TEST_F(BatcherTest, LetsOthersLeaveWhileASuspectRuns) {
+  make({{realtime(), 2, true}});
+  arrive_many(0, 2, start, {.suspect = true});
+  arrive(0, start);
+  EXPECT_EQ(batcher().next(start)->reason, LeaveReason::suspect);
+  EXPECT_EQ(batcher().next(start)->reason, LeaveReason::idle);
+  EXPECT_FALSE(batcher().next(start)) << "suspects use up the kind's runners like others";
 }
 
 TEST_F(BatcherTest, DoesNotLetABusyKindBlockAnother) {

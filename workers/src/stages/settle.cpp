@@ -127,7 +127,6 @@ void Settler::loop() {
     touched.swap(partial_);
     partial_.clear();
     std::vector<Call> calls;
-    for (const RunPtr& run : suspects) calls.push_back(start_call(run));
     for (Report& report : reports) {
       take(report, touched);
       for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
@@ -136,6 +135,8 @@ void Settler::loop() {
     touched.erase(std::ranges::unique(touched).begin(), touched.end());
     auto settling = calls_for(touched, tell_all);
     std::ranges::move(settling, std::back_inserter(calls));
+    // After the outcomes: when a suspect's start is noted, the one before it is settled.
+    for (const RunPtr& run : suspects) calls.push_back(start_call(run));
     touched.clear();
     make(calls);
   }
@@ -165,7 +166,8 @@ std::vector<Settler::Call> Settler::calls_for(const std::vector<LeasedEnvelope*>
   for (LeasedEnvelope* envelope : touched) {
     if (envelope->pending == 0) continue;
     const bool whole = envelope->open == 0;
-    if (!whole && !tell_all && now < envelope->pending_since + partial_after) {
+    const bool soon = tell_all || envelope->suspect;
+    if (!whole && !soon && now < envelope->pending_since + partial_after) {
       partial_.push_back(envelope);
       continue;
     }
