@@ -86,7 +86,7 @@ ferry::Experiment experiment(const std::shared_ptr<Places>& places) {
     return index_handlers(policy, places->database);
   };
   documents.reset = [places] { remove_database(places->database); };
-  documents.verify = [places](std::int64_t jobs) { verify(*places, jobs); };
+  documents.verify = [places](std::int64_t done) { verify(*places, done); };
   documents.show = [places] { return search_text(places->database, places->words); };
   return documents;
 }

@@ -30,7 +30,7 @@ struct Step {
   static constexpr std::string_view kind = "step";
   int number = 0;
   std::string what;  ///< "" = note it; "hang" = note nothing and never return; "crash" = abort
-  MSGPACK_DEFINE_MAP(number, what);
+  MSGPACK_DEFINE_MAP(number, what)
 };
 
 [[noreturn]] void hang() {
@@ -44,7 +44,7 @@ int worker_role(char** arguments) {
   options.redis.url = arguments[0];
   options.concurrency = static_cast<std::size_t>(std::atoi(arguments[2]));
   options.lease = 500ms;
-  options.log.level = LogLevel::off;
+  options.log.level = std::getenv("FERRY_TEST_LOG") ? LogLevel::debug : LogLevel::off;
   options.print_stats_on_stop = false;
   options.stop_within = 2s;
   const Ledger ledger(arguments[1]);
@@ -62,8 +62,9 @@ int worker_role(char** arguments) {
 
 class WorkerDeathTest : public testing::Test {
  protected:
-  Child worker(const std::string& concurrency = "4") {
-    return Child({"--worker", redis.url(), ledger.path(), concurrency});
+  std::unique_ptr<Child> worker(const std::string& concurrency = "4") {
+    return std::make_unique<Child>(
+        std::vector<std::string>{"--worker", redis.url(), ledger.path(), concurrency});
   }
   std::vector<Step> steps(int count) {
     std::vector<Step> jobs;
@@ -87,15 +88,15 @@ TEST_F(WorkerDeathTest, RunsNoSettledJobAgainAfterAKillInTheMiddleOfAnEnvelope) 
   accept(jobs);
   ASSERT_EQ(queue.counts().envelopes, 1);
   {
-    Child first = worker();
+    const auto first = worker();
     ASSERT_TRUE(eventually([&] { return queue.counts().done == 99; }));
     EXPECT_EQ(queue.counts().leased, 1);
     EXPECT_EQ(ledger.read().count(60), 0u);
-    first.signal(SIGKILL);
-    first.wait();
+    first->signal(SIGKILL);
+    first->wait();
   }
   ::setenv("FERRY_TEST_NO_HANG", "1", 1);
-  Child second = worker();
+  const auto second = worker();
   ::unsetenv("FERRY_TEST_NO_HANG");
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 100; }));
   const auto times = ledger.read();
@@ -112,7 +113,7 @@ TEST_F(WorkerDeathTest, BuriesTheJobThatKillsItsWorkersAndNoneOfItsNeighbours) {
   std::unique_ptr<Child> running;
   const bool finished = eventually(
       [&] {
-        if (!running) running = std::make_unique<Child>(worker());
+        if (!running) running = worker();
         if (running->wait_for(0ms)) {
           ++deaths;
           running.reset();
@@ -136,17 +137,17 @@ TEST_F(WorkerDeathTest, IgnoresAWorkerThatWakesUpAfterItsLease) {
   auto jobs = steps(20);
   for (auto& job : jobs) job.what = "slow";
   accept(jobs);
-  Child sleeper = worker("1");
+  const auto sleeper = worker("1");
   ASSERT_TRUE(eventually([&] { return ledger.read().size() >= 2; }));
-  sleeper.signal(SIGSTOP);
-  Child other = worker("4");
+  sleeper->signal(SIGSTOP);
+  const auto other = worker("4");
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 20; }));
   const QueueCounts before = queue.counts();
-  sleeper.signal(SIGCONT);
+  sleeper->signal(SIGCONT);
   // It comes back under a new name, which shows that it has learnt of its end.
   ASSERT_TRUE(eventually([&] { return queue.counts().workers == 2; }));
-  sleeper.signal(SIGTERM);
-  EXPECT_EQ(sleeper.wait(), 0);
+  sleeper->signal(SIGTERM);
+  EXPECT_EQ(sleeper->wait(), 0);
   const QueueCounts after = queue.counts();
   EXPECT_EQ(after.done, before.done);
   EXPECT_EQ(after.dead, 0);
@@ -161,14 +162,14 @@ TEST_F(WorkerDeathTest, LosesNothingWhenWorkersAreKilledAgainAndAgain) {
   for (int i = 0; i < job_count; i += 20) jobs[static_cast<std::size_t>(i)].what = "slow";
   accept(jobs);
   int kills = 0;
-  auto running = std::make_unique<Child>(worker());
+  auto running = worker();
   const bool finished = eventually(
       [&] {
         const auto counts = queue.counts();
         if (counts.done + counts.dead == job_count) return true;
         if (kills < 8 && counts.done > (kills + 1) * job_count / 10) {
           running->signal(SIGKILL);
-          running = std::make_unique<Child>(worker());
+          running = worker();
           ++kills;
         }
         return false;
@@ -186,10 +187,10 @@ TEST_F(WorkerDeathTest, LosesNothingAndBurnsNothingWhenTerminatedUnderLoad) {
   auto jobs = steps(job_count);
   for (auto& job : jobs) job.what = "slow";
   accept(jobs);
-  Child first = worker();
+  const auto first = worker();
   ASSERT_TRUE(eventually([&] { return queue.counts().done > 100; }));
-  first.signal(SIGTERM);
-  const auto status = first.wait_for(10s);
+  first->signal(SIGTERM);
+  const auto status = first->wait_for(10s);
   ASSERT_TRUE(status.has_value());
   EXPECT_EQ(*status, 0);
   const QueueCounts between = queue.counts();
@@ -200,7 +201,7 @@ TEST_F(WorkerDeathTest, LosesNothingAndBurnsNothingWhenTerminatedUnderLoad) {
     EXPECT_EQ(job.deliveries, 0);
     EXPECT_EQ(job.attempts, 0);
   }
-  Child second = worker("64");
+  const auto second = worker("64");
   ASSERT_TRUE(eventually([&] { return queue.counts().done == job_count; }));
   for (const auto& [number, noted] : ledger.read()) EXPECT_EQ(noted, 1) << number;
   EXPECT_THAT(queue.audit().violations, testing::IsEmpty());
@@ -210,15 +211,15 @@ TEST_F(WorkerDeathTest, EndsWithinTheTimeAllowedAlthoughAHandlerHangs) {
   auto jobs = steps(10);
   jobs[0].what = "hang";
   accept(jobs);
-  Child stuck = worker();
+  const auto stuck = worker();
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 9; }));
-  stuck.signal(SIGTERM);
-  const auto status = stuck.wait_for(6s);
+  stuck->signal(SIGTERM);
+  const auto status = stuck->wait_for(6s);
   ASSERT_TRUE(status.has_value());
   EXPECT_EQ(*status, 0);
   EXPECT_EQ(queue.counts().waiting, 1);
   ::setenv("FERRY_TEST_NO_HANG", "1", 1);
-  Child second = worker();
+  const auto second = worker();
   ::unsetenv("FERRY_TEST_NO_HANG");
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 10; }));
   for (const auto& [number, noted] : ledger.read()) EXPECT_EQ(noted, 1) << number;
@@ -226,16 +227,16 @@ TEST_F(WorkerDeathTest, EndsWithinTheTimeAllowedAlthoughAHandlerHangs) {
 
 TEST_F(WorkerDeathTest, FetchesNoMoreAfterTstpAndFinishesWhatItHolds) {
   accept(steps(10));
-  Child quiet = worker();
+  const auto quiet = worker();
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 10; }));
-  quiet.signal(SIGTSTP);
+  quiet->signal(SIGTSTP);
   // The fetch under way when the signal came may still take something: wait until it is over.
   std::this_thread::sleep_for(500ms);
   accept(steps(5));
   std::this_thread::sleep_for(300ms);
   EXPECT_EQ(queue.counts().waiting, 5);
-  quiet.signal(SIGTERM);
-  EXPECT_EQ(quiet.wait(), 0);
+  quiet->signal(SIGTERM);
+  EXPECT_EQ(quiet->wait(), 0);
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ class Client {
   /// Stores one job and waits for Redis's word.
   template <Job T>
   JobId enqueue(const T& job, const EnqueueOptions& options = {}) {
-    detail::PackedJobs packed{};
+    detail::PackedJobs packed;
     packed.add(job);
     return enqueue_packed(T::kind, packed[0], options);
   }

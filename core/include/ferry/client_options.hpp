@@ -29,7 +29,7 @@ enum class WhenFull : std::uint8_t {
   block,         ///< wait up to `block_timeout`, then fail with `full` or `buffer_full`
   reject,        ///< fail at once with `full` or `buffer_full`
   shed_expired,  ///< drop buffered jobs whose `expires_after` has passed, then wait like `block`
-  shed_oldest,   ///< drop the oldest buffered jobs to make room, never wait
+  shed_oldest,   ///< drop the oldest buffered jobs (about a 16th of the buffer), never wait
 };
 
 /// The queue's bound, checked by Redis inside every enqueue. 0 = no bound.
@@ -48,7 +48,9 @@ struct ClientOptions {
   std::string queue = "default";
   QueueLimits limits{};
   WhenFull when_full = WhenFull::block;
-  /// Units: 0 to 1 h. How long one call may wait: for room, for Redis to come back, for its reply.
+  /// Units: 0 to 1 h; 0 = one try. How long one call may wait: for room, for Redis to come back,
+  /// for its reply. It can take as long as one more command (`command_timeout`, at most this) to
+  /// notice that a Redis hangs; jobs that travel together give up together, up to a tenth early.
   std::chrono::milliseconds block_timeout{30'000};
   /// Units: 0 to 1 s. Wait for company before sending; 0 sends at once (jobs that arrive while a
   /// reply is under way still travel together).
@@ -64,8 +66,9 @@ struct ClientOptions {
   /// Envelopes of at least this many bytes are compressed with zstd when that makes them smaller;
   /// 0 = never compress.
   std::size_t compress_from_bytes = 0;
-  /// Called from the sending thread when Redis turns out to have lost calls that it had
-  /// acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound, at least 1.
+  /// Called from the thread that sends (a caller's, or the client's own) when Redis has lost calls it
+  /// had acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound, >= 1.
+  /// Must return soon and not enqueue with this client; what it throws is dropped.
   std::function<void(const std::string& queue, std::int64_t lost_calls)> on_loss{};
 
   /// Errors: `invalid_argument` with the field and the value.

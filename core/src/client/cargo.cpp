@@ -159,7 +159,8 @@ bool Cargo::shrink_slice(std::int64_t room_jobs, std::int64_t room_bytes) {
                               ? std::numeric_limits<std::int64_t>::max()
                               : static_cast<std::int64_t>(first.jobs) * room_bytes /
                                     static_cast<std::int64_t>(first.bytes.size()) / 2;
-    if (!split_first(static_cast<std::size_t>(std::min(room_jobs, by_bytes)))) return false;
+    const auto jobs_that_fit = std::max<std::int64_t>(std::min(room_jobs, by_bytes), 1);
+    if (!split_first(static_cast<std::size_t>(jobs_that_fit))) return false;
     fitting = 1;
   }
   slice_ = fitting;

@@ -109,7 +109,10 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
   if (port.empty()) return;
   const auto parsed = number<std::uint16_t>(port.substr(1));
   if (!parsed || *parsed == 0) {
-    refuse("port \"" + std::string(port.substr(1)) + "\" is not a number from 1 to 65535");
+    // Whoever forgot "@host" wrote the password here.
+    const bool digits = port.find_first_not_of("0123456789", 1) == std::string_view::npos;
+    refuse("port" + (digits ? " \"" + std::string(port.substr(1)) + '"' : std::string()) +
+           " is not a number from 1 to 65535");
   }
   endpoint.port = *parsed;
 }

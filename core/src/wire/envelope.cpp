@@ -1,6 +1,5 @@
 #include "wire/envelope.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "wire/kind_table.hpp"
@@ -35,17 +34,14 @@ std::size_t read_head(std::string_view bytes, Head& head, bool& has_death) {
     return 0;
   }
   if (count < 1 || count > max_jobs_in_envelope) return 0;
-  if (bytes.size() < at + 2 || byte(at) != 0xc4 || byte(at + 1) != 16) return 0;
+  if (bytes.size() < at + 18 || byte(at) != 0xc4 || byte(at + 1) != 16) return 0;
   at += 2;
   head.version = byte(1);
   head.flags = byte(2);
   head.count = count;
-  head.first_id = {};
-  // A cut-off id still counts as a head to the functions; decoding fails behind it.
-  const std::size_t id_bytes = std::min<std::size_t>(16, bytes.size() - at);
-  std::memcpy(head.first_id.bytes.data(), bytes.data() + at, id_bytes);
+  std::memcpy(head.first_id.bytes.data(), bytes.data() + at, 16);
   has_death = byte(0) == 0x96;
-  return at + id_bytes;
+  return at + 16;
 }
 
 /// One decoding: reads into `out` and keeps the first thing that was wrong, as a sentence.

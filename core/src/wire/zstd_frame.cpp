@@ -9,8 +9,8 @@
 namespace ferry::wire {
 namespace {
 
-/// Envelopes are made on the producer's hot path: level 1 is three times as fast as the default and
-/// gives up a few percent.
+/// Envelopes are made on the producer's hot path, and for 32 KiB of small jobs level 3 was slower
+/// than level 1 and no smaller.
 constexpr int compression_level = 1;
 
 /// What a frame of unknown size may ask for as its window.

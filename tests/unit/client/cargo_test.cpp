@@ -1,0 +1,197 @@
+#include "client/cargo.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ferry::detail {
+namespace {
+
+constexpr std::uint64_t now_us = 1'700'000'000'000'000;
+constexpr std::uint64_t now_ms = now_us / 1000;
+constexpr std::int64_t any = INT64_MAX;
+
+class CargoTest : public ::testing::Test {
+ protected:
+  JobId add(Cargo& cargo, const std::string& payload = "x", Cargo::Place place = {},
+            std::uint64_t expires_at_ms = 0) {
+    wire::Extras extras;
+    extras.expires_at_ms = expires_at_ms;
+    return cargo.add(place, "note", payload, now_us, expires_at_ms != 0 ? &extras : nullptr, ids);
+  }
+
+  static std::vector<JobId> ids_in(std::span<const Cargo::Part> parts) {
+    std::vector<JobId> found;
+    for (const Cargo::Part& part : parts) {
+      wire::StoredEnvelope envelope;
+      EXPECT_EQ(wire::decode(part.bytes, envelope), "");
+      EXPECT_EQ(envelope.jobs.size(), part.jobs);
+      EXPECT_EQ(envelope.head.count, part.jobs);
+      for (const wire::StoredJob& job : envelope.jobs) found.push_back(job.id);
+    }
+    return found;
+  }
+
+  wire::JobIdSource ids;
+};
+
+TEST_F(CargoTest, PacksJobsOfOnePlaceIntoOneEnvelopeInOrder) {
+  Cargo cargo({});
+  std::vector<JobId> added;
+  for (int i = 0; i < 10; ++i) added.push_back(add(cargo));
+  cargo.seal();
+  ASSERT_EQ(cargo.slice().size(), 1u);
+  EXPECT_EQ(ids_in(cargo.slice()), added);
+}
+
+TEST_F(CargoTest, StartsANewEnvelopeAtTheBoundInJobs) {
+  Cargo cargo({.max_jobs_per_envelope = 3});
+  for (int i = 0; i < 7; ++i) add(cargo);
+  cargo.seal();
+  ASSERT_EQ(cargo.slice().size(), 3u);
+  EXPECT_EQ(cargo.slice()[0].jobs, 3u);
+  EXPECT_EQ(cargo.slice()[2].jobs, 1u);
+}
+
+TEST_F(CargoTest, LetsALargePayloadTravelAlone) {
+  Cargo cargo({.max_bytes_per_envelope = 1024});
+  add(cargo, "small");
+  add(cargo, std::string(5000, 'x'));
+  add(cargo, "small");
+  cargo.seal();
+  ASSERT_EQ(cargo.slice().size(), 3u);
+  EXPECT_EQ(cargo.slice()[1].jobs, 1u);
+}
+
+TEST_F(CargoTest, KeepsPrioritiesAndDelaysApart) {
+  Cargo cargo({});
+  add(cargo, "a", {Priority::high, {}});
+  add(cargo, "b", {Priority::low, {}});
+  add(cargo, "c", {Priority::low, std::chrono::seconds{5}});
+  add(cargo, "d", {Priority::high, {}});
+  cargo.seal();
+  ASSERT_EQ(cargo.slice().size(), 3u);
+  EXPECT_EQ(cargo.slice()[0].jobs, 2u);
+  EXPECT_EQ(cargo.slice()[2].place.run_after, std::chrono::seconds{5});
+}
+
+TEST_F(CargoTest, RefusesMoreThanOneCallMayCarry) {
+  Cargo by_bytes({.max_bytes = 1000});
+  EXPECT_TRUE(by_bytes.takes({}, 5000)) << "an empty cargo takes any job";
+  add(by_bytes, std::string(900, 'x'));
+  EXPECT_FALSE(by_bytes.takes({}, 200));
+
+  Cargo by_envelopes({.max_jobs_per_envelope = 2, .max_envelopes = 2});
+  for (int i = 0; i < 3; ++i) add(by_envelopes);
+  EXPECT_TRUE(by_envelopes.takes({}, 1)) << "the second envelope has room";
+  EXPECT_FALSE(by_envelopes.takes({Priority::high, {}}, 1));
+  add(by_envelopes);
+  EXPECT_FALSE(by_envelopes.takes({}, 1));
+
+  Cargo by_jobs({.max_jobs = 1});
+  add(by_jobs);
+  EXPECT_FALSE(by_jobs.takes({}, 1));
+}
+
+TEST_F(CargoTest, TakesExpiredJobsOutAndKeepsTheIdsOfTheOthers) {
+  Cargo cargo({});
+  std::vector<JobId> lasting;
+  std::vector<JobId> short_lived;
+  for (int i = 0; i < 6; ++i) {
+    if (i % 2 == 0) {
+      lasting.push_back(add(cargo));
+    } else {
+      short_lived.push_back(add(cargo, "y", {}, now_ms + 10));
+    }
+  }
+  EXPECT_EQ(cargo.earliest_expiry_ms(), now_ms + 10);
+  EXPECT_TRUE(cargo.drop_expired(now_ms + 9).empty());
+  EXPECT_EQ(cargo.drop_expired(now_ms + 10), short_lived);
+  EXPECT_EQ(cargo.earliest_expiry_ms(), 0u);
+  EXPECT_EQ(cargo.jobs(), 3u);
+  lasting.push_back(add(cargo));
+  cargo.seal();
+  EXPECT_EQ(ids_in(cargo.slice()), lasting);
+}
+
+TEST_F(CargoTest, BecomesEmptyWhenAllHaveExpired) {
+  Cargo cargo({});
+  add(cargo, "y", {}, now_ms + 1);
+  cargo.seal();
+  EXPECT_EQ(cargo.drop_expired(now_ms + 1).size(), 1u);
+  EXPECT_EQ(cargo.jobs(), 0u);
+  EXPECT_TRUE(cargo.slice().empty());
+}
+
+TEST_F(CargoTest, RemembersTheNextExpiry) {
+  Cargo cargo({});
+  add(cargo, "y", {}, now_ms + 20);
+  add(cargo, "y", {}, now_ms + 10);
+  cargo.drop_expired(now_ms + 10);
+  EXPECT_EQ(cargo.earliest_expiry_ms(), now_ms + 20);
+}
+
+TEST_F(CargoTest, SendsWholeEnvelopesWhileTheyFitTheRoomLeft) {
+  Cargo cargo({.max_jobs_per_envelope = 2});
+  std::vector<JobId> added;
+  for (int i = 0; i < 6; ++i) added.push_back(add(cargo));
+  cargo.seal();
+  ASSERT_TRUE(cargo.shrink_slice(5, any));
+  EXPECT_EQ(cargo.slice_jobs(), 4u);
+  cargo.slice_stored();
+  EXPECT_TRUE(cargo.partly_stored());
+  EXPECT_EQ(cargo.jobs(), 2u);
+  EXPECT_EQ(ids_in(cargo.slice()), (std::vector<JobId>{added[4], added[5]}));
+  EXPECT_EQ(cargo.ids_left(), (std::vector<JobId>{added[4], added[5]}));
+}
+
+TEST_F(CargoTest, SplitsAnEnvelopeThatIsTooLargeForTheRoomLeft) {
+  Cargo cargo({});
+  std::vector<JobId> added;
+  for (int i = 0; i < 10; ++i) added.push_back(add(cargo));
+  cargo.seal();
+  ASSERT_TRUE(cargo.shrink_slice(3, any));
+  EXPECT_EQ(ids_in(cargo.slice()), std::vector<JobId>(added.begin(), added.begin() + 3));
+  cargo.slice_stored();
+  EXPECT_EQ(ids_in(cargo.slice()), std::vector<JobId>(added.begin() + 3, added.end()));
+}
+
+TEST_F(CargoTest, SplitsByBytesUntilOneJobIsLeft) {
+  Cargo cargo({});
+  for (int i = 0; i < 16; ++i) add(cargo, std::string(100, 'x'));
+  cargo.seal();
+  int times = 0;
+  while (cargo.shrink_slice(any, 200)) {
+    ++times;
+    ASSERT_LT(times, 20);
+  }
+  EXPECT_GE(times, 1);
+  EXPECT_EQ(cargo.slice_jobs(), 1u);
+}
+
+TEST_F(CargoTest, DoesNotShrinkWithoutRoomOrForAnotherReason) {
+  Cargo cargo({});
+  for (int i = 0; i < 4; ++i) add(cargo);
+  cargo.seal();
+  EXPECT_FALSE(cargo.shrink_slice(0, any));
+  EXPECT_FALSE(cargo.shrink_slice(any, 0));
+  EXPECT_FALSE(cargo.shrink_slice(any, any)) << "full by age";
+  EXPECT_EQ(cargo.slice_jobs(), 4u);
+}
+
+TEST_F(CargoTest, KeepsWhatIsStoredOutOfWhatExpires) {
+  Cargo cargo({.max_jobs_per_envelope = 1});
+  add(cargo, "y", {}, now_ms + 10);
+  const JobId late = add(cargo, "y", {}, now_ms + 10);
+  cargo.seal();
+  ASSERT_TRUE(cargo.shrink_slice(1, any));
+  cargo.slice_stored();
+  EXPECT_EQ(cargo.drop_expired(now_ms + 10), std::vector<JobId>{late});
+  EXPECT_EQ(cargo.jobs(), 0u);
+  EXPECT_TRUE(cargo.partly_stored());
+}
+
+}  // namespace
+}  // namespace ferry::detail
