@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "redis/connection.hpp"
-#include "support/proxy.hpp"
 #include "support/client_fixture.hpp"
+#include "support/proxy.hpp"
 
 namespace ferry {
 namespace {
