@@ -29,7 +29,7 @@ constexpr std::size_t payload_bytes = 100;
 struct Blob {
   static constexpr std::string_view kind = "blob";
   std::string body;
-  MSGPACK_DEFINE_MAP(body);
+  MSGPACK_DEFINE_MAP(body)
 };
 
 struct Settings {

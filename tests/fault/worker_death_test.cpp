@@ -44,7 +44,7 @@ int worker_role(char** arguments) {
   options.redis.url = arguments[0];
   options.concurrency = static_cast<std::size_t>(std::atoi(arguments[2]));
   options.lease = 500ms;
-  options.log.level = LogLevel::off;
+  options.log.level = std::getenv("FERRY_TEST_LOG") ? LogLevel::debug : LogLevel::off;
   options.print_stats_on_stop = false;
   options.stop_within = 2s;
   const Ledger ledger(arguments[1]);

@@ -11,6 +11,7 @@
 #include "compare/marker.hpp"
 #include "ferry/private_redis.hpp"
 #include "redis/connection.hpp"
+#include "support/redis_test.hpp"
 #include "support/run_program.hpp"
 
 namespace ferry {
@@ -26,6 +27,8 @@ using ::testing::Not;
 class CompareTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    // The programs start servers of their own; without one there is nothing to see.
+    if (!test::start_redis()) return;
     std::string name = (std::filesystem::temp_directory_path() / "ferry-test-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "support/redis_test.hpp"
 #include "support/run_program.hpp"
 
 namespace {
@@ -20,6 +21,8 @@ using ::testing::HasSubstr;
 class ExamplesTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    // The programs start servers of their own; without one there is nothing to see.
+    if (!ferry::test::start_redis()) return;
     std::string name = (fs::temp_directory_path() / "ferry-test-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;

@@ -48,9 +48,10 @@ class Child {
   /// Returns: nothing when it still runs after `at_most`.
   std::optional<int> wait_for(std::chrono::milliseconds at_most) {
     const auto until = std::chrono::steady_clock::now() + at_most;
-    while (!ended_ && std::chrono::steady_clock::now() < until) {
-      if (::waitpid(pid_, &status_, WNOHANG) == pid_) ended_ = true;
-      if (!ended_) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    while (true) {
+      if (!ended_ && ::waitpid(pid_, &status_, WNOHANG) == pid_) ended_ = true;
+      if (ended_ || std::chrono::steady_clock::now() >= until) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds{5});
     }
     return ended_ ? std::optional(status_) : std::nullopt;
   }

@@ -17,5 +17,6 @@ void add_dead(CLI::App& program, Command& chosen);
 void add_enqueue(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
+void add_compare(CLI::App& program, Command& chosen);
 
 }  // namespace ferry::cli

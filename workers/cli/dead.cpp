@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "cli/commands.hpp"
+#include "cli/pages.hpp"
 #include "cli/parts/payload_view.hpp"
 #include "cli/parts/text.hpp"
 #include "cli/parts/units.hpp"
@@ -12,8 +15,7 @@ using nlohmann::json;
 
 struct ListArguments {
   std::string name;
-  std::size_t limit = 20;
-  std::string from;
+  PageArguments page;
 };
 
 struct ShowArguments {
@@ -38,25 +40,9 @@ JobId parse_id(const std::string& text) {
 }
 
 int list(Session& session, const ListArguments& arguments) {
-  const JobPage page =
-      session.queue(arguments.name).jobs(JobState::dead, arguments.limit, arguments.from);
-  Output& output = session.output();
-  if (output.is_json()) {
-    json jobs = json::array();
-    for (const JobInfo& job : page.jobs) jobs.push_back(job_json(job));
-    output.print({{"name", arguments.name}, {"jobs", std::move(jobs)}, {"next", page.next}});
-    return exit_ok;
-  }
-  if (page.jobs.empty()) {
-    output.line("No dead letters in queue " + arguments.name + '.');
-  } else {
-    output.print(jobs_table(JobState::dead, page.jobs));
-  }
-  if (!page.next.empty()) {
-    output.line("");
-    output.line("More: ferry dead ls " + arguments.name + " --limit " +
-                std::to_string(arguments.limit) + " --from '" + page.next + "'");
-  }
+  Queue queue = session.queue(arguments.name);
+  print_page(session.output(), queue, JobState::dead, arguments.page,
+             "ferry dead ls " + arguments.name);
   return exit_ok;
 }
 
@@ -152,9 +138,10 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
   Queue queue = session.queue(arguments.name);
   Output& output = session.output();
   if (arguments.all && !retry) {
-    output.confirm("Remove " + dead_letters_text(queue.counts().dead) + " of queue " +
-                       arguments.name + " for good?",
-                   arguments.yes);
+    const std::int64_t dead = queue.counts().dead;
+    output.confirm(
+        "Remove " + dead_letters_text(dead) + " of queue " + arguments.name + " for good?",
+        arguments.yes || dead == 0);
   }
   const char* verb = retry ? "retried" : "dropped";
   const auto progress = [&](std::int64_t sum) {
@@ -170,6 +157,8 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
       std::max<std::int64_t>(0, arguments.all ? 0 : static_cast<std::int64_t>(ids.size()) - acted);
   if (output.is_json()) {
     output.print({{"name", arguments.name}, {verb, acted}, {"not_found", missing}});
+  } else if (arguments.all && acted == 0) {
+    output.line("No dead letters in queue " + arguments.name + '.');
   } else {
     output.line(retry ? "Put " + dead_letters_text(acted) + " back into queue " + arguments.name +
                             ", with no attempts counted."
@@ -186,12 +175,12 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
 void add_list(CLI::App& noun, Command& chosen) {
   auto arguments = std::make_shared<ListArguments>();
   CLI::App* verb = noun.add_subcommand("ls", "List the dead letters of a queue, oldest first");
-  verb->add_option("NAME", arguments->name, "The queue")->required();
-  verb->add_option("--limit", arguments->limit, "Dead letters to list, 1 to 1000")
+  verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
+  verb->add_option("--limit", arguments->page.limit, "Dead letters to list, 1 to 1000")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  verb->add_option("--from", arguments->from, "Go on where an earlier list ended")
+  verb->add_option("--from", arguments->page.from, "Go on where an earlier list ended")
       ->type_name("CURSOR");
   verb->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return list(session, *arguments); };
@@ -201,8 +190,8 @@ void add_list(CLI::App& noun, Command& chosen) {
 void add_show(CLI::App& noun, Command& chosen) {
   auto arguments = std::make_shared<ShowArguments>();
   CLI::App* verb = noun.add_subcommand("show", "Show one dead letter with its payload");
-  verb->add_option("NAME", arguments->name, "The queue")->required();
-  verb->add_option("ID", arguments->id, "The job's id")->required();
+  verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
+  verb->add_option("ID", arguments->id, "The job's id")->type_name("")->required();
   verb->add_option("--payload-limit", arguments->payload_limit, "How much of the payload to show")
       ->type_name("SIZE")
       ->capture_default_str();
@@ -217,8 +206,8 @@ void add_act(CLI::App& noun, Command& chosen, bool retry) {
   CLI::App* verb =
       retry ? noun.add_subcommand("retry", "Put dead letters back into their queue")
             : noun.add_subcommand("drop", "Remove dead letters for good; --all asks first");
-  verb->add_option("NAME", arguments->name, "The queue")->required();
-  verb->add_option("ID", arguments->ids, "Ids of dead letters, see `ferry dead ls`");
+  verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
+  verb->add_option("ID", arguments->ids, "Ids of dead letters, see `ferry dead ls`")->type_name("");
   verb->add_flag("--all", arguments->all, "All dead letters of the queue");
   if (!retry) verb->add_flag("--yes", arguments->yes, "Do not ask");
   verb->footer(retry ? "They begin with no attempts counted. Exits with 1 when an ID is not a dead "
@@ -240,6 +229,12 @@ void add_dead(CLI::App& program, Command& chosen) {
   add_show(*noun, chosen);
   add_act(*noun, chosen, true);
   add_act(*noun, chosen, false);
+  noun->footer(
+      "Examples:\n"
+      "  ferry dead ls mail                        what failed, and why\n"
+      "  ferry dead show mail ID                   one of them, with its payload\n"
+      "  ferry dead retry mail ID ID               try these again\n"
+      "  ferry dead drop mail --all --yes          throw all away, without a question");
 }
 
 }  // namespace ferry::cli

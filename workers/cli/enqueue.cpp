@@ -24,6 +24,8 @@ using std::chrono::steady_clock;
 /// Jobs under way. Enough to fill many envelopes while a reply is on its way; little memory.
 constexpr std::size_t most_under_way = 20'000;
 constexpr std::size_t buffer_bytes = 16 * 1024 * 1024;
+/// A file is read slower than Redis answers; without it envelopes would hold few jobs each.
+constexpr auto linger = std::chrono::milliseconds{2};
 
 struct Arguments {
   std::string name;
@@ -92,6 +94,7 @@ class Enqueuer {
       if (result == LineReader::Result::end) break;
       if (result == LineReader::Result::stopped) {
         stopped_ = true;
+        interrupt_.let_through();
         break;
       }
       take(line, result == LineReader::Result::too_long);
@@ -120,6 +123,7 @@ class Enqueuer {
     options.redis = redis;
     options.queue = arguments_.name;
     options.block_timeout = timeout;
+    options.linger = linger;
     options.buffer_jobs = most_under_way;
     options.buffer_bytes = buffer_bytes;
     options.on_loss = [this](const std::string&, std::int64_t calls) { lost_calls_ += calls; };
@@ -300,7 +304,9 @@ void add_enqueue(CLI::App& program, Command& chosen) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb =
       program.add_subcommand("enqueue", "Enqueue jobs, one JSON object a line on standard input");
-  verb->add_option("NAME", arguments->name, "The queue; it begins with its first job")->required();
+  verb->add_option("NAME", arguments->name, "The queue; it begins with its first job")
+      ->type_name("")
+      ->required();
   verb->add_option("--file", arguments->file, "Read this file instead of standard input")
       ->type_name("FILE");
   verb->add_flag("--strict", arguments->strict, "Stop at the first bad line");

@@ -31,7 +31,11 @@ Interrupt::Interrupt() {
 }
 
 Interrupt::~Interrupt() {
+  let_through();
   ::close(signals_);
+}
+
+void Interrupt::let_through() {
   // One that is pending was heard, or came while the program was ending anyway.
   const sigset_t set = ending_signals();
   const timespec at_once{};

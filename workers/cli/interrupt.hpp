@@ -23,6 +23,9 @@ class Interrupt {
   /// Returns: false when the program should end.
   bool wait_readable(int descriptor);
 
+  /// From now on a signal ends the program: for whoever presses Ctrl-C a second time.
+  void let_through();
+
  private:
   int signals_ = -1;
   bool asked_ = false;

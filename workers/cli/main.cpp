@@ -32,11 +32,22 @@ Exit codes:
 
 `ferry NOUN --help` and `ferry NOUN VERB --help` tell more.)";
 
+/// Says under every noun that the program's own options may be given there too.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_footer(const CLI::App* app) const override {
+    const std::string own = CLI::Formatter::make_footer(app);
+    if (app->get_parent() == nullptr) return own;
+    return own +
+           "\n--redis, --prefix, --output and the other options of `ferry --help` go here too.\n";
+  }
+};
+
 void add_globals(CLI::App& program, Globals& globals) {
   program
       .add_option("--redis", globals.redis,
-                  "redis://[user@]host[:port][/db] or unix:///path/to.sock[?db=0]; "
-                  "redis://127.0.0.1:6379 if not given")
+                  "redis://[user@]host[:port][/db] or unix:///path/to.sock[?db=0]\n"
+                  "(without it redis://127.0.0.1:6379)")
       ->type_name("URL");
   program
       .add_option("--password-file", globals.password_file,
@@ -63,21 +74,31 @@ bool asks_for_json(int count, char** words) {
   return false;
 }
 
-/// Returns: `ferry queue show`, as far as the command line went.
-std::string deepest_command(const CLI::App& program) {
-  std::string name = program.get_name();
+/// Returns: the noun or verb that the command line got to.
+const CLI::App& deepest_command(const CLI::App& program) {
   const CLI::App* at = &program;
-  while (!at->get_subcommands().empty()) {
-    at = at->get_subcommands().front();
-    name += ' ' + at->get_name();
-  }
-  return name;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return *at;
+}
+
+/// Returns: `ferry queue show`.
+std::string full_name(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return (parent == nullptr ? "" : full_name(*parent) + ' ') + command.get_name();
 }
 
 int refuse_usage(const CLI::App& program, const CLI::ParseError& error, Output& output) {
+  const CLI::App& command = deepest_command(program);
   std::string message = error.what();
   while (message.ends_with('\n') || message.ends_with('.')) message.pop_back();
-  output.error(message + "; see `" + deepest_command(program) + " --help`",
+  if (command.get_require_subcommand_min() > 0 && error.get_name() == "RequiredError") {
+    const std::vector<std::string> left = program.remaining(true);
+    const std::string what = command.get_parent() == nullptr ? "noun" : "verb";
+    message = left.empty()
+                  ? "the " + what + " is missing"
+                  : '"' + left.front() + "\" is no " + what + " of `" + full_name(command) + "`";
+  }
+  output.error(message + "; see `" + full_name(command) + " --help`",
                {{"code", "usage"}, {"exit_code", static_cast<int>(exit_usage)}});
   return exit_usage;
 }
@@ -107,10 +128,10 @@ int main_of(int count, char** words) {
   program.require_subcommand(1);
   program.set_version_flag("--version", "ferry " FERRY_VERSION, "Print the version");
   program.set_help_flag("-h,--help", "Print this help");
+  program.formatter(std::make_shared<Formatter>());
   program.get_formatter()->column_width(34);
   program.get_formatter()->label("SUBCOMMAND", "NOUN");
   program.get_formatter()->label("OPTIONS", "options");
-  program.footer(footer);
   add_globals(program, globals);
   add_setup(program, chosen);
   add_doctor(program, chosen);
@@ -118,6 +139,8 @@ int main_of(int count, char** words) {
   add_stats(program, chosen);
   add_queue(program, chosen);
   add_dead(program, chosen);
+  add_compare(program, chosen);
+  program.footer(footer);  // last, or every noun would inherit it
   if (count == 1) {
     std::cerr << program.help();
     return exit_usage;

@@ -80,7 +80,7 @@ std::string Output::styled(std::string text, Style style) const {
 void Output::complain(std::string_view label, Style style, const std::string& message, json value) {
   end_progress();
   if (json_) {
-    value["message"] = message;
+    value["message"] = without_passwords(message);
     write(stderr, dumped({{label, value}}, -1) + '\n');
     return;
   }

@@ -1,6 +1,7 @@
 #include "ferry/queue.hpp"
 
 #include "cli/commands.hpp"
+#include "cli/pages.hpp"
 #include "cli/parts/units.hpp"
 #include "cli/views.hpp"
 
@@ -19,8 +20,7 @@ is counted until its lease is taken back. Not kept in Redis: how many jobs of ea
 struct ShowArguments {
   std::string name;
   std::string state;
-  std::size_t limit = 20;
-  std::string from;
+  PageArguments page;
   bool audit = false;
 };
 
@@ -71,7 +71,8 @@ void print_counts(Output& output, const std::string& name, const QueueCounts& co
       "at " + format_count(counts.workers) + (counts.workers == 1 ? " worker" : " workers");
   table.add({"waiting", format_count(counts.waiting),
              counts.waiting > 0 ? "the oldest for " + format_duration(counts.oldest_age) : ""});
-  table.add({"leased", format_count(counts.leased), at_workers});
+  table.add({"leased", format_count(counts.leased),
+             counts.leased + counts.workers > 0 ? at_workers : ""});
   table.add({"delayed", format_count(counts.delayed), "run later, or wait for their next attempt"});
   table.add({"dead",
              {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
@@ -102,25 +103,9 @@ int show_counts(Session& session, const std::string& name) {
 }
 
 int show_jobs(Session& session, const ShowArguments& arguments) {
-  const JobState state = parse_job_state(arguments.state).value();
-  const JobPage page = session.queue(arguments.name).jobs(state, arguments.limit, arguments.from);
-  Output& output = session.output();
-  if (output.is_json()) {
-    json jobs = json::array();
-    for (const JobInfo& job : page.jobs) jobs.push_back(job_json(job));
-    output.print({{"name", arguments.name}, {"jobs", std::move(jobs)}, {"next", page.next}});
-    return exit_ok;
-  }
-  if (page.jobs.empty()) {
-    output.line("No " + arguments.state + " jobs in queue " + arguments.name + '.');
-  } else {
-    output.print(jobs_table(state, page.jobs));
-  }
-  if (!page.next.empty()) {
-    output.line("");
-    output.line("More: ferry queue show " + arguments.name + " --jobs " + arguments.state +
-                " --limit " + std::to_string(arguments.limit) + " --from '" + page.next + "'");
-  }
+  Queue queue = session.queue(arguments.name);
+  print_page(session.output(), queue, parse_job_state(arguments.state).value(), arguments.page,
+             "ferry queue show " + arguments.name + " --jobs " + arguments.state);
   return exit_ok;
 }
 
@@ -208,18 +193,18 @@ int purge(Session& session, const std::string& name, bool yes) {
 void add_show(CLI::App& noun, Command& chosen) {
   auto arguments = std::make_shared<ShowArguments>();
   CLI::App* verb = noun.add_subcommand("show", "Show one queue: its counts, its jobs or its books");
-  verb->add_option("NAME", arguments->name, "The queue")->required();
+  verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
   CLI::Option* jobs =
       verb->add_option("--jobs", arguments->state,
                        "List the jobs that are waiting, leased, delayed or dead, oldest first")
           ->type_name("STATE")
           ->check(CLI::IsMember({"waiting", "leased", "delayed", "dead"}));
-  verb->add_option("--limit", arguments->limit, "Jobs to list, 1 to 1000")
+  verb->add_option("--limit", arguments->page.limit, "Jobs to list, 1 to 1000")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str()
       ->needs(jobs);
-  verb->add_option("--from", arguments->from, "Go on where an earlier list ended")
+  verb->add_option("--from", arguments->page.from, "Go on where an earlier list ended")
       ->type_name("CURSOR")
       ->needs(jobs);
   verb->add_flag("--audit", arguments->audit,
@@ -235,7 +220,7 @@ void add_pause(CLI::App& noun, Command& chosen, bool paused) {
   auto name = std::make_shared<std::string>();
   CLI::App* verb = paused ? noun.add_subcommand("pause", "Let workers take no more jobs of a queue")
                           : noun.add_subcommand("resume", "Let workers take jobs again");
-  verb->add_option("NAME", *name, "The queue")->required();
+  verb->add_option("NAME", *name, "The queue")->type_name("")->required();
   verb->callback([&chosen, name, paused] {
     chosen = [name, paused](Session& session) { return set_paused(session, *name, paused); };
   });
@@ -246,7 +231,7 @@ void add_purge(CLI::App& noun, Command& chosen) {
   auto yes = std::make_shared<bool>(false);
   CLI::App* verb =
       noun.add_subcommand("purge", "Remove waiting and delayed jobs for good; asks first");
-  verb->add_option("NAME", *name, "The queue")->required();
+  verb->add_option("NAME", *name, "The queue")->type_name("")->required();
   verb->add_flag("--yes", *yes, "Do not ask");
   verb->footer("Leased jobs and dead letters stay. What is removed is counted as cancelled.");
   verb->callback([&chosen, name, yes] {
@@ -265,6 +250,12 @@ void add_queue(CLI::App& program, Command& chosen) {
   add_pause(*noun, chosen, true);
   add_pause(*noun, chosen, false);
   add_purge(*noun, chosen);
+  noun->footer(
+      "Examples:\n"
+      "  ferry queue show mail                     how many jobs, how old\n"
+      "  ferry queue show mail --jobs delayed      which jobs wait for their time\n"
+      "  ferry queue show mail --audit             do the counters agree with what is stored?\n"
+      "  ferry queue purge mail                    remove what waits, after a question");
 }
 
 }  // namespace ferry::cli

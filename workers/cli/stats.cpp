@@ -222,7 +222,8 @@ int stats(Session& session, const Arguments& arguments) {
 void add_stats(CLI::App& program, Command& chosen) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = program.add_subcommand("stats", "Show what queues hold and how fast they move");
-  verb->add_option("NAME", arguments->names, "Queues to show; all when none is named");
+  verb->add_option("NAME", arguments->names, "Queues to show; all when none is named")
+      ->type_name("");
   CLI::Option* watching =
       verb->add_flag("--watch", arguments->watch, "Look again and again, with rates; Ctrl-C ends");
   verb->add_option("--interval", arguments->interval, "Time between two looks")

@@ -6,7 +6,7 @@
 struct Greeting {
   static constexpr std::string_view kind = "greeting";
   std::string text;
-  MSGPACK_DEFINE_MAP(text);
+  MSGPACK_DEFINE_MAP(text)
 };
 
 int main() {

@@ -45,6 +45,8 @@ TEST(TextTest, HidesPasswordsInUrls) {
             "see redis://***@host and unix://***@/x now");
   EXPECT_EQ(without_passwords("redis://host:1/2 mail@example.org"),
             "redis://host:1/2 mail@example.org");
+  EXPECT_EQ(without_passwords("expected redis://[user[:password]@]host[:port][/db]"),
+            "expected redis://[user[:password]@]host[:port][/db]");
 }
 
 TEST(TextTest, DumpsBytesUpToTheLimit) {

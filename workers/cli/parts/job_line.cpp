@@ -59,7 +59,8 @@ std::map<std::string, std::string> headers_of(const json& value) {
   std::map<std::string, std::string> headers;
   for (const auto& [name, header] : value.items()) {
     if (!header.is_string()) {
-      refuse("headers", "has " + in_quotes(name) + " with " + header.type_name() + "; expected text");
+      refuse("headers",
+             "has " + in_quotes(name) + " with " + header.type_name() + "; expected text");
     }
     headers.emplace(name, header.get<std::string>());
   }

@@ -63,11 +63,10 @@ void Table::add(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::vector<std::size_t> Table::widths(bool with_titles) const {
+std::vector<std::size_t> Table::widths() const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = columns_[i].min_width;
-    if (with_titles) width = std::max(width, display_width(columns_[i].title));
+    std::size_t width = std::max(columns_[i].min_width, display_width(columns_[i].title));
     for (const auto& row : rows_) width = std::max(width, display_width(row[i].text));
     widths.push_back(width);
   }
@@ -77,7 +76,7 @@ std::vector<std::size_t> Table::widths(bool with_titles) const {
 std::string Table::render(bool colour, bool with_titles) const {
   with_titles = with_titles && std::any_of(columns_.begin(), columns_.end(),
                                            [](const Column& c) { return !c.title.empty(); });
-  const std::vector<std::size_t> column_widths = widths(with_titles);
+  const std::vector<std::size_t> column_widths = widths();
   std::string text;
   if (with_titles) {
     std::vector<Cell> titles;

@@ -40,11 +40,11 @@ class Table {
   bool empty() const { return rows_.empty(); }
 
   /// Returns: lines that end in '\n', without trailing blanks. The title line is left out when
-  /// every title is empty.
+  /// every title is empty; columns are as wide as their titles even then.
   std::string render(bool colour, bool with_titles = true) const;
 
  private:
-  std::vector<std::size_t> widths(bool with_titles) const;
+  std::vector<std::size_t> widths() const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;

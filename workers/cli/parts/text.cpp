@@ -68,6 +68,9 @@ bool is_control(char32_t code) {
          (code >= 0x2066 && code <= 0x2069);
 }
 
+/// How messages explain a URL; there is no password in it.
+constexpr std::string_view url_pattern = "[user[:password]@]host";
+
 constexpr std::string_view digits = "0123456789abcdef";
 
 void append_hex(std::string& out, char byte) {
@@ -131,7 +134,7 @@ std::string without_passwords(std::string_view text) {
     const std::size_t end = std::min(text.find_first_of(" \t\n\"", begin), text.size());
     const std::size_t at = text.substr(begin, end - begin).rfind('@');
     safe += text.substr(0, begin);
-    if (at == std::string_view::npos) {
+    if (at == std::string_view::npos || text.substr(begin).starts_with(url_pattern)) {
       text.remove_prefix(begin);
     } else {
       safe += "***";

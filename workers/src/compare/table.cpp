@@ -45,8 +45,12 @@ std::size_t width_of(const std::string& text) {
 
 void append(std::string& text, const Line& line, const std::array<std::size_t, columns>& widths) {
   for (std::size_t i = 0; i < columns; ++i) {
-    const std::string padding(widths[i] - width_of(line[i]), ' ');
-    text += i == 0 ? line[i] + padding : "  " + padding + line[i];
+    const std::size_t padding = widths[i] - width_of(line[i]);
+    if (i == 0) {
+      text.append(line[i]).append(padding, ' ');
+    } else {
+      text.append(padding + 2, ' ').append(line[i]);
+    }
   }
   while (text.ends_with(' ')) text.pop_back();
   text += '\n';

@@ -41,6 +41,18 @@ void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t 
 
 }  // namespace
 
+Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t kind,
+                   std::chrono::steady_clock::time_point now) {
+  const wire::StoredJob& job = envelope.stored.jobs[index];
+  return {kind,
+          job.extras == nullptr ? std::string_view{} : job.extras->batch_key,
+          {reinterpret_cast<std::uintptr_t>(&envelope), index},
+          static_cast<std::uint32_t>(job.payload.size()),
+          static_cast<std::uint8_t>(envelope.priority),
+          envelope.suspect,
+          now};
+}
+
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
                      std::chrono::steady_clock::time_point now,
                      std::chrono::system_clock::time_point wall, Decoded& out) {
@@ -85,13 +97,7 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
                attempts, deliveries, now_ms);
       continue;
     }
-    out.arrivals.push_back({*kind,
-                            extras == nullptr ? std::string_view{} : extras->batch_key,
-                            {reinterpret_cast<std::uintptr_t>(&envelope), i},
-                            static_cast<std::uint32_t>(job.payload.size()),
-                            static_cast<std::uint8_t>(envelope.priority),
-                            envelope.suspect,
-                            now});
+    out.arrivals.push_back(arrival_of(envelope, i, *kind, now));
   }
 }
 

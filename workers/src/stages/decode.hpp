@@ -22,6 +22,10 @@ struct Decoded {
   Report report;
 };
 
+/// Returns: what the batcher has to know of a job.
+Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t kind,
+                   std::chrono::steady_clock::time_point now);
+
 /// Decodes an envelope and sorts its open jobs.
 ///
 /// A job goes to the dead letters here when no handler knows its kind or when it was running in

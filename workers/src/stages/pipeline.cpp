@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -23,6 +24,9 @@ namespace flow = oneapi::tbb::flow;
 
 /// Threads beside the handlers: one for the serial batch stage, one that decodes.
 constexpr std::size_t stage_threads = 2;
+
+/// How long a group of short jobs may take before those behind are given to others.
+constexpr std::chrono::milliseconds slow_group{5};
 
 /// What oneTBB may start in this process. It takes the lowest value of all that are set, so every
 /// worker of a process sets the same one; the arenas bound what each really uses.
@@ -51,7 +55,8 @@ class Pipeline::Graph {
         stage_(handlers_, settings_.concurrency),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency + stage_threads), 0),
-        alarm_([this] { batch_->try_put(Tick{}); }) {
+        alarm_([this] { batch_->try_put(Tick{}); }),
+        watch_([this] { help_slow_groups(); }) {
     for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
     arena_.execute([this] { build(); });
   }
@@ -135,13 +140,67 @@ class Pipeline::Graph {
     const RawHandler& handler = handlers_[run->kind];
     drop_lost(*run);
     run->started = Clock::now();
-    if (run->places.empty()) return finish(run);
+    if (run->places.empty()) return finish(run, {0, 0}, 0);
     prepare(*run, settings_.queue_names);
     if (handler.start) return start(run, handler);
     record_start(*run);
+    run->cursor.start(run->places.size());
+    const bool group =
+        handler.per_job && handler.policy.kind == PolicyKind::realtime && run->places.size() > 1;
     // A handler that uses oneTBB itself must not pick up another handler while it waits.
-    oneapi::tbb::this_task_arena::isolate([&] { run_handler(handler, run->batch); });
-    finish(run);
+    oneapi::tbb::this_task_arena::isolate([&] {
+      if (group) {
+        watch(run);
+        run_group(handler, *run);
+        unwatch(run);
+      } else {
+        run_handler(handler, run->batch);
+      }
+    });
+    const std::size_t jobs = group ? run->cursor.begun() : run->places.size();
+    finish(run, group ? run->cursor.take_ended() : GroupCursor::Ended{0, jobs}, jobs);
+  }
+
+  void watch(const RunPtr& run) {
+    {
+      const std::lock_guard lock(watch_mutex_);
+      groups_.push_back(run);
+    }
+    watch_.set(run->started + slow_group);
+  }
+
+  void unwatch(const RunPtr& run) {
+    const std::lock_guard lock(watch_mutex_);
+    std::erase(groups_, run);
+  }
+
+  /// A group is made of jobs that were short lately. When one of them takes long after all, those
+  /// before it are told and those behind it go back to wait for another runner.
+  void help_slow_groups() {
+    const std::lock_guard lock(watch_mutex_);
+    const auto now = Clock::now();
+    for (const RunPtr& run : groups_) {
+      if (now < run->started + slow_group) {
+        watch_.set(run->started + slow_group);
+        continue;
+      }
+      report(*run, run->cursor.take_ended());
+      const auto rest = run->cursor.take_rest();
+      if (rest.from == rest.to) continue;
+      auto arrivals = std::make_shared<std::vector<Arrival>>();
+      for (std::size_t i = rest.from; i < rest.to; ++i) {
+        const Run::Place& place = run->places[i];
+        arrivals->push_back(arrival_of(*place.envelope, place.index, run->kind, now));
+      }
+      batch_->try_put(Arrived{std::move(arrivals)});
+    }
+  }
+
+  void report(const Run& run, GroupCursor::Ended ended) {
+    if (ended.from == ended.to) return;
+    const std::uint64_t wall = wall_us();
+    outlets_.report(judge(run, ended, handlers_[run.kind].options,
+                          wall ^ (run.batch.id << 32U) ^ (ended.from << 16U), wall / 1000));
   }
 
   void start(const RunPtr& run, const RawHandler& handler) {
@@ -149,7 +208,7 @@ class Pipeline::Graph {
     RawItem& item = run->batch.items.front();
     Completion completion([this, run](Outcome outcome) {
       run->batch.items.front().outcome = std::move(outcome);
-      finish(run);
+      finish(run, {0, 1}, 1);
     });
     try {
       handler.start(item, completion);
@@ -188,21 +247,19 @@ class Pipeline::Graph {
     });
   }
 
-  void finish(const RunPtr& run) {
-    run->ended = Clock::now();
-    const auto took = run->ended - run->started;
-    const std::size_t jobs = run->places.size();
+  /// `untold`: the jobs whose outcomes have not been reported; `jobs`: how many were run in all.
+  void finish(const RunPtr& run, GroupCursor::Ended untold, std::size_t jobs) {
+    const auto took = Clock::now() - run->started;
     if (jobs > 0) {
       metrics_.update([&](WorkerStats& stats) {
         stats.run.record(static_cast<std::uint64_t>(
             std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
       });
-      const std::uint64_t wall = wall_us();
-      outlets_.report(
-          judge(*run, handlers_[run->kind].options, wall ^ (run->batch.id << 32U), wall / 1000));
     }
+    const bool suspect = run->batch.reason == LeaveReason::suspect;
+    report(*run, untold);
     --running_;
-    batch_->try_put(RunnerFree{run->kind, run->batch.reason == LeaveReason::suspect, jobs, took});
+    batch_->try_put(RunnerFree{run->kind, suspect, jobs, took});
   }
 
   Settings settings_;
@@ -221,7 +278,10 @@ class Pipeline::Graph {
   std::unique_ptr<DecodeNode> decode_;
   std::unique_ptr<BatchNode> batch_;
   std::unique_ptr<RunNode> run_;
+  std::mutex watch_mutex_;
+  std::vector<RunPtr> groups_;  ///< that are running
   Alarm alarm_;
+  Alarm watch_;
 };
 
 Pipeline::Pipeline(Settings settings, const Handlers& handlers, const Leases& leases,

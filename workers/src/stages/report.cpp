@@ -50,12 +50,11 @@ void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
   add_move(report, envelope, index, std::move(move));
 }
 
-Report judge(const Run& run, const HandlerOptions& options, std::uint64_t seed,
-             std::uint64_t now_ms) {
+Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& options,
+             std::uint64_t seed, std::uint64_t now_ms) {
   Report report;
-  report.at = run.ended;
-  report.settlements.reserve(run.places.size());
-  for (std::size_t i = 0; i < run.places.size(); ++i) {
+  report.settlements.reserve(ended.to - ended.from);
+  for (std::size_t i = ended.from; i < ended.to; ++i) {
     const Outcome& outcome = run.batch.items[i].outcome;
     LeasedEnvelope& envelope = *run.places[i].envelope;
     const std::uint32_t index = run.places[i].index;

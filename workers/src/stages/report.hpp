@@ -39,10 +39,11 @@ struct Report {
 void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
               std::string_view reason, int attempts, int deliveries, std::uint64_t now_ms);
 
-/// Turns a finished run's outcomes into settlements under the retry rule.
+/// Turns the outcomes of a run's jobs, `ended.from` up to `ended.to`, into settlements under the
+/// retry rule.
 ///
 /// `seed` chooses the jitter; the same seed gives the same settlements.
-Report judge(const Run& run, const HandlerOptions& options, std::uint64_t seed,
-             std::uint64_t now_ms);
+Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& options,
+             std::uint64_t seed, std::uint64_t now_ms);
 
 }  // namespace ferry::detail

@@ -72,6 +72,41 @@ void run_part(const RawHandler& handler, RawBatch& batch, const std::vector<std:
 
 }  // namespace
 
+std::optional<std::size_t> GroupCursor::next() {
+  const std::lock_guard lock(mutex_);
+  ended_ = begun_;
+  if (begun_ == end_) return std::nullopt;
+  return begun_++;
+}
+
+GroupCursor::Ended GroupCursor::take_ended() {
+  const std::lock_guard lock(mutex_);
+  const Ended ended{told_, ended_};
+  told_ = ended_;
+  return ended;
+}
+
+GroupCursor::Ended GroupCursor::take_rest() {
+  const std::lock_guard lock(mutex_);
+  const Ended rest{begun_, end_};
+  end_ = begun_;
+  return rest;
+}
+
+std::size_t GroupCursor::begun() const {
+  const std::lock_guard lock(mutex_);
+  return begun_;
+}
+
+void run_group(const RawHandler& handler, Run& run) {
+  RawBatch single{run.batch.id, run.batch.reason, std::vector<RawItem>(1)};
+  while (const auto i = run.cursor.next()) {
+    single.items[0] = run.batch.items[*i];
+    run_handler(handler, single);
+    run.batch.items[*i] = std::move(single.items[0]);
+  }
+}
+
 void prepare(Run& run, const std::vector<std::string>& queue_names) {
   run.contexts.reserve(run.places.size());
   for (const Run::Place& place : run.places) {

@@ -4,12 +4,47 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "ferry/handlers.hpp"
 #include "stages/leased_envelope.hpp"
 
 namespace ferry::detail {
+
+/// Hands the jobs of a group to their runner one after the other, so that somebody else can take
+/// away those behind a job that takes long.
+///
+/// Threads: any; one runner.
+class GroupCursor {
+ public:
+  void start(std::size_t jobs) { end_ = jobs; }
+
+  /// Returns: the next job to run, after saying that the one before has ended.
+  std::optional<std::size_t> next();
+
+  struct Ended {
+    std::size_t from = 0;
+    std::size_t to = 0;
+  };
+  /// Returns: jobs that have ended and that nobody has been told of yet; they count as told now.
+  Ended take_ended();
+
+  /// Takes away what the runner has not begun.
+  ///
+  /// Returns: these jobs.
+  Ended take_rest();
+
+  std::size_t begun() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::size_t begun_ = 0;  ///< jobs the runner has begun; all but the last of them have ended
+  std::size_t ended_ = 0;
+  std::size_t told_ = 0;
+  std::size_t end_ = 0;
+};
 
 /// One batch on its way through a handler.
 ///
@@ -24,13 +59,16 @@ struct Run {
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
   RawBatch batch;                    ///< items point into `contexts`
+  GroupCursor cursor;                ///< of a per-job handler's group
   std::chrono::steady_clock::time_point started;
-  std::chrono::steady_clock::time_point ended;
 };
 using RunPtr = std::shared_ptr<Run>;
 
 /// Fills in the contexts and items of a run whose places are known.
 void prepare(Run& run, const std::vector<std::string>& queue_names);
+
+/// Runs a group of a per-job handler job by job, as far as its cursor goes.
+void run_group(const RawHandler& handler, Run& run);
 
 /// Calls the handler and turns whatever happens into outcomes: afterwards every item is marked.
 ///
