@@ -155,7 +155,7 @@ std::string hex_dump(std::string_view bytes, std::size_t limit) {
   bytes = bytes.substr(0, limit);
   std::string out;
   for (std::size_t row = 0; row < bytes.size(); row += row_bytes) {
-    std::array<char, 16> offset{};
+    std::array<char, 24> offset{};
     std::snprintf(offset.data(), offset.size(), "%08zx ", row);
     out += offset.data();
     std::string readable;

@@ -15,9 +15,9 @@ std::string plural(std::size_t count, const std::string& noun) {
 }
 
 std::string settings_text(const Comparison& comparison) {
-  std::string text = comparison.concurrency == 0
-                         ? "a handler for each core"
-                         : plural(comparison.concurrency, "handler") + " side by side";
+  const std::size_t concurrency =
+      comparison.concurrency == 0 ? comparison.machine.cores : comparison.concurrency;
+  std::string text = "worker concurrency " + std::to_string(concurrency);
   for (const auto& [name, value] : comparison.settings) {
     if (!value.empty()) text += ", " + name + " " + value;
   }

@@ -97,6 +97,7 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
   for (const Setting& setting : experiment.settings) options.settings[setting.name] = setting.value;
   if (arguments.empty()) return options;
   options.command = command_of(arguments[0]);
+  if (options.command == Command::help) return options;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     std::string name = arguments[i];
     if (name == "--help" || name == "-h") options.command = Command::help;

@@ -1,12 +1,13 @@
 // One run:
 //
 //   reset ─> worker process ─> ready ─> INFO ─> producer process ─> all settled? ─> INFO ─> TERM
-//                                                        ^──── 5 ms ────┘
+//                                                             ^──────┘
 //   ─> exit codes ─> both reports ─> audit ─> verify ─> remove the keys
 #include "compare/runner.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 
@@ -18,8 +19,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How often the counters are looked at: the error of a run's end, one command each.
+/// While something is started or stopped.
 constexpr milliseconds look_every{5};
+/// While jobs are worked on: each look costs Redis a command, each pause may be how late the end of
+/// the run is seen. A hundredth of the run keeps both errors small.
+constexpr milliseconds shortest_pause{2};
+constexpr milliseconds longest_pause{50};
 /// A worker that has not joined by then never will.
 constexpr double seconds_to_start = 30;
 /// Nothing settled for that long: something is wrong. Longer than any sensible handler's call.
@@ -32,6 +37,11 @@ constexpr double seconds_to_stop = 60;
 
 std::int64_t number(const redis::Reply& reply) {
   return reply.is_nil() ? 0 : std::strtoll(std::string(reply.text).c_str(), nullptr, 10);
+}
+
+milliseconds pause_after(double elapsed_seconds) {
+  const milliseconds hundredth{static_cast<std::int64_t>(elapsed_seconds * 1000 / 100)};
+  return std::clamp(hundredth, shortest_pause, longest_pause);
 }
 
 void require_alive(Child& child) {
@@ -143,7 +153,8 @@ void Runner::await_worker(const Keys& keys, Child& worker) {
 /// Returns: when the last job was settled, in monotonic seconds.
 double Runner::drain(const Keys& keys, Child& producer, Child& worker,
                      const std::filesystem::path& producer_report, std::uint64_t& own_commands) {
-  double changed = monotonic_seconds();
+  const double began = monotonic_seconds();
+  double changed = began;
   std::int64_t settled = -1;
   std::int64_t expected = -1;
   while (true) {
@@ -171,7 +182,7 @@ double Runner::drain(const Keys& keys, Child& producer, Child& worker,
              " s; " + std::to_string(settled) + " of " + std::to_string(now.accepted) +
              " jobs are");
     }
-    interrupts_.sleep(look_every);
+    interrupts_.sleep(pause_after(monotonic_seconds() - began));
   }
 }
 

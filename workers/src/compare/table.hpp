@@ -7,8 +7,8 @@
 
 namespace ferry::compare {
 
-/// Returns: the rows as a table for people, at most 120 columns wide for usual names, each line
-/// ended.
+/// Returns: the rows as a table for people, at most 120 columns wide for usual figures, and a line
+/// that explains it.
 std::string table_of(const std::vector<PolicyRow>& rows);
 
 /// Units: microseconds in, text with three digits and a unit out, as in `1.25 ms`.
