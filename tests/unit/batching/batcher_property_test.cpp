@@ -163,7 +163,7 @@ class Trial {
     }
   }
 
-  auto suspects_under_way() const {
+  std::ptrdiff_t suspects_under_way() const {
     return std::ranges::count(under_way_, LeaveReason::suspect, &Departure::reason);
   }
 

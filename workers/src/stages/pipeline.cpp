@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <mutex>
 #include <optional>
 #include <tuple>
@@ -73,12 +72,7 @@ class Pipeline::Graph {
 
   void flush_for_stop() { batch_->try_put(FlushForStop{}); }
 
-  std::vector<Run::Place> drain() {
-    auto taken = std::make_shared<std::promise<std::vector<Run::Place>>>();
-    auto places = taken->get_future();
-    batch_->try_put(Drain{std::move(taken)});
-    return places.get();
-  }
+  void drain() { batch_->try_put(Drain{}); }
 
   std::size_t running() const { return running_; }
 
@@ -293,7 +287,7 @@ Pipeline::~Pipeline() = default;
 void Pipeline::arrive(std::vector<EnvelopePtr> envelopes) { graph_->arrive(std::move(envelopes)); }
 void Pipeline::run_suspect(RunPtr run) { graph_->run_suspect(std::move(run)); }
 void Pipeline::flush_for_stop() { graph_->flush_for_stop(); }
-std::vector<Run::Place> Pipeline::drain() { return graph_->drain(); }
+void Pipeline::drain() { graph_->drain(); }
 std::size_t Pipeline::running() const { return graph_->running(); }
 
 }  // namespace ferry::detail

@@ -56,10 +56,8 @@ class Pipeline {
   /// What is held, and what still arrives, leaves as soon as handlers are free.
   void flush_for_stop();
 
-  /// Takes out what has not reached a handler.
-  ///
-  /// Returns: the jobs' places; waits for the batch stage, never for a handler.
-  std::vector<Run::Place> drain();
+  /// Starts no handler any more; what is held stays for the release.
+  void drain();
 
   /// Handlers that are running.
   std::size_t running() const;
