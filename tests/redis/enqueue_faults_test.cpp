@@ -250,7 +250,8 @@ TEST_F(EnqueueFaultsTest, SaysUnavailableWhenRedisStaysAway) {
   options.block_timeout = 50ms;
   Client client(options);
   EXPECT_EQ(code_of([&] { client.enqueue(Note{1}); }), ErrorCode::unavailable);
-  client.enqueue_async(Note{2});
+  const Receipt receipt = client.enqueue_async(Note{2});
+  EXPECT_EQ(receipt.get().error->code(), ErrorCode::unavailable);
   EXPECT_NO_THROW(client.flush()) << "what failed is settled too";
 }
 
