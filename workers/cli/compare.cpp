@@ -62,6 +62,7 @@ void add_compare(CLI::App& program, Command& chosen) {
       "PROGRAM calls ferry::experiment_main; `PROGRAM --help` shows what ARGUMENTS there are.");
   // Whatever follows belongs to the program, options too.
   compare->prefix_command();
+  compare->fallthrough(false);
   compare->callback([compare, &chosen] {
     const std::vector<std::string> words = compare->remaining();
     chosen = [words](Session&) -> int {

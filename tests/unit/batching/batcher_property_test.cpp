@@ -1,8 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-
-#include <algorithm>
 #include <map>
 #include <optional>
 #include <random>
