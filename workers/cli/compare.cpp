@@ -58,11 +58,12 @@ void add_compare(CLI::App& program, Command& chosen) {
   auto* compare = program.add_subcommand(
       "compare", "Measure a program's handler under several policies, side by side");
   compare->footer(
-      "Usage: ferry compare PROGRAM [ARGUMENTS...]\n"
-      "PROGRAM calls ferry::experiment_main; `PROGRAM --help` shows what ARGUMENTS there are.");
+      "Call it as: ferry compare PROGRAM [ARGUMENTS...]\n"
+      "PROGRAM calls ferry::experiment_main; `PROGRAM --help` shows its ARGUMENTS, among them "
+      "which "
+      "Redis.");
   // Whatever follows belongs to the program, options too.
-  compare->prefix_command();
-  compare->fallthrough(false);
+  compare->fallthrough(false)->prefix_command();
   compare->callback([compare, &chosen] {
     const std::vector<std::string> words = compare->remaining();
     chosen = [words](Session&) -> int {

@@ -16,6 +16,7 @@ constexpr const char* footer =
   ferry queue show mail --jobs waiting             which jobs wait
   ferry dead ls mail                               what failed for good, and why
   ferry dead retry mail --all                      try those again
+  ferry compare ./documents --limit 2000           is batching worth it?
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
 Environment:
@@ -37,7 +38,7 @@ class Formatter : public CLI::Formatter {
  public:
   std::string make_footer(const CLI::App* app) const override {
     const std::string own = CLI::Formatter::make_footer(app);
-    if (app->get_parent() == nullptr) return own;
+    if (app->get_parent() == nullptr || app->get_prefix_command()) return own;
     return own +
            "\n--redis, --prefix, --output and the other options of `ferry --help` go here too.\n";
   }

@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 namespace flow = oneapi::tbb::flow;
 
-/// Threads beside the handlers: one for the serial batch stage, one that decodes.
+/// Threads beside the handlers: one for the decode stage, one for the batch stage.
 constexpr std::size_t stage_threads = 2;
 
 /// How long a group of short jobs may take before those behind are given to others.
@@ -83,7 +83,7 @@ class Pipeline::Graph {
 
   void build() {
     graph_ = std::make_unique<flow::graph>();
-    decode_ = std::make_unique<DecodeNode>(*graph_, flow::unlimited, [this](const Envelopes& in) {
+    decode_ = std::make_unique<DecodeNode>(*graph_, flow::serial, [this](const Envelopes& in) {
       decode(*in);
       return flow::continue_msg{};
     });
