@@ -491,6 +491,26 @@ TEST_F(WorkerTest, WaitsForARedisThatIsAwayAtTheStartAndComesBackLater) {
   EXPECT_TRUE(there.audit().balanced());
 }
 
+TEST_F(WorkerTest, GoesOnWithARedisThatForgotEverything) {
+  Seen seen;
+  Handlers handlers;
+  handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });
+  PrivateRedis forgetful;
+  auto options = worker_options(forgetful);
+  options.log.level = LogLevel::off;
+  RunningWorker worker(options, std::move(handlers));
+  Client producer{client_options(forgetful)};
+  producer.enqueue(Number{1});
+  ASSERT_TRUE(eventually([&] { return seen.size() == 1; }));
+  forgetful.kill();
+  forgetful.start();  // no functions, no streams, no leases
+  producer.enqueue(Number{2});
+  ASSERT_TRUE(eventually([&] { return seen.size() == 2; }));
+  Queue there{redis_options(forgetful), "default"};
+  ASSERT_TRUE(eventually([&] { return there.counts().done == 1; }));
+  EXPECT_TRUE(there.audit().balanced());
+}
+
 TEST_F(WorkerTest, DrainsAFullRedis) {
   PrivateRedis full({.maxmemory = 24 * 1024 * 1024});
   auto producing = client_options(full);
