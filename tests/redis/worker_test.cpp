@@ -360,21 +360,25 @@ TEST_F(WorkerTest, KeepsAKindWithinItsOwnConcurrency) {
 }
 
 TEST_F(WorkerTest, RunsMoreUrgentJobsFirst) {
-  client.enqueue_all(numbers(20), {.priority = Priority::low});
-  for (int i = 100; i < 120; ++i) client.enqueue(Number{i}, {.priority = Priority::high});
+  auto one_by_one = client_options(redis);
+  one_by_one.max_jobs_per_envelope = 1;
+  Client producer{one_by_one};
+  producer.enqueue_all(numbers(100), {.priority = Priority::low});
+  for (int i = 100; i < 150; ++i) producer.enqueue(Number{i}, {.priority = Priority::high});
   Seen seen;
   Handlers handlers;
-  handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); },
-                      {.concurrency = 1});
+  handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });
   auto options = worker_options(redis);
   options.concurrency = 1;
   RunningWorker worker(options, std::move(handlers));
-  ASSERT_TRUE(eventually([&] { return finished(40); }));
-  // The first fetch asks all priorities along; from the second on the urgent ones go ahead.
+  ASSERT_TRUE(eventually([&] { return finished(150); }));
+  // The first fetch asks all priorities along, for 16 envelopes each; from the second on the urgent
+  // ones go ahead.
   const auto order = seen.values();
   const auto urgent = [](int value) { return value >= 100; };
-  EXPECT_EQ(std::count_if(order.begin(), order.begin() + 16, urgent), 16);
-  EXPECT_EQ(std::count_if(order.begin(), order.end() - 8, urgent), 20);
+  const auto last_urgent = std::find_if(order.rbegin(), order.rend(), urgent).base();
+  EXPECT_LE(last_urgent - order.begin(), 50 + 16);
+  EXPECT_TRUE(std::all_of(order.begin(), order.begin() + 16, urgent));
 }
 
 TEST_F(WorkerTest, WorksOnSeveralQueues) {
@@ -484,6 +488,26 @@ TEST_F(WorkerTest, WaitsForARedisThatIsAwayAtTheStartAndComesBackLater) {
   ASSERT_TRUE(eventually([&] { return seen.size() >= 100; }));
   Queue there{redis_options(other), "default"};
   ASSERT_TRUE(eventually([&] { return there.counts().done == 100; }));
+  EXPECT_TRUE(there.audit().balanced());
+}
+
+TEST_F(WorkerTest, GoesOnWithARedisThatForgotEverything) {
+  Seen seen;
+  Handlers handlers;
+  handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });
+  PrivateRedis forgetful;
+  auto options = worker_options(forgetful);
+  options.log.level = LogLevel::off;
+  RunningWorker worker(options, std::move(handlers));
+  Client producer{client_options(forgetful)};
+  producer.enqueue(Number{1});
+  ASSERT_TRUE(eventually([&] { return seen.size() == 1; }));
+  forgetful.kill();
+  forgetful.start();  // no functions, no streams, no leases
+  producer.enqueue(Number{2});
+  ASSERT_TRUE(eventually([&] { return seen.size() == 2; }));
+  Queue there{redis_options(forgetful), "default"};
+  ASSERT_TRUE(eventually([&] { return there.counts().done == 1; }));
   EXPECT_TRUE(there.audit().balanced());
 }
 

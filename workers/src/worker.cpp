@@ -243,10 +243,19 @@ void Worker::Impl::drain() {
   upkeep_.stop();
   pipeline_.flush_for_stop();
   settler_.tell_everything();
-  while (!in_flight_.wait_until_empty(std::min(until, Clock::now() + milliseconds{20}))) {
-    if (Clock::now() >= until || wait_for(3, Clock::now())) break;
+  // The last tenth belongs to the handlers that run: nothing new is started in it.
+  const auto at_once = [&] { return wait_for(3, Clock::now()); };
+  const auto last_start = until - options_.stop_within / 10;
+  while (!in_flight_.wait_until_empty(std::min(last_start, Clock::now() + milliseconds{20}))) {
+    if (Clock::now() >= last_start || at_once()) break;
   }
-  if (in_flight_.books().jobs_out > 0) release_rest();
+  if (in_flight_.books().jobs_out > 0) {
+    pipeline_.drain();
+    while (pipeline_.running() > 0 && Clock::now() < until && !at_once()) {
+      std::this_thread::sleep_for(milliseconds{1});
+    }
+    release_rest();
+  }
   settler_.stop();
   heartbeat_.stop();
   in_flight_.close();
@@ -268,8 +277,6 @@ void Worker::Impl::drain() {
 /// Gives back what has no outcome yet: whole envelopes as they are, the open jobs of partly settled
 /// ones as envelopes of their own.
 void Worker::Impl::release_rest() {
-  pipeline_.drain();
-  settler_.tell_everything();
   // What the handlers said until now is told first; the settle thread ends with its inbox.
   settler_.stop();
   const auto rest = in_flight_.all();

@@ -66,9 +66,9 @@ struct ClientOptions {
   /// Envelopes of at least this many bytes are compressed with zstd when that makes them smaller;
   /// 0 = never compress.
   std::size_t compress_from_bytes = 0;
-  /// Called from the thread that sends (a caller's, or the client's own) when Redis has lost calls it
-  /// had acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound, >= 1.
-  /// Must return soon and not enqueue with this client; what it throws is dropped.
+  /// Called from the thread that sends (a caller's, or the client's own) when Redis has lost calls
+  /// it had acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound,
+  /// >= 1. Must return soon and not enqueue with this client; what it throws is dropped.
   std::function<void(const std::string& queue, std::int64_t lost_calls)> on_loss{};
 
   /// Errors: `invalid_argument` with the field and the value.

@@ -1,65 +1,9 @@
-#include "batching/batcher.hpp"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <optional>
-#include <string>
-#include <vector>
+#include "batcher_fixture.hpp"
 
 namespace ferry::detail {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr Time start = Time{} + 1h;
-
-struct More {
-  std::string_view key = "";
-  std::uint32_t bytes = 100;
-  Priority priority = Priority::normal;
-  bool suspect = false;
-};
-
-/// Drives a batcher by hand; tokens count up from 0.
-class BatcherTest : public testing::Test {
- protected:
-  void make(std::vector<KindSettings> kinds, std::size_t total = 8) {
-    batcher_.emplace(std::move(kinds), total);
-  }
-
-  Batcher& batcher() { return *batcher_; }
-
-  std::uint64_t arrive(std::uint32_t kind, Time at, More more = {}) {
-    batcher_->arrive({kind, more.key, JobRef{arrived_, 7}, more.bytes,
-                      static_cast<std::uint8_t>(more.priority), more.suspect, at});
-    return arrived_++;
-  }
-
-  void arrive_many(std::uint32_t kind, std::size_t jobs, Time at, More more = {}) {
-    for (std::size_t i = 0; i < jobs; ++i) arrive(kind, at, more);
-  }
-
-  static std::vector<std::uint64_t> tokens(const Departure& departure) {
-    std::vector<std::uint64_t> list;
-    for (const JobRef& job : departure.jobs) list.push_back(job.token);
-    return list;
-  }
-
-  /// Sizes of all that leaves at this moment.
-  std::vector<std::size_t> sizes(Time now) {
-    std::vector<std::size_t> list;
-    while (auto departure = batcher_->next(now)) list.push_back(departure->jobs.size());
-    return list;
-  }
-
- private:
-  std::optional<Batcher> batcher_;
-  std::uint64_t arrived_ = 0;
-};
-
-using Tokens = std::vector<std::uint64_t>;
-using Sizes = std::vector<std::size_t>;
+using BatcherTest = BatcherFixture;
 
 TEST_F(BatcherTest, GivesNothingWhenNothingWaits) {
   make({{fixed(10, 5ms), 1, false}});
@@ -193,20 +137,6 @@ TEST_F(BatcherTest, LetsAnOversizedJobTravelAlone) {
   EXPECT_FALSE(batcher().next(start));
 }
 
-TEST_F(BatcherTest, MakesSeveralFullBatchesOfALongWait) {
-  make({{fixed(10, 1s), 1, false}});
-  arrive_many(0, 35, start);
-  EXPECT_EQ(sizes(start), Sizes{10});
-  for (int i = 0; i < 2; ++i) {
-    batcher().runner_free(0, false);
-    EXPECT_EQ(sizes(start), Sizes{10});
-  }
-  batcher().runner_free(0, false);
-  EXPECT_EQ(sizes(start), Sizes{});
-  EXPECT_EQ(batcher().held_jobs(), 5u);
-  EXPECT_EQ(sizes(start + 1s), Sizes{5});
-}
-
 TEST_F(BatcherTest, FillsALingeredBatchUpWhileItWaitsForARunner) {
   make({{fixed(10, 5ms), 1, false}});
   arrive(0, start);
@@ -221,87 +151,10 @@ TEST_F(BatcherTest, FillsALingeredBatchUpWhileItWaitsForARunner) {
   EXPECT_EQ(departure->reason, LeaveReason::size);
 }
 
-TEST_F(BatcherTest, NeverMixesKindsOrBatchKeys) {
-  make({{realtime(10), 8, false}, {realtime(10), 8, false}});
-  arrive(0, start, {.key = "a"});
-  arrive(1, start, {.key = "a"});
-  arrive(0, start, {.key = "b"});
-  arrive(0, start);
-  arrive(0, start, {.key = "a"});
-  std::vector<Tokens> left;
-  while (auto departure = batcher().next(start)) left.push_back(tokens(*departure));
-  std::sort(left.begin(), left.end());
-  EXPECT_EQ(left, (std::vector<Tokens>{{0, 4}, {1}, {2}, {3}}));
-}
-
-TEST_F(BatcherTest, CountsTheLingerOfEachBatchKeyByItself) {
-  make({{fixed(10, 5ms), 8, false}});
-  arrive(0, start, {.key = "a"});
-  arrive(0, start + 3ms, {.key = "b"});
-  EXPECT_EQ(sizes(start + 5ms), Sizes{1});
-  EXPECT_EQ(batcher().due(), start + 8ms);
-  EXPECT_EQ(sizes(start + 8ms), Sizes{1});
-}
-
 TEST_F(BatcherTest, IsDueWhenTheFirstOfAllKindsIsDue) {
   make({{fixed(10, 9ms), 8, false}, {fixed(10, 5ms), 8, false}, {fixed(10, 7ms), 8, false}});
   for (std::uint32_t kind = 0; kind < 3; ++kind) arrive(kind, start);
   EXPECT_EQ(batcher().due(), start + 5ms);
-}
-
-TEST_F(BatcherTest, LetsEachSuspectLeaveAloneAndAtOnce) {
-  make({{fixed(10, 1h), 2, false}});
-  arrive_many(0, 3, start, {.key = "a", .suspect = true});
-  arrive(0, start, {.key = "a"});
-  for (std::uint64_t i = 0; i < 2; ++i) {
-    const auto departure = batcher().next(start);
-    ASSERT_TRUE(departure);
-    EXPECT_EQ(tokens(*departure), Tokens{i});
-    EXPECT_EQ(departure->reason, LeaveReason::suspect);
-  }
-  EXPECT_FALSE(batcher().next(start)) << "suspects use up the kind's runners like others";
-  batcher().runner_free(0, true);
-  EXPECT_EQ(sizes(start), Sizes{1});
-  EXPECT_EQ(batcher().held_jobs(), 1u);
-}
-
-TEST_F(BatcherTest, DoesNotLetABusyKindBlockAnother) {
-  make({{realtime(), 1, true}, {realtime(), 1, true}}, 2);
-  arrive_many(0, 5, start, {.priority = Priority::high});
-  ASSERT_EQ(sizes(start), Sizes{1});
-  arrive(1, start, {.priority = Priority::low});
-  const auto departure = batcher().next(start);
-  ASSERT_TRUE(departure);
-  EXPECT_EQ(departure->kind, 1u);
-}
-
-TEST_F(BatcherTest, KeepsToTheTotalConcurrency) {
-  make({{realtime(), 2, true}, {realtime(), 2, true}}, 3);
-  arrive_many(0, 5, start);
-  arrive_many(1, 5, start);
-  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1}));
-  batcher().runner_free(0, false);
-  EXPECT_EQ(sizes(start), Sizes{1});
-}
-
-TEST_F(BatcherTest, TakesAConcurrencyOfZeroForTheTotal) {
-  make({{realtime(), 0, true}}, 3);
-  arrive_many(0, 5, start);
-  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1}));
-}
-
-TEST_F(BatcherTest, LetsHigherPrioritiesLeaveFirstThenTheOldest) {
-  make({{realtime(), 1, true}, {realtime(), 1, true}}, 1);
-  arrive(0, start, {.priority = Priority::low});
-  arrive(0, start + 2ms);
-  arrive(1, start + 1ms);
-  arrive(1, start + 3ms, {.priority = Priority::high});
-  Tokens order;
-  while (auto departure = batcher().next(start + 4ms)) {
-    order.push_back(departure->jobs.front().token);
-    batcher().runner_free(departure->kind, false);
-  }
-  EXPECT_EQ(order, (Tokens{3, 2, 1, 0}));
 }
 
 TEST_F(BatcherTest, FlushesWhatIsHeldButNotWhatComesLater) {
@@ -342,31 +195,6 @@ TEST_F(BatcherTest, HoldsNothingAfterAStop) {
   EXPECT_EQ(departure->reason, LeaveReason::stop);
 }
 
-TEST_F(BatcherTest, GroupsOnlyWhatTheFreeRunnersCannotTakeAtOnce) {
-  make({{realtime(), 4, true}}, 4);
-  batcher().set_group(0, 100);
-  arrive_many(0, 4, start);
-  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1, 1}));
-  arrive_many(0, 10, start);
-  for (int i = 0; i < 4; ++i) batcher().runner_free(0, false);
-  EXPECT_EQ(sizes(start), (Sizes{3, 3, 2, 2}));
-  arrive_many(0, 250, start);
-  batcher().runner_free(0, false);
-  const auto departure = batcher().next(start);
-  ASSERT_TRUE(departure);
-  EXPECT_EQ(departure->jobs.size(), 100u);
-  EXPECT_EQ(departure->reason, LeaveReason::idle);
-}
-
-TEST_F(BatcherTest, NeverGroupsBatchesOrSuspects) {
-  make({{realtime(), 1, false}, {realtime(5), 1, true}, {realtime(), 1, true}}, 3);
-  for (std::uint32_t kind = 0; kind < 3; ++kind) batcher().set_group(kind, 100);
-  arrive_many(0, 9, start);
-  arrive_many(1, 9, start);
-  arrive_many(2, 9, start, {.suspect = true});
-  EXPECT_EQ(sizes(start), (Sizes{1, 5, 1}));
-}
-
 TEST_F(BatcherTest, DrainsEverythingThatIsStillHeld) {
   make({{fixed(10, 1h), 1, false}, {realtime(), 1, true}});
   arrive_many(0, 12, start);
@@ -383,41 +211,6 @@ TEST_F(BatcherTest, DrainsEverythingThatIsStillHeld) {
 
   arrive(0, start + 2h, {.key = "a"});
   EXPECT_EQ(sizes(start + 4h), Sizes{1}) << "a drained batcher still works";
-}
-
-TEST_F(BatcherTest, ForgetsBatchKeysWithTheirLastJob) {
-  make({{fixed(2, 1ms), 1, false}});
-  arrive(0, start, {.key = "first"});
-  ASSERT_EQ(sizes(start + 1ms), Sizes{1});
-  batcher().runner_free(0, false);
-  const std::size_t lanes = batcher().lanes();
-  for (int i = 0; i < 1'000'000; ++i) {
-    const std::string key = "customer-" + std::to_string(i);
-    arrive(0, start, {.key = key});
-    ASSERT_TRUE(batcher().next(start + 1ms));
-    batcher().runner_free(0, false);
-  }
-  EXPECT_EQ(batcher().lanes(), lanes);
-}
-
-TEST_F(BatcherTest, HoldsManyBatchKeysAtOnceInTheOrderOfTheirAge) {
-  make({{fixed(10, 1ms), 1, false}});
-  constexpr std::uint64_t keys = 100'000;
-  for (std::uint64_t i = 0; i < keys; ++i) {
-    const std::string key = std::to_string(i);
-    arrive(0, start + std::chrono::microseconds{(i * 7919) % keys}, {.key = key});
-  }
-  Time last{};
-  for (std::uint64_t i = 0; i < keys; ++i) {
-    const auto departure = batcher().next(start + 1h);
-    ASSERT_TRUE(departure);
-    const Time at =
-        start + std::chrono::microseconds{(departure->jobs.front().token * 7919) % keys};
-    ASSERT_LT(last, at);
-    last = at;
-    batcher().runner_free(0, false);
-  }
-  EXPECT_EQ(batcher().held_jobs(), 0u);
 }
 
 }  // namespace

@@ -39,10 +39,10 @@ void Batcher::arrive(const Arrival& arrival) {
 
 void Batcher::runner_free(std::uint32_t kind, bool suspect) {
   Kind& freed = kinds_[kind];
-  assert(freed.running > 0 && running_ > 0 && (!suspect || freed.running_suspects > 0));
+  assert(freed.running > 0 && running_ > 0 && (!suspect || running_suspects_ > 0));
   --freed.running;
   --running_;
-  if (suspect) --freed.running_suspects;
+  if (suspect) --running_suspects_;
 }
 
 void Batcher::flush(LeaveReason reason) {
@@ -61,11 +61,15 @@ void Batcher::set_group(std::uint32_t kind, std::size_t jobs) {
 std::optional<Departure> Batcher::next(Time now) {
   if (running_ >= total_concurrency_) return std::nullopt;
   const LaneHeap::Entry* first = nullptr;
+  const auto consider = [&](const LaneHeap& lanes) {
+    if (lanes.empty()) return;
+    if (first == nullptr || LaneHeap::before(lanes.top(), *first)) first = &lanes.top();
+  };
   for (Kind& kind : kinds_) {
     if (free_runners(kind) == 0) continue;
     let_lingered_leave(kind, now);
-    if (kind.ready.empty()) continue;
-    if (first == nullptr || LaneHeap::before(kind.ready.top(), *first)) first = &kind.ready.top();
+    consider(kind.ready);
+    if (running_suspects_ == 0) consider(kind.suspects);
   }
   if (first == nullptr) return std::nullopt;
   return leave(first->lane);
@@ -92,6 +96,7 @@ std::vector<JobRef> Batcher::drain() {
   }
   for (Kind& kind : kinds_) {
     kind.ready.clear();
+    kind.suspects.clear();
     kind.held.clear();
   }
   return jobs;
@@ -171,7 +176,7 @@ void Batcher::place(std::uint32_t index) {
   const Time first_at = waiting_[lane.first].at;
   if (may_leave(lane, kind)) {
     lane.place = Place::ready;
-    kind.ready.push({lane.priority, first_at, index}, places_);
+    (lane.suspect ? kind.suspects : kind.ready).push({lane.priority, first_at, index}, places_);
   } else {
     // Rank 0 for all: the priority says who goes first, not who waits longer.
     lane.place = Place::held;
@@ -241,11 +246,11 @@ Departure Batcher::leave(std::uint32_t index) {
 
   Departure departure{lane.kind, reason_of(lane, kind, count, bytes_full), {}};
   departure.jobs.reserve(count);
-  kind.ready.remove(index, places_);
+  (lane.suspect ? kind.suspects : kind.ready).remove(index, places_);
   while (departure.jobs.size() < count) departure.jobs.push_back(take_first(lane));
   ++kind.running;
   ++running_;
-  if (lane.suspect) ++kind.running_suspects;
+  if (lane.suspect) ++running_suspects_;
   after_leave(index);
   return departure;
 }

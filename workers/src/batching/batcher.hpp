@@ -54,8 +54,9 @@ struct KindSettings {
 
 /// Decides when a batch leaves and with whom.
 ///
-/// A batch has jobs of one kind, one batch key and one priority. A suspect leaves alone. A runner
-/// is taken by every departure, suspect or not, and given back with `runner_free`.
+/// A batch has jobs of one kind, one batch key and one priority. A suspect leaves alone, and the
+/// next one only when it has ended: when the process dies, at most one suspect was running. A
+/// runner is taken by every departure, suspect or not, and given back with `runner_free`.
 ///
 /// Reasons: `size` or `bytes` when the limit was reached (a realtime policy of one job never says
 /// so), else what the policy waited for: `idle`, `linger`, `flush`, `stop`.
@@ -128,10 +129,10 @@ class Batcher {
   struct Kind {
     KindSettings settings;
     std::size_t running = 0;
-    std::size_t running_suspects = 0;
     std::size_t group = 1;
     std::size_t waiting = 0;
     LaneHeap ready;
+    LaneHeap suspects;
     LaneHeap held;  ///< fixed policies only
   };
 
@@ -155,6 +156,7 @@ class Batcher {
   std::vector<Kind> kinds_;
   std::size_t total_concurrency_;
   std::size_t running_ = 0;
+  std::size_t running_suspects_ = 0;
   std::size_t held_jobs_ = 0;
   bool stopping_ = false;
 

@@ -38,13 +38,8 @@ void BatchStage::on(const RunnerFree& event) {
   batcher_.set_group(event.kind, groups_[event.kind].jobs());
 }
 
-void BatchStage::on(const Drain& event) {
-  std::vector<Run::Place> places;
-  for (const JobRef& job : batcher_.drain()) places.push_back(place_of(job));
-  event.taken->set_value(std::move(places));
-}
-
 RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
+  if (drained_) return nullptr;
   const auto departure = batcher_.next(now);
   if (!departure) return nullptr;
   auto run = std::make_shared<Run>();

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <future>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -30,10 +29,8 @@ struct RunnerFree {
 struct Tick {};
 /// Everything leaves as soon as it can, from now on.
 struct FlushForStop {};
-/// Everything held is taken out instead.
-struct Drain {
-  std::shared_ptr<std::promise<std::vector<Run::Place>>> taken;
-};
+/// Nothing more is started: what is held, and what still comes, stays for the release.
+struct Drain {};
 using BatchEvent = std::variant<Arrived, RunnerFree, Tick, FlushForStop, Drain>;
 
 /// The body of the batch stage: feeds events to the pure batcher and turns departures into runs.
@@ -46,18 +43,21 @@ class BatchStage {
   void handle(const BatchEvent& event);
   /// Returns: the next batch that leaves now, or null.
   RunPtr next(std::chrono::steady_clock::time_point now);
-  std::optional<std::chrono::steady_clock::time_point> due() const { return batcher_.due(); }
+  std::optional<std::chrono::steady_clock::time_point> due() const {
+    return drained_ ? std::nullopt : batcher_.due();
+  }
 
  private:
   void on(const Arrived& event);
   void on(const RunnerFree& event);
   void on(const Tick&) {}
   void on(const FlushForStop&) { batcher_.flush(LeaveReason::stop); }
-  void on(const Drain& event);
+  void on(const Drain&) { drained_ = true; }
 
   std::vector<bool> per_job_;
   std::vector<GroupSizer> groups_;  ///< one for each kind
   Batcher batcher_;
+  bool drained_ = false;  ///< nothing is started any more
   std::uint64_t last_batch_id_ = 0;
 };
 

@@ -53,9 +53,13 @@ void Fetcher::loop() {
     try {
       if (!connection_.connected()) {
         connection_.connect();
+        ensure_library(connection_);  // a server that lost its data lost the functions as well
         leases_.register_missing(connection_);
         adopter_.want_recovery();
-        if (std::exchange(away_, false)) log_.info("Redis is back; fetching again");
+        if (std::exchange(away_, false)) {
+          log_.info("Redis is back; fetching again");
+          metrics_.update([](WorkerStats& stats) { ++stats.reconnects; });
+        }
         backoff_.reset();
       }
       if (adopter_.take_wanted_recovery()) adopter_.recover(connection_);
@@ -66,7 +70,6 @@ void Fetcher::loop() {
       if (!std::exchange(away_, true)) {
         log_.warning("cannot fetch; trying again", {{"reason", std::string_view(e.what())}});
       }
-      metrics_.update([](WorkerStats& stats) { ++stats.reconnects; });
       const auto until = Clock::now() + backoff_.next();
       while (!stopping_ && Clock::now() < until) {
         std::this_thread::sleep_for(std::chrono::milliseconds{10});

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <mutex>
 #include <optional>
 #include <tuple>
@@ -22,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 namespace flow = oneapi::tbb::flow;
 
-/// Threads beside the handlers: one for the serial batch stage, one that decodes.
+/// Threads beside the handlers: one for the decode stage, one for the batch stage.
 constexpr std::size_t stage_threads = 2;
 
 /// How long a group of short jobs may take before those behind are given to others.
@@ -73,12 +72,7 @@ class Pipeline::Graph {
 
   void flush_for_stop() { batch_->try_put(FlushForStop{}); }
 
-  std::vector<Run::Place> drain() {
-    auto taken = std::make_shared<std::promise<std::vector<Run::Place>>>();
-    auto places = taken->get_future();
-    batch_->try_put(Drain{std::move(taken)});
-    return places.get();
-  }
+  void drain() { batch_->try_put(Drain{}); }
 
   std::size_t running() const { return running_; }
 
@@ -89,7 +83,7 @@ class Pipeline::Graph {
 
   void build() {
     graph_ = std::make_unique<flow::graph>();
-    decode_ = std::make_unique<DecodeNode>(*graph_, flow::unlimited, [this](const Envelopes& in) {
+    decode_ = std::make_unique<DecodeNode>(*graph_, flow::serial, [this](const Envelopes& in) {
       decode(*in);
       return flow::continue_msg{};
     });
@@ -293,7 +287,7 @@ Pipeline::~Pipeline() = default;
 void Pipeline::arrive(std::vector<EnvelopePtr> envelopes) { graph_->arrive(std::move(envelopes)); }
 void Pipeline::run_suspect(RunPtr run) { graph_->run_suspect(std::move(run)); }
 void Pipeline::flush_for_stop() { graph_->flush_for_stop(); }
-std::vector<Run::Place> Pipeline::drain() { return graph_->drain(); }
+void Pipeline::drain() { graph_->drain(); }
 std::size_t Pipeline::running() const { return graph_->running(); }
 
 }  // namespace ferry::detail

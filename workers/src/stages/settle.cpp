@@ -11,13 +11,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t envelopes_in_a_call = 300;
-
-void add_index(std::string& packed, std::size_t index) {
-  packed += static_cast<char>(index >> 8U);
-  packed += static_cast<char>(index & 0xffU);
-}
-
 std::uint64_t wall_us() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                         std::chrono::system_clock::now().time_since_epoch())
@@ -127,7 +120,6 @@ void Settler::loop() {
     touched.swap(partial_);
     partial_.clear();
     std::vector<Call> calls;
-    for (const RunPtr& run : suspects) calls.push_back(start_call(run));
     for (Report& report : reports) {
       take(report, touched);
       for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
@@ -136,6 +128,8 @@ void Settler::loop() {
     touched.erase(std::ranges::unique(touched).begin(), touched.end());
     auto settling = calls_for(touched, tell_all);
     std::ranges::move(settling, std::back_inserter(calls));
+    // After the outcomes: when a suspect's start is noted, the one before it is settled.
+    for (const RunPtr& run : suspects) calls.push_back(start_call(run));
     touched.clear();
     make(calls);
   }
@@ -165,7 +159,8 @@ std::vector<Settler::Call> Settler::calls_for(const std::vector<LeasedEnvelope*>
   for (LeasedEnvelope* envelope : touched) {
     if (envelope->pending == 0) continue;
     const bool whole = envelope->open == 0;
-    if (!whole && !tell_all && now < envelope->pending_since + partial_after) {
+    const bool soon = tell_all || envelope->suspect;
+    if (!whole && !soon && now < envelope->pending_since + partial_after) {
       partial_.push_back(envelope);
       continue;
     }
@@ -179,94 +174,6 @@ std::vector<Settler::Call> Settler::calls_for(const std::vector<LeasedEnvelope*>
     }
   }
   return calls;
-}
-
-void Settler::add_done(std::vector<Call>& calls, LeasedEnvelope& envelope) {
-  const auto fits = [&](const Call& call) {
-    return call.kind == Call::Kind::done && call.queue == envelope.queue &&
-           call.priority == envelope.priority && call.epoch == envelope.epoch &&
-           call.envelopes.size() < envelopes_in_a_call;
-  };
-  auto at = std::ranges::find_if(calls, fits);
-  if (at == calls.end()) {
-    const Keys& keys = leases_.queues()[envelope.queue];
-    calls.push_back(
-        {Call::Kind::done,
-         envelope.queue,
-         envelope.priority,
-         envelope.epoch,
-         {"FCALL", "ferry_v1_done", "4", keys.state, keys.workers, keys.progress,
-          keys.ready[static_cast<std::size_t>(envelope.priority)], leases_.name(envelope.epoch)},
-         {},
-         {}});
-    at = calls.end() - 1;
-  }
-  at->arguments.push_back(envelope.entry_id);
-  at->arguments.push_back(std::to_string(envelope.pending));
-  at->arguments.push_back(std::to_string(envelope.bytes.size()));
-  at->envelopes.push_back(&envelope);
-}
-
-Settler::Call Settler::settle_call(LeasedEnvelope& envelope) {
-  const Keys& keys = leases_.queues()[envelope.queue];
-  std::string done;
-  std::string expired;
-  for (std::size_t i = 0; i < envelope.marks.size(); ++i) {
-    if (envelope.marks[i] == JobMark::done) add_index(done, i);
-    if (envelope.marks[i] == JobMark::expired) add_index(expired, i);
-  }
-  Call call{
-      Call::Kind::settle,
-      envelope.queue,
-      envelope.priority,
-      envelope.epoch,
-      {"FCALL", "ferry_v1_settle", "7", keys.state, keys.workers, keys.progress,
-       keys.ready[static_cast<std::size_t>(envelope.priority)], keys.due, keys.parked, keys.dead,
-       leases_.name(envelope.epoch), envelope.entry_id, std::to_string(envelope.marks.size()),
-       std::to_string(envelope.bytes.size()), done, expired},
-      {&envelope},
-      {}};
-  for (const Move& move : envelope.moves) {
-    call.arguments.push_back(std::to_string(move.index));
-    call.arguments.push_back(move.dead ? "f" : "r");
-    call.arguments.push_back(std::to_string(move.delay.count()));
-    call.arguments.push_back(move.envelope);
-  }
-  return call;
-}
-
-Settler::Call Settler::bury_call(const Burial& burial) {
-  const LeasedEnvelope& envelope = *burial.envelope;
-  const Keys& keys = leases_.queues()[envelope.queue];
-  return {Call::Kind::bury,
-          envelope.queue,
-          envelope.priority,
-          envelope.epoch,
-          {"FCALL", "ferry_v1_bury", "6", keys.state, keys.workers, keys.progress,
-           keys.ready[static_cast<std::size_t>(envelope.priority)], keys.dead, keys.parked,
-           leases_.name(envelope.epoch), envelope.entry_id, std::to_string(envelope.bytes.size()),
-           burial.wrapped},
-          {burial.envelope},
-          {}};
-}
-
-Settler::Call Settler::start_call(const RunPtr& run) {
-  const LeasedEnvelope& envelope = *run->places.front().envelope;
-  const Keys& keys = leases_.queues()[envelope.queue];
-  Call call{
-      Call::Kind::start,
-      envelope.queue,
-      envelope.priority,
-      envelope.epoch,
-      {"FCALL", "ferry_v1_start", "2", keys.workers, keys.progress, leases_.name(envelope.epoch)},
-      {},
-      {run}};
-  for (const Run::Place& place : run->places) {
-    call.arguments.push_back(place.envelope->progress_field());
-    call.arguments.push_back(std::to_string(place.envelope->marks.size()));
-    call.arguments.push_back(std::to_string(place.index));
-  }
-  return call;
 }
 
 /// Makes all calls, again and again until each is answered; gives up only when stopping.

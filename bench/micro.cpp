@@ -1,0 +1,64 @@
+// What do the pure parts cost for each job, without Redis and threads?
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+#include "batching/batcher.hpp"
+#include "ferry/histogram.hpp"
+#include "wire/envelope.hpp"
+
+namespace ferry {
+namespace {
+
+std::string envelope_of(std::size_t jobs, std::size_t payload_bytes) {
+  wire::EnvelopeWriter writer(JobId{});
+  const std::string payload(payload_bytes, 'x');
+  for (std::size_t i = 0; i < jobs; ++i) writer.add("blob", payload, 1'700'000'000'000'000);
+  return writer.finish();
+}
+
+void write_envelope(benchmark::State& state) {
+  const auto jobs = static_cast<std::size_t>(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(envelope_of(jobs, 100));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(write_envelope)->Arg(1)->Arg(256);
+
+void decode_envelope(benchmark::State& state) {
+  const std::string bytes = envelope_of(static_cast<std::size_t>(state.range(0)), 100);
+  for (auto _ : state) {
+    wire::StoredEnvelope stored;
+    if (!wire::decode(bytes, stored).empty()) state.SkipWithError("cannot be decoded");
+    benchmark::DoNotOptimize(stored.jobs.data());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(decode_envelope)->Arg(1)->Arg(256);
+
+void batch_jobs(benchmark::State& state) {
+  const auto size = static_cast<std::size_t>(state.range(0));
+  detail::Batcher batcher({{fixed(size, std::chrono::seconds{1}), 1, false}}, 1);
+  const detail::Time now{};
+  for (auto _ : state) {
+    for (std::uint32_t i = 0; i < size; ++i) batcher.arrive({0, {}, {0, i}, 100, 1, false, now});
+    benchmark::DoNotOptimize(batcher.next(now));
+    batcher.runner_free(0, false);
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(batch_jobs)->Arg(1)->Arg(256);
+
+void record_latency(benchmark::State& state) {
+  Histogram histogram;
+  std::uint64_t value = 1;
+  for (auto _ : state)
+    histogram.record(value = value * 6364136223846793005U + 1442695040888963407U);
+}
+BENCHMARK(record_latency);
+
+}  // namespace
+}  // namespace ferry
+
+BENCHMARK_MAIN();
