@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "ferry/error.hpp"
@@ -119,10 +120,11 @@ Check check_persistence(const Findings& findings) {
     return {"persistence", CheckResult::ok, "append-only file, fsync always: nothing is lost", ""};
   }
   if (*policy == "everysec") {
-    return {"persistence", CheckResult::ok,
-            "append-only file, fsync everysec: a power cut loses the last second or two, a crash of "
-            "Redis alone nothing (while its disk is too slow, up to two seconds)",
-            ""};
+    return {
+        "persistence", CheckResult::ok,
+        "append-only file, fsync everysec: a power cut loses the last second or two, a crash of "
+        "Redis alone nothing (while its disk is too slow, up to two seconds)",
+        ""};
   }
   return {"persistence", CheckResult::warning,
           "append-only file, fsync " + *policy +
@@ -146,9 +148,8 @@ Check check_functions(redis::Connection& connection) {
           "run `ferry setup` of this version"};
 }
 
-std::string milliseconds(double value) {
-  std::string text = std::to_string(value);
-  return text.substr(0, text.find('.') + 3) + " ms";
+std::string microseconds(double ms) {
+  return std::to_string(static_cast<std::int64_t>(std::ceil(ms * 1000))) + " µs";
 }
 
 Check check_round_trip(redis::Connection& connection) {
@@ -162,8 +163,8 @@ Check check_round_trip(redis::Connection& connection) {
   }
   std::sort(times.begin(), times.end());
   const double median = times[pings / 2];
-  const std::string found = "median " + milliseconds(median) + ", p99 " +
-                            milliseconds(times[pings * 99 / 100]) + " of " + std::to_string(pings) +
+  const std::string found = "median " + microseconds(median) + ", p99 " +
+                            microseconds(times[pings * 99 / 100]) + " of " + std::to_string(pings) +
                             " PINGs";
   if (median < slow_round_trip_ms) return {"round trip", CheckResult::ok, found, ""};
   return {"round trip", CheckResult::warning, found,

@@ -143,7 +143,7 @@ TEST_F(SetupTest, WarnsOfEveryCheckThatItMayNotMake) {
 
 TEST_F(SetupTest, MeasuresTheRoundTrip) {
   EXPECT_THAT(check("round trip").found,
-              testing::MatchesRegex("median .* ms, p99 .* ms of 200 PINGs"));
+              testing::MatchesRegex("median .* µs, p99 .* µs of 200 PINGs"));
 }
 
 }  // namespace
