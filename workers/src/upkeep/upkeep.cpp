@@ -86,15 +86,15 @@ Upkeep::Time Upkeep::turn() {
     }
   }
   if (now >= next_reclaim_) {
-    const auto room = in_flight_.books().jobs_free;
-    if (room > 0) {
-      const std::size_t taken =
-          reclaim(connection_, leases_, adopter_, lease_, static_cast<std::size_t>(room));
-      if (taken > 0) {
-        metrics_.update([&](WorkerStats& stats) { stats.reclaimed_envelopes += taken; });
-        log_.warning("took over envelopes of workers that fell silent; their jobs run alone",
-                     {{"envelopes", static_cast<std::int64_t>(taken)}});
-      }
+    // At least one, however full this worker is: when every worker is full, somebody still has to
+    // take over, and the look itself keeps the watch over silent workers going.
+    const auto room = std::max<std::int64_t>(1, in_flight_.books().jobs_free);
+    const std::size_t taken =
+        reclaim(connection_, leases_, adopter_, lease_, static_cast<std::size_t>(room));
+    if (taken > 0) {
+      metrics_.update([&](WorkerStats& stats) { stats.reclaimed_envelopes += taken; });
+      log_.warning("took over envelopes of workers that fell silent; their jobs run alone",
+                   {{"envelopes", static_cast<std::int64_t>(taken)}});
     }
     const auto held = in_flight_.all();
     std::uint64_t oldest = leases_.current_epoch();
