@@ -403,10 +403,6 @@ TEST_F(WorkerTest, StopsFetchingFromAPausedQueueAndGoesOnAfterwards) {
   queue.pause();
   RunningWorker worker(worker_options(redis), std::move(handlers));
   ASSERT_TRUE(eventually([&] { return counts().workers == 1; }));
-  // One renewal tells the worker; what it fetches before that is allowed.
-  const auto commands = worker->stats().redis_commands;
-  ASSERT_TRUE(eventually([&] { return worker->stats().redis_commands > commands + 3; }) ||
-              counts().paused);
   std::this_thread::sleep_for(600ms);  // longer than a renewal and a blocked fetch
   client.enqueue_all(numbers(5));
   std::this_thread::sleep_for(300ms);
