@@ -76,6 +76,8 @@ void Fetcher::loop() {
       }
     }
   }
+  const std::lock_guard lock(mutex_);
+  meter_ = connection_.meter();  // the last fetch counts as well
 }
 
 std::vector<std::string> Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
