@@ -52,7 +52,10 @@ std::vector<Measurement> all_measurements(bool quick) {
   std::vector<Measurement> list;
   const auto add = [&](std::string name, const Load& load, auto ours, auto limit,
                        Durability durability = Durability::none) {
-    list.push_back({std::move(name), load, load, ours, limit, durability});
+    Load limit_load = load;
+    // Rates are compared, and a run of a few hundredths of a second has none.
+    if (load.jobs_per_envelope > 1) limit_load.jobs *= 3;
+    list.push_back({std::move(name), load, limit_load, ours, limit, durability});
   };
   const std::size_t sizes[] = {1, 10, 64, 256, 1000};
   for (const std::size_t size : sizes) {
