@@ -3,9 +3,6 @@
 //
 // A closed loop: it measures the framework's own price, not latency under load. Each repetition
 // uses a new queue; all sizes take turns, so that a machine that slows down slows all of them.
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -14,23 +11,22 @@
 #include <ferry/queue.hpp>
 #include <ferry/setup.hpp>
 #include <ferry/worker.hpp>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "blob.hpp"
+#include "surroundings.hpp"
+
 namespace {
+
+namespace bench = ferry::bench;
+using bench::Blob;
 
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t payload_bytes = 100;
-
-struct Blob {
-  static constexpr std::string_view kind = "blob";
-  std::string body;
-  MSGPACK_DEFINE_MAP(body)
-};
 
 struct Settings {
   std::string redis;
@@ -55,18 +51,6 @@ class Failure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A job whose packed form has exactly `payload_bytes` bytes.
-Blob blob_of_the_right_size() {
-  Blob blob;
-  for (std::size_t length = payload_bytes; length > 0; --length) {
-    blob.body.assign(length, 'x');
-    msgpack::sbuffer packed;
-    msgpack::pack(packed, blob);
-    if (packed.size() == payload_bytes) return blob;
-  }
-  throw Failure("no string packs to the wanted number of bytes");
-}
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -74,7 +58,7 @@ double seconds_since(Clock::time_point start) {
 void enqueue(Size& size, const ferry::RedisOptions& redis, const std::string& queue) {
   // Handed over in portions, as a producer with much to do would; each waits for its last reply.
   constexpr std::size_t portion = 50'000;
-  const std::vector<Blob> blobs(std::min(portion, size.jobs), blob_of_the_right_size());
+  const std::vector<Blob> blobs(std::min(portion, size.jobs), bench::blob_of(payload_bytes));
   ferry::Client client{{.redis = redis,
                         .queue = queue,
                         .max_jobs_per_envelope = size.jobs_per_envelope,
@@ -155,43 +139,13 @@ std::string median_and_range(std::vector<double> values) {
          thousands(values.back()) + ")";
 }
 
-std::string value_in(const char* file, const std::string& key) {
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with(key)) continue;
-    const auto value = line.find_first_not_of(" \t:", key.size());
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return "unknown";
-}
-
 void print_surroundings(const Settings& settings, const ferry::RedisOptions& redis) {
-  utsname system{};
-  uname(&system);
-  double load = 0;
-  const bool load_known = getloadavg(&load, 1) == 1;
-  std::printf("- machine: %s, %ld processors, memory %s, Linux %s\n",
-              value_in("/proc/cpuinfo", "model name").c_str(), sysconf(_SC_NPROCESSORS_ONLN),
-              value_in("/proc/meminfo", "MemTotal").c_str(), system.release);
-  std::printf("- built by GCC %s, %s\n", __VERSION__,
-#ifdef NDEBUG
-              "optimized");
-#else
-              "NOT optimized: these figures say nothing");
-#endif
-  std::printf("- Redis: %s\n", settings.redis.empty()
-                                   ? "its own, on this machine, unix socket, AOF off"
-                                   : "given by --redis");
-  for (const auto& check : ferry::check_server(redis)) {
-    std::printf("  - %s: %s\n", check.name.c_str(), check.found.c_str());
-  }
+  std::fputs(bench::look_around(redis).to_text().c_str(), stdout);
+  if (!settings.redis.empty()) std::puts("- a server given by --redis");
   std::printf(
       "- settings: one producer thread (enqueue_all), one worker with %zu handlers that do "
       "nothing, per batch, realtime(1000); payload %zu bytes; %d repetitions\n",
       settings.concurrency, payload_bytes, settings.repetitions);
-  if (load_known && load > 0.5) {
-    std::printf("- WARNING: load average %.2f before the start; others use this machine\n", load);
-  }
 }
 
 void print_table(const std::vector<Size>& sizes) {

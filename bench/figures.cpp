@@ -1,0 +1,116 @@
+#include "figures.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "statistics.hpp"
+
+namespace ferry::bench {
+namespace {
+
+using nlohmann::json;
+
+std::string thousands(double value) {
+  std::string text = std::to_string(static_cast<long long>(value));
+  for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3) {
+    text.insert(static_cast<std::size_t>(i), " ");
+  }
+  return text;
+}
+
+std::string hundredths(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f", value);
+  return text;
+}
+
+json to_json(const Figure& figure) {
+  const bool limited = !figure.limit_samples.empty();
+  const auto [low, high] = std::ranges::minmax(figure.samples);
+  return {{"name", figure.name},
+          {"unit", figure.unit},
+          {"better", figure.higher_is_better ? "higher" : "lower"},
+          {"median", median(figure.samples)},
+          {"low", low},
+          {"high", high},
+          {"runs", figure.samples.size()},
+          {"limit", limited ? json(median(figure.limit_samples)) : json()},
+          {"ratio", limited ? json(median(figure.ratios())) : json()},
+          {"samples", figure.samples},
+          {"limit_samples", figure.limit_samples},
+          {"settings", figure.settings}};
+}
+
+Figure from_json(const json& object) {
+  Figure figure;
+  object.at("name").get_to(figure.name);
+  object.at("unit").get_to(figure.unit);
+  figure.higher_is_better = object.at("better").get<std::string>() == "higher";
+  object.at("samples").get_to(figure.samples);
+  object.at("limit_samples").get_to(figure.limit_samples);
+  object.at("settings").get_to(figure.settings);
+  const auto positive = [](double value) { return value > 0; };
+  if (!std::ranges::all_of(figure.samples, positive) ||
+      !std::ranges::all_of(figure.limit_samples, positive)) {
+    throw std::runtime_error(figure.name + " has a run that is not above 0");
+  }
+  if (!figure.limit_samples.empty() && figure.limit_samples.size() != figure.samples.size()) {
+    throw std::runtime_error(figure.name + " has not as many runs of the limit as of its own");
+  }
+  return figure;
+}
+
+}  // namespace
+
+std::vector<double> Figure::ratios() const {
+  if (limit_samples.empty()) return samples;
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < samples.size(); ++i) ratios.push_back(samples[i] / limit_samples[i]);
+  return ratios;
+}
+
+std::string to_table(const std::vector<Figure>& figures) {
+  std::string table =
+      "| measurement | unit | median (range) | limit, median (range) | ratio, median (range) | "
+      "runs "
+      "|\n|---|---|---:|---:|---:|---:|\n";
+  const auto with_range = [](const std::vector<double>& values, auto text) {
+    const auto [low, high] = std::ranges::minmax(values);
+    return text(median(values)) + " (" + text(low) + " to " + text(high) + ")";
+  };
+  for (const Figure& figure : figures) {
+    const bool limited = !figure.limit_samples.empty();
+    table += "| `" + figure.name + "` | " + figure.unit + " | " +
+             with_range(figure.samples, thousands) + " | " +
+             (limited ? with_range(figure.limit_samples, thousands) : "none") + " | " +
+             (limited ? with_range(figure.ratios(), hundredths) : "none") + " | " +
+             std::to_string(figure.samples.size()) + " |\n";
+  }
+  return table;
+}
+
+void write_json(const std::string& path, const std::vector<Figure>& figures) {
+  json list = json::array();
+  for (const Figure& figure : figures) list.push_back(to_json(figure));
+  std::ofstream out(path);
+  out << list.dump(2) << '\n';
+  out.close();
+  if (!out) throw std::runtime_error(path + " cannot be written");
+}
+
+std::vector<Figure> read_json(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw std::runtime_error(path + " cannot be read");
+  try {
+    std::vector<Figure> figures;
+    for (const json& object : json::parse(in)) figures.push_back(from_json(object));
+    return figures;
+  } catch (const std::exception& e) {
+    throw std::runtime_error(path + " is not what `bench/run --json` writes: " + e.what());
+  }
+}
+
+}  // namespace ferry::bench
