@@ -8,6 +8,7 @@
 #include "client/flight.hpp"
 #include "client/producer_sequence.hpp"
 #include "functions/enqueue_call.hpp"
+#include "functions/enqueue_transaction.hpp"
 #include "functions/keys.hpp"
 #include "redis/backoff.hpp"
 
@@ -15,13 +16,16 @@ namespace ferry::detail {
 
 /// One queue as its producer sees it: what waits for it, and the one call that may be under way.
 ///
-/// Threads: guarded by the Sender's mutex; `call`, `sequence` and `announced_on` by its leader.
+/// Threads: guarded by the Sender's mutex; `call`, `transaction`, `sequence` and `announced_on` by its leader.
 struct Channel {
   Channel(std::string_view prefix, std::string_view name, const QueueLimits& limits)
-      : queue(name), call(Keys(prefix, name), limits) {}
+      : queue(name),
+        call(Keys(prefix, name), limits),
+        transaction(Keys(prefix, name), limits) {}
 
   std::string queue;
   EnqueueCall call;
+  EnqueueTransaction transaction;
   ProducerSequence sequence;
   /// The connection (counted) on which the queue was added to the set of all queues.
   std::uint64_t announced_on = 0;
@@ -49,6 +53,7 @@ struct Leg {
   Fate fate = Fate::away;
   SharedError error;               ///< of away, lost and broken
   std::uint64_t announces_on = 0;  ///< 0 = the queue is not announced by this call
+  bool as_transaction = false;
   EnqueueReply reply;
   ProducerSequence::Decision decision;
 };

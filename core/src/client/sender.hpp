@@ -135,6 +135,7 @@ class Sender {
   // The leader's own.
   redis::Connection connection_;
   bool library_ready_ = false;
+  bool may_transact_ = false;
   std::vector<Leg> legs_;
   std::vector<OutgoingEnvelope> envelopes_;
   std::string queues_key_;

@@ -69,6 +69,7 @@ void Sender::connect() {
   }
   if (!library_ready_) {
     ensure_library(connection_);
+    may_transact_ = may_transact(connection_);
     library_ready_ = true;
   }
 }
@@ -112,10 +113,16 @@ void Sender::send(Leg& leg) {
   }
   envelopes_.clear();
   for (const Cargo::Part& part : leg.flight->cargo.slice()) {
-    envelopes_.push_back({part.place.priority, part.place.run_after, part.bytes});
+    envelopes_.push_back({part.place.priority, part.place.run_after, part.bytes, part.jobs});
   }
-  connection_.append(
-      channel.call.arguments(channel.sequence.producer(), channel.sequence.sequence(), envelopes_));
+  const std::string& producer = channel.sequence.producer();
+  const std::int64_t sequence = channel.sequence.sequence();
+  leg.as_transaction = may_transact_ && EnqueueTransaction::suits(envelopes_);
+  if (leg.as_transaction) {
+    channel.transaction.append(connection_, producer, sequence, envelopes_);
+  } else {
+    connection_.append(channel.call.arguments(producer, sequence, envelopes_));
+  }
 }
 
 void Sender::receive(Leg& leg) {
@@ -124,8 +131,8 @@ void Sender::receive(Leg& leg) {
     const auto added = connection_.read();
     if (!added->root().is_error()) leg.channel->announced_on = leg.announces_on;
   }
-  const auto reply = connection_.read();
-  leg.reply = read_enqueue_reply(reply->root());
+  leg.reply = leg.as_transaction ? leg.channel->transaction.read(connection_)
+                                 : read_enqueue_reply(connection_.read()->root());
   leg.decision = leg.channel->sequence.on_reply(leg.reply);
   if (leg.decision.lost_calls > 0) leg.channel->announced_on = 0;  // that may be lost too
   leg.fate = Leg::Fate::replied;

@@ -74,37 +74,55 @@ local function weigh(keys, args)
   return jobs, bytes, delayed
 end
 
-local function enqueue(keys, args)
-  local state, producers, producer = keys[1], keys[2], args[1]
-  local sequence = tonumber(args[2])
+-- Whether a call may store its jobs now. `weigh` is asked only for a call that is the next one.
+-- Returns the books, jobs, bytes and delayed jobs; or nil and what to reply instead of storing.
+local function admit(keys, args, weigh)
+  local state, sequence = keys[1], tonumber(args[2])
   local max_jobs, max_bytes, max_age = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
   if not (is_whole(sequence) and is_whole(max_jobs) and is_whole(max_bytes) and is_whole(max_age))
   then
-    return bad('sequence or a bound is not a number from 0 on')
+    return nil, bad('sequence or a bound is not a number from 0 on')
   end
   local b = books(state)
   local depth = b.ready + b.delayed
 
-  local known = call('HGET', producers, producer)
+  local known = call('HGET', keys[2], args[1])
   local last = known and tonumber(string.match(known, '^%d+')) or 0
   if sequence <= last then
-    return {'DUP', depth, b.bytes, oldest_age(state, keys, now_ms())}
+    return nil, {'DUP', depth, b.bytes, oldest_age(state, keys, now_ms())}
   end
-  if sequence > last + 1 then return {'GAP', last} end
+  if sequence > last + 1 then return nil, {'GAP', last} end
 
   local jobs, bytes, delayed = weigh(keys, args)
-  if not jobs then return bytes end
+  if not jobs then return nil, bytes end
 
-  local now = (max_age > 0 or delayed > 0) and now_ms()
   local full_jobs = max_jobs > 0 and depth + jobs > max_jobs
   local full_bytes = max_bytes > 0 and b.bytes + bytes > max_bytes
   if max_age > 0 then ages[state] = nil end
-  if full_jobs or full_bytes or (max_age > 0 and oldest_age(state, keys, now) > max_age) then
-    now = now or now_ms()
+  if full_jobs or full_bytes or (max_age > 0 and oldest_age(state, keys, now_ms()) > max_age) then
+    local now = now_ms()
     local bound = max_jobs > 0 and max_jobs or math.max(depth, 1)
-    return {'FULL', depth, b.bytes, oldest_age(state, keys, now), retry_after(state, b, bound, now)}
+    return nil,
+      {'FULL', depth, b.bytes, oldest_age(state, keys, now), retry_after(state, b, bound, now)}
   end
+  return b, jobs, bytes, delayed
+end
 
+-- Writes down what is stored.
+local function record(keys, args, b, jobs, bytes, delayed, now)
+  call('HSET', keys[2], args[1], args[2] .. ':' .. now)
+  if delayed > 0 then
+    call('HSET', keys[1], 'accepted', b.accepted + jobs, 'bytes', b.bytes + bytes,
+      'delayed', b.delayed + delayed)
+  else
+    call('HSET', keys[1], 'accepted', b.accepted + jobs, 'bytes', b.bytes + bytes)
+  end
+end
+
+local function enqueue(keys, args)
+  local b, jobs, bytes, delayed = admit(keys, args, weigh)
+  if not b then return jobs end
+  local now = delayed > 0 and now_ms()
   local stamp
   for i = 6, #args, 4 do
     local delay, envelope = tonumber(args[i + 1]), args[i + 3]
@@ -115,14 +133,54 @@ local function enqueue(keys, args)
     end
   end
   now = now or tonumber(string.match(stamp, '^%d+'))
-  call('HSET', producers, producer, sequence .. ':' .. now)
-  if delayed > 0 then
-    call('HSET', state, 'accepted', b.accepted + jobs, 'bytes', b.bytes + bytes,
-      'delayed', b.delayed + delayed)
-  else
-    call('HSET', state, 'accepted', b.accepted + jobs, 'bytes', b.bytes + bytes)
-  end
-  return {'OK', depth + jobs, b.bytes + bytes, oldest_age(state, keys, now)}
+  record(keys, args, b, jobs, bytes, delayed, now)
+  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, oldest_age(keys[1], keys, now)}
 end
 
 redis.register_function{function_name = 'ferry_v1_enqueue', callback = enqueue}
+
+-- ferry_v1_open: the same checks and books for envelopes that this function never sees.
+--
+-- Lua copies every argument and hashes each of its bytes, which takes longer than storing it. So a
+-- large call is a transaction in which plain XADDs follow this function, on a key that exists only
+-- between it and the end of the transaction:
+--     MULTI
+--     FCALL ferry_v1_open …                       ready:1 becomes ready:1:gate, if all is well
+--     XADD …ready:1:gate NOMKSTREAM * e <bytes>   … repeated; without a gate it stores nothing
+--     RENAMENX …ready:1:gate …ready:1
+--     EXEC
+-- Nobody else ever sees the gate, and whatever refuses the call (a bound, a missing library, a lack
+-- of rights or of memory) leaves it shut. Never send it outside of a transaction.
+--   KEYS  1 state  2 producers  3 gate  4 the stream it leads to  5.. all streams, for the age
+--   ARGV  1 producer  2 sequence  3 max jobs  4 max bytes  5 max age in ms, as for enqueue
+--         6 jobs in all envelopes of the call  7 their bytes
+--   reply as enqueue. The jobs are taken at their word: a producer that counts wrong unbalances the
+--         books, and the audit tells.
+--         error FERRYBAD  also when the gate is there already
+--   cost  6 commands, whatever the number of envelopes; two more for the first of a stream
+local function weight_told(_, args)
+  local jobs, bytes = tonumber(args[6]), tonumber(args[7])
+  if not is_whole(jobs) or not is_whole(bytes) or jobs < 1 then
+    return nil, bad('the number of jobs or bytes is not a number from 1 on')
+  end
+  return jobs, bytes, 0
+end
+
+local function open(keys, args)
+  local b, jobs, bytes = admit(keys, args, weight_told)
+  if not b then return jobs end
+  local now = now_ms()
+  local age = oldest_age(keys[1], keys, now)
+  local moved = redis.pcall('RENAMENX', keys[4], keys[3])
+  if type(moved) == 'table' then
+    call('XGROUP', 'CREATE', keys[4], group, '0', 'MKSTREAM')
+    moved = call('RENAMENX', keys[4], keys[3])
+  end
+  if moved == 0 then
+    return bad('the key ' .. keys[3] .. ' is left over from a transaction that was none')
+  end
+  record(keys, args, b, jobs, bytes, 0, now)
+  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, age}
+end
+
+redis.register_function{function_name = 'ferry_v1_open', callback = open}

@@ -18,6 +18,7 @@ struct OutgoingEnvelope {
   Priority priority = Priority::normal;
   std::chrono::milliseconds run_after{0};
   std::string_view bytes;
+  std::size_t jobs = 0;
 };
 
 /// Builds `FCALL ferry_v1_enqueue` for one queue; its buffers are used again with every call.

@@ -26,7 +26,18 @@ void append_header(std::string& to, char mark, std::size_t number) {
   to.append(text, end);
 }
 
+void append_word(std::string& to, std::string_view word) {
+  append_header(to, '$', word.size());
+  to += word;
+  to += "\r\n";
+}
+
 }  // namespace
+
+CommandHead::CommandHead(std::initializer_list<std::string_view> arguments) {
+  append_header(bytes_, '*', arguments.size() + 1);
+  for (const std::string_view argument : arguments) append_word(bytes_, argument);
+}
 
 struct Connection::Impl {
   Impl(const RedisOptions& redis, std::chrono::milliseconds extra_wait)
@@ -45,6 +56,7 @@ struct Connection::Impl {
   std::size_t unanswered = 0;    ///< commands appended whose replies were not read
   bool sent_since_read = false;  ///< the next read is a round trip
   Meter meter;
+  ReplyPtr brief;  ///< what `read_brief` returned last
 
   Deadline deadline() const { return std::chrono::steady_clock::now() + reply_timeout; }
 
@@ -69,17 +81,24 @@ struct Connection::Impl {
   void append(std::span<const std::string_view> arguments) {
     std::size_t bytes = 24;
     for (const std::string_view argument : arguments) bytes += argument.size() + 24;
-    if (output.capacity() - output.size() < bytes) {
-      output.reserve(std::max(output.size() + bytes, output.capacity() * 2));
-    }
+    make_room(bytes);
     append_header(output, '*', arguments.size());
-    for (const std::string_view argument : arguments) {
-      append_header(output, '$', argument.size());
-      output += argument;
-      output += "\r\n";
-    }
+    for (const std::string_view argument : arguments) append_word(output, argument);
     ++unsent_commands;
     ++unanswered;
+  }
+
+  void append(const CommandHead& head, std::string_view last) {
+    make_room(head.bytes().size() + last.size() + 24);
+    output += head.bytes();
+    append_word(output, last);
+    ++unsent_commands;
+    ++unanswered;
+  }
+
+  void make_room(std::size_t bytes) {
+    if (output.capacity() - output.size() >= bytes) return;
+    output.reserve(std::max(output.size() + bytes, output.capacity() * 2));
   }
 
   void send_output(Deadline until) {
@@ -200,6 +219,15 @@ void Connection::append(std::span<const std::string_view> arguments) {
   impl_->append(arguments);
 }
 
+void Connection::append(std::initializer_list<std::string_view> arguments) {
+  append(std::span(arguments.begin(), arguments.size()));
+}
+
+void Connection::append(const CommandHead& head, std::string_view last) {
+  impl_->require_connected();
+  impl_->append(head, last);
+}
+
 void Connection::flush() {
   impl_->require_connected();
   impl_->or_close([&] { impl_->send_output(impl_->deadline()); });
@@ -208,6 +236,11 @@ void Connection::flush() {
 ReplyPtr Connection::read() {
   impl_->require_connected();
   return impl_->or_close([&] { return impl_->read(impl_->deadline()); });
+}
+
+const Reply& Connection::read_brief() {
+  impl_->brief = read();
+  return impl_->brief->root();
 }
 
 ReplyPtr Connection::command(std::span<const std::string_view> arguments) {

@@ -23,6 +23,16 @@ struct Meter {
   std::uint64_t connects = 0;
 };
 
+/// All words but the last of a command that is sent again and again, in Redis's protocol.
+class CommandHead {
+ public:
+  CommandHead(std::initializer_list<std::string_view> arguments);
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
 /// One connection to Redis, blocking, with time-outs and keep-alive.
 ///
 /// After any I/O error it is closed and everything appended but unanswered is forgotten; `connect`
@@ -48,10 +58,14 @@ class Connection {
 
   /// Queues a command; nothing is sent before `flush` or `read`. Connect first.
   void append(std::span<const std::string_view> arguments);
+  void append(std::initializer_list<std::string_view> arguments);
+  void append(const CommandHead& head, std::string_view last);
   /// Sends everything queued.
   void flush();
   /// Waits for the next reply; flushes first.
   ReplyPtr read();
+  /// The same for a reply of few bytes that is forgotten with the next `read` or `read_brief`.
+  const Reply& read_brief();
 
   /// connect, append, read: one command, one reply, error replies included.
   ReplyPtr command(std::span<const std::string_view> arguments);
