@@ -40,6 +40,13 @@ class PackedJobs {
   msgpack::sbuffer buffer_;
   std::vector<std::size_t> ends_;
 };
+
+/// Jobs of one call whose ids follow each other and that share their fate.
+struct ReceiptRun {
+  std::shared_ptr<Flight> flight;
+  JobId first;
+  std::size_t count = 0;
+};
 }  // namespace detail
 
 /// What became of one job of a call: its id, or why it was not stored.
@@ -170,7 +177,7 @@ class Client {
     std::string_view kind;
     const EnqueueOptions& options;
     detail::PackedJobs packed{};
-    std::vector<Receipt> receipts{};
+    std::vector<detail::ReceiptRun> runs{};
 
     void hand_over();
     std::vector<EnqueueResult> finish() &&;

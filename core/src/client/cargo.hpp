@@ -17,8 +17,8 @@ struct CargoLimits {
   std::size_t max_bytes_per_envelope = 32 * 1024;
   std::size_t compress_from_bytes = 0;
   /// One call stays short for Redis: every other client waits while it runs.
-  std::size_t max_envelopes = 64;
-  std::size_t max_bytes = 1024 * 1024;
+  std::size_t max_envelopes = 256;
+  std::size_t max_bytes = 256 * 1024;
   std::size_t max_jobs = 64 * 1000;
 };
 
@@ -49,6 +49,12 @@ class Cargo {
 
   JobId add(const Place& place, std::string_view kind, std::string_view payload,
             std::uint64_t now_us, const wire::Extras* extras, wire::JobIdSource& ids);
+
+  /// Returns: whether it is worth a call of its own while another one is under way.
+  bool large() const {
+    return bytes_ >= limits_.max_bytes / 4 ||
+           lanes_.size() + parts_.size() >= limits_.max_envelopes / 4;
+  }
 
   /// Jobs not stored yet.
   std::size_t jobs() const { return jobs_; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -14,9 +15,17 @@
 
 namespace ferry::detail {
 
-/// One queue as its producer sees it: what waits for it, and the one call that may be under way.
+/// One call that may be under way, with the sequence that lets it happen once.
+struct Slot {
+  ProducerSequence sequence;
+  Clock::time_point last_call_at{};
+  Flight* flight = nullptr;  ///< whose call is under way or must be repeated; null = free
+};
+
+/// One queue as its producer sees it: what waits for it, and the calls that may be under way.
 ///
-/// Threads: guarded by the Sender's mutex; `call`, `transaction`, `sequence` and `announced_on` by its leader.
+/// Threads: guarded by the Sender's mutex; `call`, `transaction`, the sequences and `announced_on`
+/// by its leader.
 struct Channel {
   Channel(std::string_view prefix, std::string_view name, const QueueLimits& limits)
       : queue(name),
@@ -26,10 +35,10 @@ struct Channel {
   std::string queue;
   EnqueueCall call;
   EnqueueTransaction transaction;
-  ProducerSequence sequence;
+  /// Two, so that Redis has work while we read its reply and pack the next call.
+  std::array<Slot, 2> slots;
   /// The connection (counted) on which the queue was added to the set of all queues.
   std::uint64_t announced_on = 0;
-  Clock::time_point last_call_at{};
 
   std::deque<std::shared_ptr<Flight>> flights;  ///< the oldest first; the last may be open
   Clock::time_point blocked_until{};
@@ -37,7 +46,7 @@ struct Channel {
   QueueHint hint;
 };
 
-/// One channel's part of a round: what was sent and what came back.
+/// One call on its way: what was sent and what came back.
 struct Leg {
   enum class Fate : std::uint8_t {
     away,    ///< not sent: Redis cannot be reached or is not ready
@@ -49,7 +58,10 @@ struct Leg {
   Channel* channel = nullptr;
   std::shared_ptr<Flight> flight;
   std::vector<JobId> expired;
+  bool prepared = false;
+  bool sent = false;
   bool empty = false;  ///< nothing was left to send
+  std::size_t envelopes = 0;
   Fate fate = Fate::away;
   SharedError error;               ///< of away, lost and broken
   std::uint64_t announces_on = 0;  ///< 0 = the queue is not announced by this call

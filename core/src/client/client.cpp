@@ -39,17 +39,22 @@ ClientStats Client::stats() const { return sender_->stats(); }
 QueueHint Client::hint(std::string_view queue) const { return sender_->hint(queue); }
 
 void Client::Bulk::hand_over() {
-  client.sender_->put_all(kind, packed, options, detail::Sender::Wake::now, receipts);
+  client.sender_->put_all(kind, packed, options, detail::Sender::Wake::now, runs);
   packed.clear();
 }
 
 std::vector<EnqueueResult> Client::Bulk::finish() && {
-  client.sender_->put_all(kind, packed, options, detail::Sender::Wake::later, receipts);
+  client.sender_->put_all(kind, packed, options, detail::Sender::Wake::later, runs);
   std::vector<EnqueueResult> results;
-  results.reserve(receipts.size());
-  for (const Receipt& receipt : receipts) {
-    client.sender_->await(receipt);
-    results.push_back(receipt.get());
+  std::size_t jobs = 0;
+  for (const auto& run : runs) jobs += run.count;
+  results.reserve(jobs);
+  for (const auto& run : runs) {
+    client.sender_->await(*run.flight);
+    for (std::size_t i = 0; i < run.count; ++i) {
+      const JobId id = wire::id_after(run.first, i);
+      results.push_back({id, run.flight->error_of(id)});
+    }
   }
   return results;
 }

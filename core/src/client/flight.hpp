@@ -16,6 +16,7 @@
 namespace ferry::detail {
 
 struct Channel;
+struct Slot;
 using Clock = std::chrono::steady_clock;
 using SharedError = std::shared_ptr<const Error>;
 
@@ -28,6 +29,7 @@ struct Flight {
 
   Cargo cargo;
   Channel* channel = nullptr;
+  Slot* slot = nullptr;  ///< from its first call on
   Clock::time_point first_at;  ///< when the oldest job came
   Clock::time_point deadline;  ///< of the oldest job
   std::size_t held_jobs = 0;   ///< what it takes of the local buffer

@@ -81,17 +81,30 @@ void Sender::wake() {
   if (!busy_) work_.notify_one();
 }
 
-bool Sender::ready(const Channel& channel, Clock::time_point now) const {
-  if (channel.flights.empty()) return false;
-  const Flight& flight = *channel.flights.front();
-  if (flight.on_wire) return false;
-  return now >= wake_time(channel);
+/// Returns: null while nothing may leave before a reply has come. Flights that have a slot stand
+/// before those that have none.
+const std::shared_ptr<Flight>* Sender::next_to_leave(const Channel& channel) {
+  std::size_t under_way = 0;
+  for (const auto& flight : channel.flights) {
+    if (flight->on_wire) {
+      ++under_way;
+      continue;
+    }
+    // A small one gains more by the company that comes until the next reply.
+    const bool worth_it = under_way == 0 || flight->slot != nullptr ||
+                          (under_way < channel.slots.size() && flight->cargo.large());
+    return worth_it ? &flight : nullptr;
+  }
+  return nullptr;
 }
 
+/// Returns: when something of this channel can leave; `max` = not before a reply or a new job.
 Clock::time_point Sender::wake_time(const Channel& channel) const {
-  const Flight& flight = *channel.flights.front();
+  const auto* next = next_to_leave(channel);
+  if (next == nullptr) return Clock::time_point::max();
+  const Flight& flight = **next;
   auto at = std::max(channel.blocked_until, reconnect_at_);
-  if (options_.linger.count() > 0 && !flight.hurry && channel.flights.size() == 1) {
+  if (options_.linger.count() > 0 && !flight.hurry && *next == channel.flights.back()) {
     at = std::max(at, flight.first_at + options_.linger);
   }
   return std::min(at, flight.deadline);
@@ -103,11 +116,14 @@ void Sender::pick(Clock::time_point now) {
                       static_cast<std::ptrdiff_t>(first_channel_++ % channels_.size()));
   for (std::size_t i = 0; i < channels_.size() && legs_.size() < max_legs; ++i) {
     Channel& channel = *at->second;
-    if (ready(channel, now)) {
+    while (is_ready(channel, now)) {
       Leg& leg = legs_.emplace_back();
       leg.channel = &channel;
-      leg.flight = channel.flights.front();
+      leg.flight = *next_to_leave(channel);
       leg.flight->on_wire = true;
+      if (leg.flight->slot != nullptr) continue;
+      leg.flight->slot = std::ranges::find(channel.slots, nullptr, &Slot::flight);
+      leg.flight->slot->flight = leg.flight.get();
     }
     if (++at == channels_.end()) at = channels_.begin();
   }
@@ -117,16 +133,17 @@ void Sender::lead_round(Lock& lock) {
   pick(Clock::now());
   if (legs_.empty()) return;
   lock.unlock();
-  travel();
-  report_losses();
+  const std::size_t decided = travel();
+  report_losses(decided);
   const redis::Meter meter = connection_.meter();
   lock.lock();
   bool away = false;
-  for (Leg& leg : legs_) {
+  for (std::size_t i = 0; i < decided; ++i) {
+    Leg& leg = legs_.front();
     away = away || leg.fate == Leg::Fate::away || leg.fate == Leg::Fate::lost;
     apply(leg);
+    legs_.pop_front();
   }
-  legs_.clear();
   if (away) {
     reconnect_at_ = Clock::now() + reconnects_.next();
   } else {
@@ -139,20 +156,26 @@ void Sender::lead_round(Lock& lock) {
   stats_.reconnects = meter.connects > 0 ? meter.connects - 1 : 0;
 }
 
-/// After a caller's round: one that waits for the next flight goes on, else the sending thread.
+/// After a caller's round: one that waits for the next reply or for the next flight goes on, else
+/// the sending thread.
 void Sender::hand_over() {
   busy_ = false;
+  const auto offer = [this](Flight& flight) {
+    if (flight.sync_waiters == 0) return false;
+    busy_ = true;
+    flight.offer_lead();
+    return true;
+  };
+  if (!legs_.empty()) {
+    if (!offer(*legs_.front().flight)) work_.notify_one();
+    return;
+  }
   const auto now = Clock::now();
   bool waiting = false;
   for (const auto& [name, channel] : channels_) {
     if (channel->flights.empty()) continue;
     waiting = true;
-    const auto& flight = channel->flights.front();
-    if (flight->sync_waiters > 0 && ready(*channel, now)) {
-      busy_ = true;
-      flight->offer_lead();
-      return;
-    }
+    if (is_ready(*channel, now) && offer(**next_to_leave(*channel))) return;
   }
   if (waiting || stop_) work_.notify_one();
 }
@@ -162,10 +185,8 @@ void Sender::serve() {
   while (!stop_) {
     auto next = Clock::time_point::max();
     if (!busy_) {
-      for (const auto& [name, channel] : channels_) {
-        if (!channel->flights.empty()) next = std::min(next, wake_time(*channel));
-      }
-      if (next <= Clock::now()) {
+      for (const auto& [name, channel] : channels_) next = std::min(next, wake_time(*channel));
+      if (!legs_.empty() || next <= Clock::now()) {
         busy_ = true;
         lead_round(lock);
         busy_ = false;
@@ -180,20 +201,19 @@ void Sender::serve() {
   }
 }
 
-void Sender::await(const Receipt& receipt) {
-  Flight& flight = *receipt.flight_;
+void Sender::await(Flight& flight) {
   if (flight.settled()) return;
   Lock lock(mutex_);
   if (flight.settled()) return;
-  Channel& channel = *flight.channel;
-  if (!busy_ && channel.flights.front().get() == &flight && ready(channel, Clock::now())) {
+  ++flight.sync_waiters;
+  if (!busy_ && is_ready(*flight.channel, Clock::now()) &&
+      next_to_leave(*flight.channel)->get() == &flight) {
     busy_ = true;
     lead_round(lock);
     hand_over();
   } else {
     wake();
   }
-  ++flight.sync_waiters;
   while (!flight.settled()) {
     lock.unlock();
     if (flight.wait_turn() == Flight::Turn::settled) return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,7 +26,7 @@ namespace ferry::detail {
 ///   callers ─> channel (one per queue): flight … flight, open flight
 ///                          │ the oldest of each ready channel
 ///                          v
-///              round: one call per channel, one flush, one reply each ─> settle, or try again
+///              round: send what is ready, read the oldest reply ─> settle, or try again
 ///
 /// One thread at a time is the leader: it alone holds the connection. A caller that finds it idle
 /// leads one round with its own job, so a lone enqueue costs no change of threads; afterwards it
@@ -52,10 +53,11 @@ class Sender {
   Receipt put(std::string_view kind, std::string_view payload, const EnqueueOptions& options,
               Wake wake);
   void put_all(std::string_view kind, const PackedJobs& jobs, const EnqueueOptions& options,
-               Wake wake, std::vector<Receipt>& receipts);
+               Wake wake, std::vector<ReceiptRun>& runs);
 
   /// Waits until the job's flight is settled; sends it from this thread when nobody is sending.
-  void await(const Receipt& receipt);
+  void await(const Receipt& receipt) { await(*receipt.flight_); }
+  void await(Flight& flight);
 
   void flush();
   ClientStats stats() const;
@@ -67,13 +69,14 @@ class Sender {
 
   // sender_put.cpp: taking jobs in
   Order order_of(std::string_view kind, const EnqueueOptions& options) const;
-  Receipt put_locked(Lock& lock, Order& order, std::string_view payload);
-  static Receipt refused(SharedError error);
+  SharedError obstacle(Lock& lock, Order& order, std::size_t payload_bytes);
+  JobId load(Flight& flight, const Order& order, std::string_view payload);
+  static std::shared_ptr<Flight> refused(SharedError error);
   SharedError make_room(Lock& lock, Order& order, std::size_t bytes);
   bool wait_for_room(Lock& lock, const Order& order, std::size_t bytes);
   bool has_room(std::size_t bytes) const;
   bool shed_oldest();
-  static bool may_touch(const Channel& channel, const std::shared_ptr<Flight>& flight);
+  static bool may_touch(const std::shared_ptr<Flight>& flight);
   void drop_expired_buffered();
   Clock::time_point next_buffered_expiry() const;
   Channel& channel_of(std::string_view queue);
@@ -82,8 +85,11 @@ class Sender {
 
   // sender.cpp: who leads, and when
   void serve();
-  bool ready(const Channel& channel, Clock::time_point now) const;
+  static const std::shared_ptr<Flight>* next_to_leave(const Channel& channel);
   Clock::time_point wake_time(const Channel& channel) const;
+  bool is_ready(const Channel& channel, Clock::time_point now) const {
+    return wake_time(channel) <= now;
+  }
   void pick(Clock::time_point now);
   void lead_round(Lock& lock);
   void hand_over();
@@ -91,13 +97,14 @@ class Sender {
   void wake();
 
   // sender_round.cpp: one round, and what follows from it
-  void travel();
+  std::size_t travel();
+  bool send_new();
   void connect();
-  void exchange();
+  std::size_t lose_all(const Error& error, Leg::Fate unsent);
   void prepare(Leg& leg);
   void send(Leg& leg);
   void receive(Leg& leg);
-  void report_losses();
+  void report_losses(std::size_t legs);
   void apply(Leg& leg);
   void apply_reply(Leg& leg);
   void apply_stored(Leg& leg, bool before);
@@ -136,7 +143,7 @@ class Sender {
   redis::Connection connection_;
   bool library_ready_ = false;
   bool may_transact_ = false;
-  std::vector<Leg> legs_;
+  std::deque<Leg> legs_;  ///< calls under way, the oldest first; behind them those to be sent
   std::vector<OutgoingEnvelope> envelopes_;
   std::string queues_key_;
 

@@ -71,55 +71,71 @@ Receipt Sender::put(std::string_view kind, std::string_view payload, const Enque
                     Wake how) {
   Order order = order_of(kind, options);
   Lock lock(mutex_);
-  Receipt receipt = put_locked(lock, order, payload);
+  Receipt receipt;
+  SharedError error = obstacle(lock, order, payload.size());
+  if (error != nullptr) {
+    receipt.flight_ = refused(std::move(error));
+  } else {
+    receipt.flight_ = open_flight(channel_of(order.queue), order, payload.size());
+    receipt.id_ = load(*receipt.flight_, order, payload);
+  }
   if (order.opened_flight && how == Wake::now) wake();
   return receipt;
 }
 
 void Sender::put_all(std::string_view kind, const PackedJobs& jobs, const EnqueueOptions& options,
-                     Wake how, std::vector<Receipt>& receipts) {
+                     Wake how, std::vector<ReceiptRun>& runs) {
   Order order = order_of(kind, options);
   Lock lock(mutex_);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    receipts.push_back(put_locked(lock, order, jobs[i]));
+    const std::string_view payload = jobs[i];
+    SharedError error = obstacle(lock, order, payload.size());
+    if (error != nullptr) {
+      runs.push_back({refused(std::move(error)), {}, 1});
+      continue;
+    }
+    const auto& flight = open_flight(channel_of(order.queue), order, payload.size());
+    const JobId id = load(*flight, order, payload);
+    if (!runs.empty() && runs.back().flight == flight &&
+        id == wire::id_after(runs.back().first, runs.back().count)) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({flight, id, 1});
+    }
   }
   if (order.opened_flight && how == Wake::now) wake();
 }
 
-Receipt Sender::refused(SharedError error) {
-  Receipt receipt;
-  receipt.flight_ = std::make_shared<Flight>(CargoLimits{});
-  receipt.flight_->settle(std::move(error));
-  return receipt;
+std::shared_ptr<Flight> Sender::refused(SharedError error) {
+  auto flight = std::make_shared<Flight>(CargoLimits{});
+  flight->settle(std::move(error));
+  return flight;
 }
 
-Receipt Sender::put_locked(Lock& lock, Order& order, std::string_view payload) {
+/// Returns: why a job cannot be taken in; null when it can, now.
+SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes) {
   SharedError error;
-  if (payload.size() > wire::max_payload_bytes) {
+  if (payload_bytes > wire::max_payload_bytes) {
     error = make_error(ErrorCode::oversized,
-                       "the payload has " + std::to_string(payload.size()) +
+                       "the payload has " + std::to_string(payload_bytes) +
                            " bytes, more than the " + std::to_string(wire::max_payload_bytes) +
                            " allowed: store it elsewhere and enqueue a reference");
   } else if (closing_) {
     error = make_error(ErrorCode::stopped, "the client is being closed");
-  } else if (!has_room(payload.size())) {
-    error = make_room(lock, order, payload.size());
+  } else if (!has_room(payload_bytes)) {
+    error = make_room(lock, order, payload_bytes);
   }
-  if (error != nullptr) {
-    ++stats_.failed_jobs;
-    return refused(std::move(error));
-  }
+  if (error != nullptr) ++stats_.failed_jobs;
+  return error;
+}
 
-  const auto& flight = open_flight(channel_of(order.queue), order, payload.size());
-  Receipt receipt;
-  receipt.id_ = flight->cargo.add(order.place, order.kind, payload, order.now_us,
-                                  order.has_extras ? &order.extras : nullptr, ids_);
-  receipt.flight_ = flight;
-  ++flight->held_jobs;
-  flight->held_bytes += payload.size();
+JobId Sender::load(Flight& flight, const Order& order, std::string_view payload) {
+  ++flight.held_jobs;
+  flight.held_bytes += payload.size();
   ++held_jobs_;
   held_bytes_ += payload.size();
-  return receipt;
+  return flight.cargo.add(order.place, order.kind, payload, order.now_us,
+                          order.has_extras ? &order.extras : nullptr, ids_);
 }
 
 Channel& Sender::channel_of(std::string_view queue) {
@@ -205,9 +221,8 @@ bool Sender::wait_for_room(Lock& lock, const Order& order, std::size_t bytes) {
 }
 
 /// What is on the wire, or may be stored already, is no longer in our hands.
-bool Sender::may_touch(const Channel& channel, const std::shared_ptr<Flight>& flight) {
-  if (flight->on_wire) return false;
-  return flight != channel.flights.front() || !channel.sequence.may_be_stored();
+bool Sender::may_touch(const std::shared_ptr<Flight>& flight) {
+  return !flight->on_wire && (flight->slot == nullptr || !flight->slot->sequence.may_be_stored());
 }
 
 bool Sender::shed_oldest() {
@@ -215,7 +230,7 @@ bool Sender::shed_oldest() {
   std::shared_ptr<Flight> oldest;
   for (const auto& [name, channel] : channels_) {
     const auto found = std::ranges::find_if(
-        channel->flights, [&](const auto& flight) { return may_touch(*channel, flight); });
+        channel->flights, [&](const auto& flight) { return may_touch(flight); });
     if (found != channel->flights.end() &&
         (oldest == nullptr || (*found)->first_at < oldest->first_at)) {
       where = channel.get();
@@ -235,7 +250,7 @@ void Sender::drop_expired_buffered() {
   for (const auto& [name, channel] : channels_) {
     const auto flights = channel->flights;
     for (const auto& flight : flights) {
-      if (!may_touch(*channel, flight)) continue;
+      if (!may_touch(flight)) continue;
       expire(*flight, flight->cargo.drop_expired(now_ms));
       if (flight->cargo.jobs() == 0) depart(*channel, flight, nullptr);
     }
@@ -246,7 +261,7 @@ Clock::time_point Sender::next_buffered_expiry() const {
   std::uint64_t earliest_ms = std::numeric_limits<std::uint64_t>::max();
   for (const auto& [name, channel] : channels_) {
     for (const auto& flight : channel->flights) {
-      if (!may_touch(*channel, flight)) continue;
+      if (!may_touch(flight)) continue;
       const std::uint64_t at = flight->cargo.earliest_expiry_ms();
       if (at != 0) earliest_ms = std::min(earliest_ms, at);
     }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -29,37 +30,44 @@ std::int64_t room_left(std::int64_t bound, std::int64_t used) {
 
 }  // namespace
 
-void Sender::travel() {
-  bool anything = false;
+/// Sends what is new and reads the oldest reply.
+///
+/// Returns: how many legs, the oldest first, are decided now.
+std::size_t Sender::travel() {
   for (Leg& leg : legs_) {
-    prepare(leg);
-    anything = anything || !leg.empty;
+    if (!leg.prepared) prepare(leg);
   }
-  if (!anything) return;
   try {
-    connect();
+    if (!send_new()) return legs_.size();
+    if (!legs_.front().empty) receive(legs_.front());
   } catch (const Error& error) {
-    const bool again = error.code() == ErrorCode::unavailable;
-    const auto shared = std::make_shared<const Error>(error);
-    for (Leg& leg : legs_) {
-      leg.fate = again ? Leg::Fate::away : Leg::Fate::broken;
-      leg.error = shared;
-    }
-    return;
+    return lose_all(error, Leg::Fate::lost);
   }
-  exchange();
+  const EnqueueReply& reply = legs_.front().reply;
+  if (reply.kind == EnqueueReply::Kind::error &&
+      redis::remedy_of(reply.text) == redis::Remedy::reconnect) {
+    connection_.close();
+    const Error error = redis::error_of(reply.text);
+    const Leg first = std::move(legs_.front());
+    legs_.pop_front();
+    const std::size_t lost = lose_all(error, Leg::Fate::away);
+    legs_.push_front(first);
+    return lost + 1;
+  }
+  return 1;
 }
 
 void Sender::prepare(Leg& leg) {
-  Channel& channel = *leg.channel;
+  Slot& slot = *leg.flight->slot;
   Cargo& cargo = leg.flight->cargo;
-  if (!channel.sequence.may_be_stored()) {
+  if (!slot.sequence.may_be_stored()) {
     leg.expired = cargo.drop_expired(system_now_ms());
-    if (Clock::now() - channel.last_call_at > long_silence) channel.sequence.on_long_silence();
+    if (Clock::now() - slot.last_call_at > long_silence) slot.sequence.on_long_silence();
   }
   cargo.seal();
   leg.empty = cargo.jobs() == 0;
   if (leg.empty) leg.fate = Leg::Fate::replied;
+  leg.prepared = true;
 }
 
 void Sender::connect() {
@@ -74,36 +82,43 @@ void Sender::connect() {
   }
 }
 
-void Sender::exchange() {
-  std::size_t answered = 0;
+/// Returns: false when Redis cannot be reached; all legs are decided then.
+bool Sender::send_new() {
+  const auto is_new = [](const Leg& leg) { return !leg.sent && !leg.empty; };
+  const auto first = std::ranges::find_if(legs_, is_new);
+  if (first == legs_.end()) return true;
+  const bool replies_to_come = std::any_of(legs_.begin(), first, std::mem_fn(&Leg::sent));
+  // The functions are looked at between calls only.
+  if (replies_to_come && !library_ready_) return true;
   try {
-    for (Leg& leg : legs_) {
-      if (!leg.empty) send(leg);
-    }
-    connection_.flush();
-    for (Leg& leg : legs_) {
-      if (!leg.empty) receive(leg);
-      ++answered;
-    }
+    connect();
   } catch (const Error& error) {
-    const auto shared = std::make_shared<const Error>(error);
-    for (Leg& leg : std::span(legs_).subspan(answered)) {
-      if (leg.empty) continue;
-      leg.fate = Leg::Fate::lost;
-      leg.error = shared;
-      leg.channel->sequence.on_connection_lost();
-    }
+    lose_all(error, error.code() == ErrorCode::unavailable ? Leg::Fate::away : Leg::Fate::broken);
+    return false;
   }
-  for (const Leg& leg : legs_) {
-    if (leg.reply.kind == EnqueueReply::Kind::error &&
-        redis::remedy_of(leg.reply.text) == redis::Remedy::reconnect) {
-      connection_.close();
-      break;
-    }
+  for (Leg& leg : std::ranges::subrange(first, legs_.end())) {
+    if (is_new(leg)) send(leg);
   }
+  connection_.flush();
+  return true;
+}
+
+/// The connection is gone: nobody knows what became of the calls under way.
+///
+/// Returns: the number of legs.
+std::size_t Sender::lose_all(const Error& error, Leg::Fate unsent) {
+  const auto shared = std::make_shared<const Error>(error);
+  for (Leg& leg : legs_) {
+    if (leg.empty) continue;
+    leg.fate = leg.sent ? Leg::Fate::lost : unsent;
+    leg.error = shared;
+    if (leg.sent) leg.flight->slot->sequence.on_connection_lost();
+  }
+  return legs_.size();
 }
 
 void Sender::send(Leg& leg) {
+  leg.sent = true;
   Channel& channel = *leg.channel;
   const std::uint64_t connection = connection_.meter().connects;
   if (channel.announced_on != connection) {
@@ -115,13 +130,14 @@ void Sender::send(Leg& leg) {
   for (const Cargo::Part& part : leg.flight->cargo.slice()) {
     envelopes_.push_back({part.place.priority, part.place.run_after, part.bytes, part.jobs});
   }
-  const std::string& producer = channel.sequence.producer();
-  const std::int64_t sequence = channel.sequence.sequence();
+  leg.envelopes = envelopes_.size();
+  const ProducerSequence& sequence = leg.flight->slot->sequence;
   leg.as_transaction = may_transact_ && EnqueueTransaction::suits(envelopes_);
   if (leg.as_transaction) {
-    channel.transaction.append(connection_, producer, sequence, envelopes_);
+    channel.transaction.append(connection_, sequence.producer(), sequence.sequence(), envelopes_);
   } else {
-    connection_.append(channel.call.arguments(producer, sequence, envelopes_));
+    connection_.append(
+        channel.call.arguments(sequence.producer(), sequence.sequence(), envelopes_));
   }
 }
 
@@ -131,16 +147,17 @@ void Sender::receive(Leg& leg) {
     const auto added = connection_.read();
     if (!added->root().is_error()) leg.channel->announced_on = leg.announces_on;
   }
-  leg.reply = leg.as_transaction ? leg.channel->transaction.read(connection_)
+  leg.reply = leg.as_transaction ? EnqueueTransaction::read(connection_, leg.envelopes)
                                  : read_enqueue_reply(connection_.read()->root());
-  leg.decision = leg.channel->sequence.on_reply(leg.reply);
+  leg.decision = leg.flight->slot->sequence.on_reply(leg.reply);
   if (leg.decision.lost_calls > 0) leg.channel->announced_on = 0;  // that may be lost too
   leg.fate = Leg::Fate::replied;
 }
 
-void Sender::report_losses() {
+void Sender::report_losses(std::size_t legs) {
   if (!options_.on_loss) return;
-  for (const Leg& leg : legs_) {
+  for (std::size_t i = 0; i < legs; ++i) {
+    const Leg& leg = legs_[i];
     if (leg.decision.lost_calls == 0) continue;
     try {
       options_.on_loss(leg.channel->queue, leg.decision.lost_calls);
@@ -155,7 +172,7 @@ void Sender::apply(Leg& leg) {
   flight.on_wire = false;
   expire(flight, leg.expired);
   if (leg.empty) return depart(*leg.channel, leg.flight, nullptr);
-  if (leg.fate == Leg::Fate::replied) leg.channel->last_call_at = Clock::now();
+  if (leg.fate == Leg::Fate::replied) flight.slot->last_call_at = Clock::now();
   switch (leg.fate) {
     case Leg::Fate::replied:
       return apply_reply(leg);
@@ -252,7 +269,7 @@ void Sender::try_later(Leg& leg, Clock::duration pause) {
     channel.blocked_until = now + pause;
     return;
   }
-  const bool unknown = channel.sequence.may_be_stored();
+  const bool unknown = leg.flight->slot->sequence.may_be_stored();
   const SharedError error = give_up_error(channel, *leg.flight);
   fail(channel, leg.flight, error);
   if (!away || unknown) return;
@@ -268,7 +285,7 @@ SharedError Sender::give_up_error(const Channel& channel, const Flight& flight) 
   const std::string waited = std::to_string(options_.block_timeout.count()) + " ms";
   const std::string last =
       flight.last_error != nullptr ? std::string(": ") + flight.last_error->what() : "";
-  if (channel.sequence.may_be_stored()) {
+  if (flight.slot != nullptr && flight.slot->sequence.may_be_stored()) {
     return std::make_shared<const Error>(
         ErrorCode::outcome_unknown,
         "the connection to Redis broke while jobs for queue \"" + channel.queue +
@@ -306,7 +323,7 @@ void Sender::expire(Flight& flight, const std::vector<JobId>& ids) {
 void Sender::fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error) {
   Cargo& cargo = flight->cargo;
   stats_.failed_jobs += cargo.jobs();
-  if (channel.flights.front() == flight) channel.sequence.on_given_up();
+  if (flight->slot != nullptr) flight->slot->sequence.on_given_up();
   if (!cargo.partly_stored()) return depart(channel, flight, std::move(error));
   flight->fail_singles(cargo.ids_left(), std::move(error));
   depart(channel, flight, nullptr);
@@ -322,6 +339,7 @@ void Sender::depart(Channel& channel, const std::shared_ptr<Flight>& flight, Sha
   held_jobs_ -= kept->held_jobs;
   held_bytes_ -= kept->held_bytes;
   kept->channel = nullptr;
+  if (kept->slot != nullptr) std::exchange(kept->slot, nullptr)->flight = nullptr;
   kept->settle(std::move(error));
   if (room_waiters_ > 0) room_.notify_all();
 }

@@ -67,13 +67,12 @@ void EnqueueTransaction::append(redis::Connection& connection, std::string_view 
   for (const OutgoingEnvelope& envelope : envelopes) connection.append(add_, envelope.bytes);
   connection.append({"RENAMENX", keys_.gate, stream});
   connection.append({"EXEC"});
-  envelopes_ = envelopes.size();
 }
 
-EnqueueReply EnqueueTransaction::read(redis::Connection& connection) const {
+EnqueueReply EnqueueTransaction::read(redis::Connection& connection, std::size_t envelopes) {
   // What was refused while it queued up makes EXEC refuse the whole: the first refusal says why.
   std::string refusal;
-  for (std::size_t i = 0; i + 1 < envelopes_ + commands_beside_envelopes; ++i) {
+  for (std::size_t i = 0; i + 1 < envelopes + commands_beside_envelopes; ++i) {
     const redis::Reply& queued = connection.read_brief();
     if (queued.is_error() && refusal.empty()) refusal = queued.text;
   }
@@ -83,11 +82,11 @@ EnqueueReply EnqueueTransaction::read(redis::Connection& connection) const {
   if (all.is_error()) return error_reply(all.text);
   EnqueueReply unknown;
   unknown.text = "Redis answered a transaction with something unknown";
-  if (all.type != redis::Reply::Type::array || all.size != envelopes_ + 2) return unknown;
+  if (all.type != redis::Reply::Type::array || all.size != envelopes + 2) return unknown;
   EnqueueReply reply = read_enqueue_reply(all[0]);
   const auto stored = [](const redis::Reply& id) { return id.type == redis::Reply::Type::text; };
   if (reply.kind == EnqueueReply::Kind::ok &&
-      !std::all_of(all.begin() + 1, all.begin() + 1 + envelopes_, stored)) {
+      !std::all_of(all.begin() + 1, all.begin() + 1 + envelopes, stored)) {
     return unknown;
   }
   return reply;

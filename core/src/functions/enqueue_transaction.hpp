@@ -33,8 +33,8 @@ class EnqueueTransaction {
   void append(redis::Connection& connection, std::string_view producer, std::int64_t sequence,
               std::span<const OutgoingEnvelope> envelopes);
 
-  /// Waits for the replies to the last `append`.
-  EnqueueReply read(redis::Connection& connection) const;
+  /// Waits for the replies to a transaction of so many envelopes.
+  static EnqueueReply read(redis::Connection& connection, std::size_t envelopes);
 
  private:
   const Keys keys_;
@@ -42,7 +42,6 @@ class EnqueueTransaction {
   const std::string max_bytes_;
   const std::string max_age_ms_;
   const redis::CommandHead add_;
-  std::size_t envelopes_ = 0;
 };
 
 }  // namespace ferry

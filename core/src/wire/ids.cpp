@@ -1,3 +1,5 @@
+#include <bit>
+#include <cstring>
 #include <random>
 
 #include "wire/envelope.hpp"
@@ -7,14 +9,19 @@ namespace {
 
 constexpr std::uint64_t low_62_bits = (std::uint64_t{1} << 62) - 1;
 
+std::uint64_t big_endian(std::uint64_t value) {
+  return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
+}
+
 std::uint64_t read_big_endian(const std::uint8_t* bytes) {
   std::uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value = value << 8 | bytes[i];
-  return value;
+  std::memcpy(&value, bytes, sizeof value);
+  return big_endian(value);
 }
 
 void write_big_endian(std::uint64_t value, std::uint8_t* bytes) {
-  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(value >> (8 * (7 - i)));
+  value = big_endian(value);
+  std::memcpy(bytes, &value, sizeof value);
 }
 
 std::uint64_t rotated(std::uint64_t value, int by) { return value << by | value >> (64 - by); }
