@@ -124,6 +124,7 @@ class Worker::Impl {
  private:
   bool prepare();
   void check_eviction(redis::Connection& connection);
+  void announce(redis::Connection& connection, const std::string& queue);
   void wait_for(int wish);
   bool wait_for(int wish, Clock::time_point until);
   void drain();
@@ -185,6 +186,15 @@ void Worker::Impl::check_eviction(redis::Connection& connection) {
                   "): set it to noeviction, or set accept_eviction to accept the loss");
 }
 
+/// A full Redis takes no new name, but its jobs must be drained all the same; whoever enqueued them
+/// has named the queue.
+void Worker::Impl::announce(redis::Connection& connection, const std::string& queue) {
+  const auto added = connection.command({"SADD", queues_key(options_.redis.prefix), queue});
+  if (!added->root().is_error()) return;
+  const Error error = redis::error_of(added->root().text);
+  if (error.code() != ErrorCode::out_of_memory) throw error;
+}
+
 /// Finds the server fit to work with and registers, however long that takes.
 ///
 /// Returns: false when Redis refused or a stop was asked for first.
@@ -197,9 +207,7 @@ bool Worker::Impl::prepare() {
       connection.connect();
       check_eviction(connection);
       ensure_library(connection);
-      for (const QueueShare& queue : options_.queues) {
-        connection.call({"SADD", queues_key(options_.redis.prefix), queue.name});
-      }
+      for (const QueueShare& queue : options_.queues) announce(connection, queue.name);
       leases_.register_missing(connection);
       return true;
     } catch (const Error& e) {

@@ -52,8 +52,10 @@ JobId Cargo::add(const Place& place, std::string_view kind, std::string_view pay
   if (lane == lanes_.end()) {
     lane = lanes_.insert(lanes_.end(), {place, wire::EnvelopeWriter(ids.next(now_us / 1000))});
   } else if (!fits(*lane, payload.size())) {
+    const std::size_t like_the_last = lane->writer.bytes() + payload.size() + job_overhead_bytes;
     close(*lane);
     lane->writer = wire::EnvelopeWriter(ids.next(now_us / 1000));
+    lane->writer.reserve(like_the_last);
   }
   const JobId id = wire::id_after(lane->writer.first_id(), lane->writer.jobs());
   lane->writer.add(kind, payload, now_us, extras);

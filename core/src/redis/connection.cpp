@@ -1,5 +1,7 @@
 #include "redis/connection.hpp"
 
+#include <sys/uio.h>
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -15,6 +17,8 @@ namespace {
 constexpr std::size_t receive_bytes = 64 * 1024;
 // A larger output buffer is given back after it was sent.
 constexpr std::size_t kept_output_bytes = 4 * 1024 * 1024;
+// From here on a word is sent from where it lies instead of being copied.
+constexpr std::size_t lent_word_bytes = 4096;
 constexpr std::string_view client_name = "ferry";
 
 void append_header(std::string& to, char mark, std::size_t number) {
@@ -52,6 +56,12 @@ struct Connection::Impl {
   ReplyReader reader;
   std::unique_ptr<char[]> received = std::make_unique_for_overwrite<char[]>(receive_bytes);
   std::string output;
+  struct Lent {
+    std::size_t after;  ///< how much of `output` goes before it
+    std::string_view bytes;
+  };
+  std::vector<Lent> lent;
+  std::vector<iovec> pieces;  ///< of `output` and `lent`, while they are sent
   std::size_t unsent_commands = 0;
   std::size_t unanswered = 0;    ///< commands appended whose replies were not read
   bool sent_since_read = false;  ///< the next read is a round trip
@@ -62,6 +72,7 @@ struct Connection::Impl {
 
   void forget() {
     output.clear();
+    lent.clear();
     unsent_commands = 0;
     unanswered = 0;
     sent_since_read = false;
@@ -89,9 +100,16 @@ struct Connection::Impl {
   }
 
   void append(const CommandHead& head, std::string_view last) {
-    make_room(head.bytes().size() + last.size() + 24);
-    output += head.bytes();
-    append_word(output, last);
+    if (last.size() < lent_word_bytes) {
+      make_room(head.bytes().size() + last.size() + 24);
+      output += head.bytes();
+      append_word(output, last);
+    } else {
+      output += head.bytes();
+      append_header(output, '$', last.size());
+      lent.push_back({output.size(), last});
+      output += "\r\n";
+    }
     ++unsent_commands;
     ++unanswered;
   }
@@ -103,17 +121,45 @@ struct Connection::Impl {
 
   void send_output(Deadline until) {
     if (output.empty()) return;
-    std::string_view rest = output;
-    while (!rest.empty()) {
+    gather();
+    for (auto rest = std::span(pieces); !rest.empty();) {
       const std::size_t sent = socket.send_some(rest, until);
       meter.bytes_out += sent;
-      rest.remove_prefix(sent);
+      rest = without(rest, sent);
     }
     output.clear();
+    lent.clear();
     if (output.capacity() > kept_output_bytes) output.shrink_to_fit();
     meter.commands += unsent_commands;
     unsent_commands = 0;
     sent_since_read = true;
+  }
+
+  void gather() {
+    pieces.clear();
+    const auto add = [this](std::string_view bytes) {
+      if (!bytes.empty()) pieces.push_back({const_cast<char*>(bytes.data()), bytes.size()});
+    };
+    std::size_t from = 0;
+    for (const Lent& word : lent) {
+      add(std::string_view(output).substr(from, word.after - from));
+      add(word.bytes);
+      from = word.after;
+    }
+    add(std::string_view(output).substr(from));
+  }
+
+  /// Returns: the pieces that are left when so many bytes are sent.
+  static std::span<iovec> without(std::span<iovec> pieces, std::size_t sent) {
+    while (!pieces.empty() && sent >= pieces.front().iov_len) {
+      sent -= pieces.front().iov_len;
+      pieces = pieces.subspan(1);
+    }
+    if (sent > 0) {
+      pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + sent;
+      pieces.front().iov_len -= sent;
+    }
+    return pieces;
   }
 
   ReplyPtr read(Deadline until) {

@@ -59,6 +59,7 @@ class Connection {
   /// Queues a command; nothing is sent before `flush` or `read`. Connect first.
   void append(std::span<const std::string_view> arguments);
   void append(std::initializer_list<std::string_view> arguments);
+  /// `last` must live until it is flushed.
   void append(const CommandHead& head, std::string_view last);
   /// Sends everything queued.
   void flush();

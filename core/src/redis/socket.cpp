@@ -98,11 +98,14 @@ bool Socket::connected() const { return impl_->context != nullptr; }
 
 void Socket::close() { impl_->context.reset(); }
 
-std::size_t Socket::send_some(std::string_view bytes, Deadline deadline) {
+std::size_t Socket::send_some(std::span<iovec> pieces, Deadline deadline) {
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = std::min<std::size_t>(pieces.size(), IOV_MAX);
   while (true) {
     check_interrupt();
     const ssize_t sent =
-        ::send(impl_->context->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        ::sendmsg(impl_->context->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) return static_cast<std::size_t>(sent);
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       wait_for(POLLOUT, deadline);

@@ -2,8 +2,11 @@
 
 #include <sys/types.h>
 
+#include <sys/uio.h>
+
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,8 +33,10 @@ class Socket {
   bool connected() const;
   void close();
 
+  /// At least one piece; none of them empty.
+  ///
   /// Returns: bytes taken over, at least one.
-  std::size_t send_some(std::string_view bytes, Deadline deadline);
+  std::size_t send_some(std::span<iovec> pieces, Deadline deadline);
   /// Returns: bytes received, at least one.
   std::size_t receive_some(char* to, std::size_t room, Deadline deadline);
 

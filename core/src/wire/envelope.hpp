@@ -108,6 +108,9 @@ class EnvelopeWriter {
   /// none.
   void add_moved(const StoredJob& job, const Extras* extras);
 
+  /// Makes room for so many bytes of jobs, and for what `finish` puts before them.
+  void reserve(std::size_t bytes);
+
   std::size_t jobs() const { return jobs_; }
   /// Bytes so far, before compression, without the head.
   std::size_t bytes() const { return jobs_bytes_.size(); }

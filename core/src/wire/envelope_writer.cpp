@@ -113,6 +113,11 @@ void append_death(std::string& bytes, const Death& death) {
 
 EnvelopeWriter::EnvelopeWriter(const JobId& first_id) : first_id_(first_id) {}
 
+void EnvelopeWriter::reserve(std::size_t bytes) {
+  constexpr std::size_t kinds_bytes = 96;
+  jobs_bytes_.reserve(bytes + most_head_bytes + kinds_bytes);
+}
+
 std::uint64_t EnvelopeWriter::kind_index(std::string_view kind) {
   const auto found = std::find(kinds_.begin(), kinds_.end(), kind);
   if (found == kinds_.end()) {
@@ -164,10 +169,10 @@ std::string EnvelopeWriter::finish(std::size_t compress_from_bytes,
     body_bytes = jobs_bytes_.size();
   }
 
-  std::string envelope;
-  envelope.reserve(most_head_bytes + body_bytes + (death ? max_reason_bytes + 32 : 0));
-  append_head(envelope, flags_, jobs_, first_id_, body_bytes, death.has_value());
-  envelope.append(opening).append(jobs_bytes_);
+  std::string head;
+  append_head(head, flags_, jobs_, first_id_, body_bytes, death.has_value());
+  std::string envelope = std::move(jobs_bytes_);
+  envelope.insert(0, head.append(opening));
   if (death) append_death(envelope, *death);
   jobs_bytes_.clear();
   jobs_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -64,11 +65,12 @@ class MsgpackAppender {
 
  private:
   void number(unsigned char type, std::uint64_t value, std::size_t width) {
+    const std::uint64_t shifted = value << (64 - 8 * width);
+    const std::uint64_t big_endian =
+        std::endian::native == std::endian::little ? __builtin_bswap64(shifted) : shifted;
     char bytes[9];
     bytes[0] = static_cast<char>(type);
-    for (std::size_t i = 0; i < width; ++i) {
-      bytes[1 + i] = static_cast<char>(value >> (8 * (width - 1 - i)));
-    }
+    std::memcpy(bytes + 1, &big_endian, sizeof big_endian);
     out_.append(bytes, 1 + width);
   }
 
