@@ -122,7 +122,8 @@ class Client {
   /// Stores one job and waits for Redis's word.
   template <Job T>
   JobId enqueue(const T& job, const EnqueueOptions& options = {}) {
-    detail::PackedJobs packed;
+    thread_local detail::PackedJobs packed;
+    packed.clear();
     packed.add(job);
     return enqueue_packed(T::kind, packed[0], options);
   }

@@ -22,8 +22,7 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 JobId Client::enqueue_packed(std::string_view kind, std::string_view payload,
                              const EnqueueOptions& options) {
-  const Receipt receipt = sender_->put(kind, payload, options, detail::Sender::Wake::later);
-  sender_->await(receipt);
+  const Receipt receipt = sender_->store(kind, payload, options);
   const EnqueueResult result = receipt.get();
   if (!result) throw Error(*result.error);
   return result.id;
@@ -31,7 +30,7 @@ JobId Client::enqueue_packed(std::string_view kind, std::string_view payload,
 
 Receipt Client::enqueue_packed_async(std::string_view kind, std::string_view payload,
                                      const EnqueueOptions& options) {
-  return sender_->put(kind, payload, options, detail::Sender::Wake::now);
+  return sender_->put(kind, payload, options);
 }
 
 void Client::flush() { sender_->flush(); }

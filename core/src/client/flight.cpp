@@ -14,27 +14,30 @@ void Flight::settle(SharedError error) {
     const std::scoped_lock lock(mutex_);
     error_ = std::move(error);
     std::ranges::sort(singles_, {}, &std::pair<JobId, SharedError>::first);
-    settled_.store(true, std::memory_order_release);
+    turn_.fetch_or(is_settled, std::memory_order_release);
   }
   turn_.notify_all();
   changed_.notify_all();
 }
 
 void Flight::offer_lead() {
-  {
-    const std::scoped_lock lock(mutex_);
-    lead_offered_ = true;
-  }
+  turn_.fetch_or(lead_offered, std::memory_order_release);
   turn_.notify_one();
 }
 
 Flight::Turn Flight::wait_turn() {
-  std::unique_lock lock(mutex_);
-  turn_.wait(lock, [this] { return lead_offered_ || settled(); });
-  // An offer must be taken even when the flight is settled meanwhile: it is the connection.
-  if (!lead_offered_) return Turn::settled;
-  lead_offered_ = false;
-  return Turn::lead;
+  auto seen = turn_.load(std::memory_order_acquire);
+  while (true) {
+    // An offer must be taken even when the flight is settled meanwhile: it is the connection.
+    if ((seen & lead_offered) != 0) {
+      if (turn_.compare_exchange_weak(seen, seen & ~lead_offered)) return Turn::lead;
+    } else if ((seen & is_settled) != 0) {
+      return Turn::settled;
+    } else {
+      turn_.wait(seen, std::memory_order_acquire);
+      seen = turn_.load(std::memory_order_acquire);
+    }
+  }
 }
 
 void Flight::wait_settled() const {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,7 +46,7 @@ struct Flight {
   void fail_singles(const std::vector<JobId>& ids, SharedError error);
   /// Null: everything else is stored.
   void settle(SharedError error);
-  bool settled() const { return settled_.load(std::memory_order_acquire); }
+  bool settled() const { return (turn_.load(std::memory_order_acquire) & is_settled) != 0; }
 
   /// Hands the connection over to one of the callers that wait in `wait_turn`.
   void offer_lead();
@@ -58,11 +59,13 @@ struct Flight {
   SharedError error_of(const JobId& id) const;
 
  private:
+  static constexpr std::uint32_t is_settled = 1;
+  static constexpr std::uint32_t lead_offered = 2;
+
+  /// Callers in `wait_turn` wait here: many wake at once, and none needs a lock to go on.
+  std::atomic<std::uint32_t> turn_{0};
   mutable std::mutex mutex_;
-  std::condition_variable turn_;
   mutable std::condition_variable changed_;
-  bool lead_offered_ = false;
-  std::atomic<bool> settled_{false};
   SharedError error_;
   std::vector<std::pair<JobId, SharedError>> singles_;
 };

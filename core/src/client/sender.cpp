@@ -204,7 +204,10 @@ void Sender::serve() {
 void Sender::await(Flight& flight) {
   if (flight.settled()) return;
   Lock lock(mutex_);
-  if (flight.settled()) return;
+  if (!flight.settled()) await_locked(lock, flight);
+}
+
+void Sender::await_locked(Lock& lock, Flight& flight) {
   ++flight.sync_waiters;
   if (!busy_ && is_ready(*flight.channel, Clock::now()) &&
       next_to_leave(*flight.channel)->get() == &flight) {

@@ -50,13 +50,13 @@ class Sender {
   /// Takes one job in; waits for room in the local buffer if the policy says so.
   ///
   /// Errors: `invalid_argument`, `stopped`. What befalls the job alone is in its receipt.
-  Receipt put(std::string_view kind, std::string_view payload, const EnqueueOptions& options,
-              Wake wake);
+  Receipt put(std::string_view kind, std::string_view payload, const EnqueueOptions& options);
+  /// Takes one job in and waits until Redis has answered.
+  Receipt store(std::string_view kind, std::string_view payload, const EnqueueOptions& options);
   void put_all(std::string_view kind, const PackedJobs& jobs, const EnqueueOptions& options,
                Wake wake, std::vector<ReceiptRun>& runs);
 
-  /// Waits until the job's flight is settled; sends it from this thread when nobody is sending.
-  void await(const Receipt& receipt) { await(*receipt.flight_); }
+  /// Waits until the flight is settled; sends it from this thread when nobody is sending.
   void await(Flight& flight);
 
   void flush();
@@ -69,6 +69,7 @@ class Sender {
 
   // sender_put.cpp: taking jobs in
   Order order_of(std::string_view kind, const EnqueueOptions& options) const;
+  Receipt put_locked(Lock& lock, Order& order, std::string_view payload);
   SharedError obstacle(Lock& lock, Order& order, std::size_t payload_bytes);
   JobId load(Flight& flight, const Order& order, std::string_view payload);
   static std::shared_ptr<Flight> refused(SharedError error);
@@ -84,6 +85,7 @@ class Sender {
                                              std::size_t payload_bytes);
 
   // sender.cpp: who leads, and when
+  void await_locked(Lock& lock, Flight& flight);
   void serve();
   static const std::shared_ptr<Flight>* next_to_leave(const Channel& channel);
   Clock::time_point wake_time(const Channel& channel) const;

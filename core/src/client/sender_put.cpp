@@ -67,10 +67,25 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
   return order;
 }
 
-Receipt Sender::put(std::string_view kind, std::string_view payload, const EnqueueOptions& options,
-                    Wake how) {
+Receipt Sender::put(std::string_view kind, std::string_view payload,
+                    const EnqueueOptions& options) {
   Order order = order_of(kind, options);
   Lock lock(mutex_);
+  Receipt receipt = put_locked(lock, order, payload);
+  if (order.opened_flight) wake();
+  return receipt;
+}
+
+Receipt Sender::store(std::string_view kind, std::string_view payload,
+                      const EnqueueOptions& options) {
+  Order order = order_of(kind, options);
+  Lock lock(mutex_);
+  Receipt receipt = put_locked(lock, order, payload);
+  if (!receipt.flight_->settled()) await_locked(lock, *receipt.flight_);
+  return receipt;
+}
+
+Receipt Sender::put_locked(Lock& lock, Order& order, std::string_view payload) {
   Receipt receipt;
   SharedError error = obstacle(lock, order, payload.size());
   if (error != nullptr) {
@@ -79,7 +94,6 @@ Receipt Sender::put(std::string_view kind, std::string_view payload, const Enque
     receipt.flight_ = open_flight(channel_of(order.queue), order, payload.size());
     receipt.id_ = load(*receipt.flight_, order, payload);
   }
-  if (order.opened_flight && how == Wake::now) wake();
   return receipt;
 }
 
