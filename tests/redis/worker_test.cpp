@@ -272,9 +272,9 @@ TEST_F(WorkerTest, BuriesWhatItCannotRunWithAReason) {
 }
 
 TEST_F(WorkerTest, DropsExpiredJobsAndCountsThem) {
-  for (int i = 0; i < 5; ++i) client.enqueue(Number{i}, {.expires_after = 1ms});
-  client.enqueue(Number{7});
-  std::this_thread::sleep_for(5ms);  // so that they expire; the producer's clock decides
+  client.enqueue(Number{7});  // connects
+  for (int i = 0; i < 5; ++i) client.enqueue(Number{i}, {.expires_after = 50ms});
+  std::this_thread::sleep_for(60ms);  // so that they expire; the producer's clock decides
   Seen seen;
   Handlers handlers;
   handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });

@@ -6,6 +6,9 @@
 // What is not seen: malloc as C libraries call it (hiredis's and msgpack's buffers, which live as
 // long as their connection or their job; oneTBB's own pools), and copies by the kernel.
 
+// Where the compiler sees `free` behind a `new` that it did not inline, it warns of a mismatch.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 #include <dlfcn.h>
 
 #include <atomic>

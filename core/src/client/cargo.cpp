@@ -51,6 +51,7 @@ JobId Cargo::add(const Place& place, std::string_view kind, std::string_view pay
   auto lane = std::ranges::find(lanes_, place, &Lane::place);
   if (lane == lanes_.end()) {
     lane = lanes_.insert(lanes_.end(), {place, wire::EnvelopeWriter(ids.next(now_us / 1000))});
+    lane->writer.reserve(payload.size() + job_overhead_bytes);
   } else if (!fits(*lane, payload.size())) {
     const std::size_t like_the_last = lane->writer.bytes() + payload.size() + job_overhead_bytes;
     close(*lane);

@@ -66,7 +66,6 @@ struct Connection::Impl {
   std::size_t unanswered = 0;    ///< commands appended whose replies were not read
   bool sent_since_read = false;  ///< the next read is a round trip
   Meter meter;
-  ReplyPtr brief;  ///< what `read_brief` returned last
 
   Deadline deadline() const { return std::chrono::steady_clock::now() + reply_timeout; }
 
@@ -162,22 +161,28 @@ struct Connection::Impl {
     return pieces;
   }
 
-  ReplyPtr read(Deadline until) {
+  /// Waits for what `next` makes of a reply.
+  template <typename Next>
+  auto read(Deadline until, Next next) {
     if (unanswered == 0) {
       throw Error(ErrorCode::internal, "read() without a command that waits for its reply");
     }
     send_output(until);
     socket.check_interrupt();
-    ReplyPtr reply = reader.next();
+    auto reply = next(reader);
     while (!reply) {
       if (std::exchange(sent_since_read, false)) ++meter.round_trips;
       const std::size_t bytes = socket.receive_some(received.get(), receive_bytes, until);
       meter.bytes_in += bytes;
       reader.feed(received.get(), bytes);
-      reply = reader.next();
+      reply = next(reader);
     }
     --unanswered;
     return reply;
+  }
+
+  ReplyPtr read(Deadline until) {
+    return read(until, [](ReplyReader& from) { return from.next(); });
   }
 
   /// Introduces us: AUTH, SELECT and CLIENT SETNAME in one round trip.
@@ -285,8 +290,10 @@ ReplyPtr Connection::read() {
 }
 
 const Reply& Connection::read_brief() {
-  impl_->brief = read();
-  return impl_->brief->root();
+  impl_->require_connected();
+  return *impl_->or_close([&] {
+    return impl_->read(impl_->deadline(), [](ReplyReader& from) { return from.next_brief(); });
+  });
 }
 
 ReplyPtr Connection::command(std::span<const std::string_view> arguments) {

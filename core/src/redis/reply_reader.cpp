@@ -133,7 +133,7 @@ void ReplyReader::feed(const char* bytes, std::size_t size) {
   }
 }
 
-ReplyPtr ReplyReader::next() {
+const Reply* ReplyReader::next_brief() {
   Building& building = impl_->building;
   if (!building.buffer) {
     // Replies on one connection resemble each other: one block of the last one's size will do.
@@ -146,7 +146,12 @@ ReplyPtr ReplyReader::next() {
                                          static_cast<const char*>(impl_->reader->errstr) +
                                          "; is there a Redis at this address?");
   }
-  if (root == nullptr) return nullptr;
+  return static_cast<const Reply*>(root);
+}
+
+ReplyPtr ReplyReader::next() {
+  if (next_brief() == nullptr) return nullptr;
+  Building& building = impl_->building;
   impl_->next_arena_bytes =
       std::clamp(building.arena_bytes + building.arena_bytes / 8, min_arena_bytes, max_arena_bytes);
   return std::move(building.buffer);

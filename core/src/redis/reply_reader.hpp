@@ -24,6 +24,8 @@ class ReplyReader {
   /// Returns: the next complete reply, or null when more bytes are needed.
   /// Errors: `internal` when the bytes are not Redis's protocol; `clear` before the next use.
   ReplyPtr next();
+  /// The same for a small reply that is forgotten with the next one: it costs no memory of its own.
+  const Reply* next_brief();
 
   /// Forgets everything fed.
   void clear();

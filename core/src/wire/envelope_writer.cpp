@@ -96,6 +96,8 @@ void append_head(std::string& bytes, std::uint8_t flags, std::size_t count, cons
 }
 
 constexpr std::size_t most_head_bytes = 32;
+/// What goes between the head and the jobs, unless there are many kinds.
+constexpr std::size_t kinds_bytes = 96;
 
 void append_death(std::string& bytes, const Death& death) {
   assert(death.deliveries >= 0);
@@ -114,7 +116,6 @@ void append_death(std::string& bytes, const Death& death) {
 EnvelopeWriter::EnvelopeWriter(const JobId& first_id) : first_id_(first_id) {}
 
 void EnvelopeWriter::reserve(std::size_t bytes) {
-  constexpr std::size_t kinds_bytes = 96;
   jobs_bytes_.reserve(bytes + most_head_bytes + kinds_bytes);
 }
 
@@ -149,6 +150,7 @@ void EnvelopeWriter::add_moved(const StoredJob& job, const Extras* extras) {
 std::string EnvelopeWriter::finish(std::size_t compress_from_bytes,
                                    const std::optional<Death>& death) {
   std::string opening;
+  opening.reserve(most_head_bytes + kinds_bytes);
   MsgpackAppender out(opening);
   out.array(3);
   out.uint(base_us_);
@@ -169,10 +171,13 @@ std::string EnvelopeWriter::finish(std::size_t compress_from_bytes,
     body_bytes = jobs_bytes_.size();
   }
 
-  std::string head;
-  append_head(head, flags_, jobs_, first_id_, body_bytes, death.has_value());
+  // The head stands first, but says how long the opening is.
+  std::string front = std::move(opening);
+  const auto opening_bytes = static_cast<std::ptrdiff_t>(front.size());
+  append_head(front, flags_, jobs_, first_id_, body_bytes, death.has_value());
+  std::rotate(front.begin(), front.begin() + opening_bytes, front.end());
   std::string envelope = std::move(jobs_bytes_);
-  envelope.insert(0, head.append(opening));
+  envelope.insert(0, front);
   if (death) append_death(envelope, *death);
   jobs_bytes_.clear();
   jobs_ = 0;
