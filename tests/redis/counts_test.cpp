@@ -86,10 +86,9 @@ class CountsTest : public ::testing::Test {
     EXPECT_LE(lookups / static_cast<std::int64_t>(priority_count), most_age_lookups);
     seen.erase("xinfo|groups");
     seen.erase("xrange");
-    const CommandCounts expected{{"multi", calls},     {"fcall", calls}, {"hmget", calls},
-                                 {"hget", calls},      {"time", calls},  {"renamenx", 2 * calls},
-                                 {"xadd", envelopes},  {"hset", 2 * calls},
-                                 {"exec", calls}};
+    const CommandCounts expected{{"multi", calls},    {"fcall", calls},    {"hmget", calls},
+                                 {"hget", calls},     {"time", calls},     {"renamenx", 2 * calls},
+                                 {"xadd", envelopes}, {"hset", 2 * calls}, {"exec", calls}};
     EXPECT_EQ(seen, expected);
     expect_own_meter_is_right(4 * calls + envelopes);
   }

@@ -28,9 +28,7 @@ struct Slot {
 /// by its leader.
 struct Channel {
   Channel(std::string_view prefix, std::string_view name, const QueueLimits& limits)
-      : queue(name),
-        call(Keys(prefix, name), limits),
-        transaction(Keys(prefix, name), limits) {}
+      : queue(name), call(Keys(prefix, name), limits), transaction(Keys(prefix, name), limits) {}
 
   std::string queue;
   EnqueueCall call;

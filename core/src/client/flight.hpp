@@ -30,7 +30,7 @@ struct Flight {
 
   Cargo cargo;
   Channel* channel = nullptr;
-  Slot* slot = nullptr;  ///< from its first call on
+  Slot* slot = nullptr;        ///< from its first call on
   Clock::time_point first_at;  ///< when the oldest job came
   Clock::time_point deadline;  ///< of the oldest job
   std::size_t held_jobs = 0;   ///< what it takes of the local buffer

@@ -243,8 +243,8 @@ bool Sender::shed_oldest() {
   Channel* where = nullptr;
   std::shared_ptr<Flight> oldest;
   for (const auto& [name, channel] : channels_) {
-    const auto found = std::ranges::find_if(
-        channel->flights, [&](const auto& flight) { return may_touch(flight); });
+    const auto found = std::ranges::find_if(channel->flights,
+                                            [&](const auto& flight) { return may_touch(flight); });
     if (found != channel->flights.end() &&
         (oldest == nullptr || (*found)->first_at < oldest->first_at)) {
       where = channel.get();

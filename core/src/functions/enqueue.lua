@@ -145,9 +145,9 @@ redis.register_function{function_name = 'ferry_v1_enqueue', callback = enqueue}
 -- large call is a transaction in which plain XADDs follow this function, on a key that exists only
 -- between it and the end of the transaction:
 --     MULTI
---     FCALL ferry_v1_open …                       ready:1 becomes ready:1:gate, if all is well
---     XADD …ready:1:gate NOMKSTREAM * e <bytes>   … repeated; without a gate it stores nothing
---     RENAMENX …ready:1:gate …ready:1
+--     FCALL ferry_v1_open …                          ready:1 becomes gate:<producer>, if all is well
+--     XADD …gate:<producer> NOMKSTREAM * e <bytes>   … repeated; without a gate it stores nothing
+--     RENAMENX …gate:<producer> …ready:1
 --     EXEC
 -- Nobody else ever sees the gate, and whatever refuses the call (a bound, a missing library, a lack
 -- of rights or of memory) leaves it shut. Never send it outside of a transaction.

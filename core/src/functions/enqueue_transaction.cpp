@@ -32,8 +32,7 @@ EnqueueTransaction::EnqueueTransaction(const Keys& keys, const QueueLimits& limi
     : keys_(keys),
       max_jobs_(std::to_string(limits.max_jobs)),
       max_bytes_(std::to_string(limits.max_bytes)),
-      max_age_ms_(std::to_string(limits.max_age.count())),
-      add_({"XADD", keys.gate, "NOMKSTREAM", "*", envelope_field}) {}
+      max_age_ms_(std::to_string(limits.max_age.count())) {}
 
 bool EnqueueTransaction::suits(std::span<const OutgoingEnvelope> envelopes) {
   std::size_t bytes = 0;
@@ -55,17 +54,19 @@ void EnqueueTransaction::append(redis::Connection& connection, std::string_view 
     jobs += envelope.jobs;
     bytes += envelope.bytes.size();
   }
+  const std::string gate = keys_.gate_of(producer);
+  const redis::CommandHead add{"XADD", gate, "NOMKSTREAM", "*", envelope_field};
   const std::string& stream = keys_.ready[static_cast<std::size_t>(envelopes.front().priority)];
   const std::string sequence_text = std::to_string(sequence);
   const std::string jobs_text = std::to_string(jobs);
   const std::string bytes_text = std::to_string(bytes);
 
   connection.append({"MULTI"});
-  connection.append({"FCALL", "ferry_v1_open", "7", keys_.state, keys_.producers, keys_.gate,
-                     stream, keys_.ready[0], keys_.ready[1], keys_.ready[2], producer,
-                     sequence_text, max_jobs_, max_bytes_, max_age_ms_, jobs_text, bytes_text});
-  for (const OutgoingEnvelope& envelope : envelopes) connection.append(add_, envelope.bytes);
-  connection.append({"RENAMENX", keys_.gate, stream});
+  connection.append({"FCALL", "ferry_v1_open", "7", keys_.state, keys_.producers, gate, stream,
+                     keys_.ready[0], keys_.ready[1], keys_.ready[2], producer, sequence_text,
+                     max_jobs_, max_bytes_, max_age_ms_, jobs_text, bytes_text});
+  for (const OutgoingEnvelope& envelope : envelopes) connection.append(add, envelope.bytes);
+  connection.append({"RENAMENX", gate, stream});
   connection.append({"EXEC"});
 }
 

@@ -41,7 +41,6 @@ class EnqueueTransaction {
   const std::string max_jobs_;
   const std::string max_bytes_;
   const std::string max_age_ms_;
-  const redis::CommandHead add_;
 };
 
 }  // namespace ferry

@@ -21,7 +21,6 @@ struct Keys {
         due(base + "due"),
         parked(base + "parked"),
         dead(base + "dead"),
-        gate(base + "gate"),
         ready{base + "ready:0", base + "ready:1", base + "ready:2"} {}
 
   std::string base;
@@ -32,8 +31,10 @@ struct Keys {
   std::string due;        ///< sorted set: delayed envelopes by due time, ms
   std::string parked;     ///< hash: bytes of what is in `due` and `dead`
   std::string dead;       ///< sorted set: dead letters by time of death, ms
-  std::string gate;       ///< a stream's name inside a producer's transaction, else absent
   std::array<std::string, priority_count> ready;  ///< streams, the most urgent first
+
+  /// A stream's name inside a producer's transaction; at all other times there is no such key.
+  std::string gate_of(std::string_view producer) const { return (base + "gate:").append(producer); }
 };
 
 /// The names of all queues ever used under a prefix: a set, outside any partition's slot.

@@ -104,8 +104,7 @@ std::size_t Socket::send_some(std::span<iovec> pieces, Deadline deadline) {
   message.msg_iovlen = std::min<std::size_t>(pieces.size(), IOV_MAX);
   while (true) {
     check_interrupt();
-    const ssize_t sent =
-        ::sendmsg(impl_->context->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::sendmsg(impl_->context->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) return static_cast<std::size_t>(sent);
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       wait_for(POLLOUT, deadline);
