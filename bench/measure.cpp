@@ -1,4 +1,6 @@
 // Asks every question of bench/questions, or those that --only names, and prints one table.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -67,11 +69,14 @@ std::map<std::string, std::string> settings_of(const ferry::bench::Surroundings&
 
 /// Returns: the figures of one question, with their samples.
 std::vector<Figure> answers_to(Question& question, int repetitions) {
+  const bool watched = isatty(STDERR_FILENO) == 1;
   auto figures = question.figures();
   question.begin();
   // The first turn warms up: functions are loaded, memory is asked for.
   for (int number = 0; number <= repetitions; ++number) {
-    std::fprintf(stderr, "\r%-28s %d of %d ", figures.front().name.c_str(), number, repetitions);
+    if (watched) {
+      std::fprintf(stderr, "\r%-28s %d of %d ", figures.front().name.c_str(), number, repetitions);
+    }
     const auto turn = question.turn(number % 2 == 0);
     if (number == 0) continue;
     for (std::size_t i = 0; i < figures.size(); ++i) {
@@ -80,7 +85,7 @@ std::vector<Figure> answers_to(Question& question, int repetitions) {
       for (const auto& [name, value] : turn.settings) figures[i].settings[name] = value;
     }
   }
-  std::fprintf(stderr, "\r%44s\r", "");
+  if (watched) std::fprintf(stderr, "\r%44s\r", "");
   return figures;
 }
 

@@ -69,7 +69,7 @@ class Crew {
         if (worker->poll()) throw Failure("a worker process ended early");
       }
       if (Clock::now() > deadline) throw Failure(std::string(otherwise) + " in two minutes");
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
 
@@ -78,7 +78,7 @@ class Crew {
     const auto deadline = Clock::now() + patience;
     for (const auto& worker : workers_) {
       while (!worker->poll() && Clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
       }
     }
     std::vector<std::size_t> done;
