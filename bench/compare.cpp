@@ -63,10 +63,11 @@ int judge_all(const std::vector<Pair>& pairs, double threshold) {
     worse = worse || verdict == Verdict::worse;
     too_few = too_few || runs < fewest_runs;
     const auto percent = [](double factor) { return 100 * (factor - 1); };
-    std::printf("| `%s` | %.3f | %.3f | %+.1f %% (%+.1f to %+.1f) | %.4f | %zu, %zu | %s |\n",
-                pairs[i].before.name.c_str(), median(before), median(after),
-                percent(change.estimate), percent(change.low), percent(change.high), adjusted[i],
-                before.size(), after.size(), std::string(to_string(verdict)).c_str());
+    std::printf("| `%s` | %s | %s | %+.1f %% (%+.1f to %+.1f) | %.4f | %zu, %zu | %s |\n",
+                pairs[i].before.name.c_str(), number(median(before)).c_str(),
+                number(median(after)).c_str(), percent(change.estimate), percent(change.low),
+                percent(change.high), adjusted[i], before.size(), after.size(),
+                std::string(to_string(verdict)).c_str());
   }
   if (worse) return 1;
   if (too_few) {

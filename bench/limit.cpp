@@ -44,6 +44,20 @@ struct Sink {
   void write(const char* data, std::size_t size) { bytes.append(data, size); }
 };
 
+/// Returns: what msgpack writes before so many bytes; all but the first character are the size.
+std::string bin_header(std::size_t size) {
+  std::string header;
+  Sink sink{header};
+  msgpack::packer(sink).pack_bin(static_cast<std::uint32_t>(size));
+  return header;
+}
+
+std::size_t big_endian(std::string_view bytes) {
+  std::size_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
+}
+
 /// Walks a payload and adds up its strings.
 struct Walk : msgpack::null_visitor {
   std::size_t characters = 0;
@@ -69,8 +83,9 @@ struct Limit::Impl {
 
   Blob blob;
   LimitShape shape;
-  std::string head;      ///< stands for the envelope's head and kind table
-  std::string job_head;  ///< stands for a job's kind and time; ends with the payload's bin header
+  std::string head;            ///< stands for the envelope's head and kind table
+  std::string job_head;        ///< stands for a job's kind and time; ends with the payload's size
+  std::size_t size_bytes = 0;  ///< at the end of `job_head`
   std::size_t payload_bytes = 0;
   std::size_t characters = 0;  ///< of one payload: its strings
 
@@ -138,14 +153,16 @@ Limit::Impl::Impl(const std::string& socket_path, const Blob& job, LimitShape of
   msgpack::pack(sink, blob);
   payload_bytes = packed.size();
   characters = std::string_view("body").size() + blob.body.size();
-  const std::size_t spare = shape.envelope_bytes - shape.jobs_per_envelope * (payload_bytes + 2);
-  if (payload_bytes > 255 || spare > shape.envelope_bytes) {
+  const std::string size = bin_header(payload_bytes);
+  const std::size_t least = shape.jobs_per_envelope * (payload_bytes + size.size());
+  if (least > shape.envelope_bytes) {
     throw std::runtime_error("limit: the payloads do not fit into the envelope");
   }
+  const std::size_t spare = shape.envelope_bytes - least;
   job_head.assign(spare / shape.jobs_per_envelope, '.');
   head.assign(spare % shape.jobs_per_envelope, '.');
-  job_head += '\xc4';
-  job_head += static_cast<char>(payload_bytes);
+  size_bytes = size.size() - 1;
+  job_head += size;
 
   context = redisConnectUnix(socket_path.c_str());
   if (context == nullptr || context->err != 0) {
@@ -180,7 +197,8 @@ void Limit::Impl::take_entry(std::string_view value) {
     for (std::size_t job = 0; job < shape.jobs_per_envelope; ++job) {
       at += job_head.size();
       std::size_t offset = 0;
-      const std::size_t size = static_cast<unsigned char>(value[at - 1]);
+      const std::size_t size = big_endian(value.substr(at - size_bytes, size_bytes));
+      if (size > value.size() - at) break;
       if (!msgpack::parse(value.data() + at, size, offset, walk)) break;
       at += size;
     }

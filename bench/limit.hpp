@@ -23,7 +23,7 @@ struct LimitShape {
 /// Threads: one thread at a time; several limits may work on one stream.
 class Limit {
  public:
-  /// Connects at once. `blob` packs to fewer than 256 bytes.
+  /// Connects at once.
   Limit(const std::string& socket_path, const Blob& blob, LimitShape shape);
   ~Limit();
   Limit(const Limit&) = delete;

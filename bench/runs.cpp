@@ -1,27 +1,20 @@
 #include "runs.hpp"
 
-#include <algorithm>
 #include <barrier>
-#include <chrono>
 #include <cstdio>
-#include <ferry/client.hpp>
-#include <ferry/worker.hpp>
 #include <future>
-#include <thread>
 #include <vector>
 
+#include "ferry/client.hpp"
+#include "ferry/queue.hpp"
+#include "limit.hpp"
+#include "producer.hpp"
+#include "running_worker.hpp"
+#include "stopwatch.hpp"
 #include "wire/envelope.hpp"
 
 namespace ferry::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-constexpr auto patience = std::chrono::minutes(2);
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double per_second(const Load& load, double seconds) {
   return static_cast<double>(load.jobs) / seconds;
@@ -38,15 +31,6 @@ LimitShape shape_of(const Load& load) {
   return {load.jobs_per_envelope, writer.finish().size()};
 }
 
-WorkerOptions worker_options(const RedisOptions& redis, const std::string& queue,
-                             const Load& load) {
-  return {.redis = redis,
-          .queues = {{queue, 1}},
-          .concurrency = load.concurrency,
-          .log = {.level = LogLevel::warning},
-          .print_stats_on_stop = false};
-}
-
 Handlers handlers_of(bool per_job) {
   Handlers handlers;
   if (per_job) {
@@ -56,66 +40,6 @@ Handlers handlers_of(bool per_job) {
   }
   return handlers;
 }
-
-/// A producer that has connected, with its first job, and has the others ready.
-class Producer {
- public:
-  Producer(const RedisOptions& redis, const std::string& queue, const Load& load)
-      : left_(load.jobs - 1),
-        blobs_(std::min(portion, load.jobs), blob_of(load.payload_bytes)),
-        client_({.redis = redis,
-                 .queue = queue,
-                 .max_jobs_per_envelope = load.jobs_per_envelope,
-                 .max_bytes_per_envelope = 1024 * 1024}) {
-    client_.enqueue(blobs_[0]);
-  }
-
-  /// Returns: the seconds it took to store all the others.
-  double hand_over() {
-    const auto start = Clock::now();
-    while (left_ > 0) {
-      const std::size_t count = std::min(left_, blobs_.size());
-      for (const auto& result : client_.enqueue_all(std::span(blobs_).first(count))) {
-        if (!result) throw Failure("a job was not stored: " + std::string(result.error->what()));
-      }
-      left_ -= count;
-    }
-    return seconds_since(start);
-  }
-
- private:
-  /// What a producer with much to do would hand over at once; it waits for the last reply of each.
-  static constexpr std::size_t portion = 64'000;
-
-  std::size_t left_;
-  std::vector<Blob> blobs_;
-  Client client_;
-};
-
-/// A worker that runs in a thread of its own until the end of the scope.
-class RunningWorker {
- public:
-  RunningWorker(WorkerOptions options, Handlers handlers)
-      : worker_(std::move(options), std::move(handlers)), thread_([this] { worker_.run(); }) {}
-  ~RunningWorker() { worker_.stop(); }
-  RunningWorker(const RunningWorker&) = delete;
-  RunningWorker& operator=(const RunningWorker&) = delete;
-
-  void wait_until_done(std::size_t jobs) {
-    const auto deadline = Clock::now() + patience;
-    while (worker_.stats().done < jobs) {
-      if (Clock::now() > deadline) {
-        throw Failure(std::to_string(worker_.stats().done) + " of " + std::to_string(jobs) +
-                      " jobs were done in two minutes");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-
- private:
-  Worker worker_;
-  std::jthread thread_;
-};
 
 }  // namespace
 
@@ -177,10 +101,10 @@ double Runs::from_threads(const Load& load, Each each) {
     }));
   }
   begin.arrive_and_wait();
-  const auto start = Clock::now();
+  const Stopwatch watch;
   for (auto& thread : threads) thread.get();
   client.flush();
-  const double seconds = seconds_since(start);
+  const double seconds = watch.seconds();
   check_waiting(load, queue);
   return per_second(load, seconds);
 }
@@ -199,10 +123,10 @@ double Runs::drain(const Load& load, bool per_job) {
   check_waiting(load, queue);
   double seconds = 0;
   {
-    const auto start = Clock::now();
-    RunningWorker worker{worker_options(redis_, queue, load), handlers_of(per_job)};
+    const Stopwatch watch;
+    RunningWorker worker{worker_options(redis_, queue, load.concurrency), handlers_of(per_job)};
     worker.wait_until_done(load.jobs);
-    seconds = seconds_since(start);
+    seconds = watch.seconds();
   }
   check_done(load, queue);
   return per_second(load, seconds);
@@ -215,18 +139,13 @@ double Runs::steady(const Load& load) {
   const std::string queue = new_queue();
   double seconds = 0;
   {
-    RunningWorker worker{worker_options(redis_, queue, load), handlers_of(false)};
-    Queue books{redis_, queue};
-    const auto deadline = Clock::now() + patience;
-    while (books.counts().workers == 0) {
-      if (Clock::now() > deadline) throw Failure("the worker did not come up in two minutes");
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    RunningWorker worker{worker_options(redis_, queue, load.concurrency), handlers_of(false)};
+    worker.wait_until_up(redis_, queue);
     Producer producer(redis_, queue, load);
-    const auto start = Clock::now();
+    const Stopwatch watch;
     producer.hand_over();
     worker.wait_until_done(load.jobs);
-    seconds = seconds_since(start);
+    seconds = watch.seconds();
   }
   check_done(load, queue);
   return per_second(load, seconds);
@@ -236,9 +155,9 @@ double Runs::limit_enqueue(const Load& load) {
   const std::string stream = new_queue();
   Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
   limit.make(stream);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   limit.enqueue(stream, load.jobs);
-  const double seconds = seconds_since(start);
+  const double seconds = watch.seconds();
   limit.check(stream, load.jobs / load.jobs_per_envelope);
   return per_second(load, seconds);
 }
@@ -248,9 +167,9 @@ double Runs::limit_drain(const Load& load) {
   Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
   limit.make(stream);
   limit.enqueue(stream, load.jobs);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   limit.drain(stream, load.jobs);
-  const double seconds = seconds_since(start);
+  const double seconds = watch.seconds();
   limit.check(stream, 0);
   return per_second(load, seconds);
 }
@@ -260,11 +179,11 @@ double Runs::limit_steady(const Load& load) {
   Limit producer{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
   Limit worker{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
   producer.make(stream);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   auto drained = std::async(std::launch::async, [&] { worker.drain(stream, load.jobs); });
   producer.enqueue(stream, load.jobs);
   drained.get();
-  const double seconds = seconds_since(start);
+  const double seconds = watch.seconds();
   producer.check(stream, 0);
   return per_second(load, seconds);
 }

@@ -1,30 +1,13 @@
 #pragma once
 
-#include <cstddef>
-#include <ferry/private_redis.hpp>
-#include <ferry/queue.hpp>
 #include <map>
-#include <stdexcept>
 #include <string>
 
-#include "blob.hpp"
-#include "limit.hpp"
+#include "ferry/client_options.hpp"
+#include "ferry/private_redis.hpp"
+#include "load.hpp"
 
 namespace ferry::bench {
-
-/// A run that did not do what it should have done; its speed means nothing.
-class Failure : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// How much a run carries, and how.
-struct Load {
-  std::size_t jobs = 0;  ///< a multiple of `jobs_per_envelope`
-  std::size_t jobs_per_envelope = 256;
-  std::size_t payload_bytes = 100;
-  std::size_t threads = 1;      ///< of the producer
-  std::size_t concurrency = 2;  ///< of the worker
-};
 
 /// One server with nothing on it, and single runs against it. Every run begins with an empty
 /// server, checks that each job arrived, and that the books balance.

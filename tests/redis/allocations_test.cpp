@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "batching/batcher.hpp"
+#include "bench/counting_new.hpp"
 #include "ferry/client.hpp"
 #include "stages/decode.hpp"
 #include "stages/run.hpp"
 #include "support/counting_budgets.hpp"
-#include "support/counting_new.hpp"
 #include "support/counting_worker.hpp"
 #include "support/redis_test.hpp"
 
@@ -41,6 +41,11 @@ bool ferry::detail::decode(RawItem&, ferry::test::ClosedParcel&) {
 
 namespace ferry::test {
 namespace {
+
+using bench::copies_are_counted;
+using bench::Effort;
+using bench::effort;
+using bench::Uncounted;
 
 constexpr std::size_t jobs_in_envelope = 256;
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Replaces operator new and memcpy in the program that includes this header, so that a test can say
+// Replaces operator new and memcpy in the program that includes this header, so that one can say
 // what a job costs in allocations and in copied bytes. Include it in one source of a program.
 //
 // What is not seen: malloc as C libraries call it (hiredis's and msgpack's buffers, which live as
@@ -17,7 +17,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace ferry::test {
+namespace ferry::bench {
 
 /// What all threads did since the program began, those apart that said `Uncounted`.
 struct Effort {
@@ -70,27 +70,30 @@ class Uncounted {
   Uncounted& operator=(const Uncounted&) = delete;
 };
 
-// The sanitizers have a memcpy of their own, which must stay.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// The sanitizers have a memcpy of their own, which must stay, and hardened builds an inline one.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(_FORTIFY_SOURCE)
+#define FERRY_FOREIGN_MEMCPY
+#endif
+#ifdef FERRY_FOREIGN_MEMCPY
 inline constexpr bool copies_are_counted = false;
 #else
 inline constexpr bool copies_are_counted = true;
 #endif
 
-}  // namespace ferry::test
+}  // namespace ferry::bench
 
 void* operator new(std::size_t bytes) {
-  return ferry::test::counting::or_throw(ferry::test::counting::allocate(bytes));
+  return ferry::bench::counting::or_throw(ferry::bench::counting::allocate(bytes));
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return ferry::test::counting::or_throw(
-      ferry::test::counting::allocate(bytes, static_cast<std::size_t>(alignment)));
+  return ferry::bench::counting::or_throw(
+      ferry::bench::counting::allocate(bytes, static_cast<std::size_t>(alignment)));
 }
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return ferry::test::counting::allocate(bytes);
+  return ferry::bench::counting::allocate(bytes);
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return ferry::test::counting::allocate(bytes, static_cast<std::size_t>(alignment));
+  return ferry::bench::counting::allocate(bytes, static_cast<std::size_t>(alignment));
 }
 // The array forms and the sized ones call these.
 void operator delete(void* memory) noexcept { std::free(memory); }
@@ -98,7 +101,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef FERRY_FOREIGN_MEMCPY
 extern "C" {
 
 // `memmove` does what `memcpy` must, so one of the two can be built on the other's original.
@@ -110,7 +113,7 @@ void* memmove(void* to, const void* from, std::size_t bytes) noexcept {
     move = reinterpret_cast<Move>(dlsym(RTLD_NEXT, "memmove"));
     original.store(move, std::memory_order_relaxed);
   }
-  ferry::test::counting::copied(bytes);
+  ferry::bench::counting::copied(bytes);
   return move(to, from, bytes);
 }
 

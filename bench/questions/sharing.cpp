@@ -1,0 +1,161 @@
+// Do worker processes share a queue's work, and is it done so many times as fast?
+//
+// Each worker is a process with one handler at a time that needs 50 µs of the processor for a job.
+// The limit is one such worker.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "compare/child.hpp"
+#include "ferry/queue.hpp"
+#include "producer.hpp"
+#include "questions.hpp"
+#include "running_worker.hpp"
+#include "scratch_folder.hpp"
+#include "spend_cpu.hpp"
+#include "stopwatch.hpp"
+
+namespace ferry::bench {
+namespace {
+
+struct Shared {
+  double per_second = 0;
+  double least_share = 0;  ///< of the worker that did least, as a part of 1
+};
+
+/// So many workers on a server of their own.
+class Crew {
+ public:
+  explicit Crew(std::size_t workers) {
+    for (std::size_t i = 0; i < workers; ++i) {
+      reports_.push_back(scratch_.path() / std::to_string(i));
+      workers_.push_back(std::make_unique<compare::Child>(
+          "worker", std::vector<std::string>{"measure", share_worker_word, redis_.url,
+                                             reports_.back().string()}));
+    }
+  }
+
+  Shared work(std::size_t jobs) {
+    Queue books(redis_, queue);
+    wait_until([&] { return books.counts().workers == static_cast<std::int64_t>(workers_.size()); },
+               "the workers did not come up");
+    // The first job is a producer's greeting, and waited for: the clock starts with idle workers.
+    Producer producer(redis_, queue, {.jobs = jobs});
+    wait_until([&] { return books.counts().done == 1; }, "the first job was not done");
+    const Stopwatch watch;
+    producer.hand_over();
+    wait_until([&] { return books.counts().done == static_cast<std::int64_t>(jobs); },
+               "the jobs were not all done");
+    const double seconds = watch.seconds();
+    const auto report = books.audit();
+    if (!report.balanced()) throw Failure("the books do not balance: " + report.violations.front());
+    return {static_cast<double>(jobs - 1) / seconds, least_share(jobs)};
+  }
+
+  static constexpr const char* queue = "shared";
+
+ private:
+  template <typename Condition>
+  void wait_until(Condition condition, const char* otherwise) {
+    const auto deadline = Clock::now() + patience;
+    while (!condition()) {
+      for (const auto& worker : workers_) {
+        if (worker->poll()) throw Failure("a worker process ended early");
+      }
+      if (Clock::now() > deadline) throw Failure(std::string(otherwise) + " in two minutes");
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  double least_share(std::size_t jobs) {
+    for (const auto& worker : workers_) worker->terminate();
+    const auto deadline = Clock::now() + patience;
+    for (const auto& worker : workers_) {
+      while (!worker->poll() && Clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
+    std::vector<std::size_t> done;
+    for (const auto& report : reports_) {
+      std::size_t jobs_done = 0;
+      if (!(std::ifstream(report) >> jobs_done)) throw Failure("a worker left no report");
+      done.push_back(jobs_done);
+    }
+    if (std::accumulate(done.begin(), done.end(), std::size_t{0}) != jobs) {
+      throw Failure("the workers' own counts do not add up to what was enqueued");
+    }
+    return static_cast<double>(*std::ranges::min_element(done)) / static_cast<double>(jobs);
+  }
+
+  PrivateRedis server_;
+  RedisOptions redis_{.url = server_.url(), .prefix = "ferrybench"};
+  ScratchFolder scratch_;
+  std::vector<std::filesystem::path> reports_;
+  std::vector<std::unique_ptr<compare::Child>> workers_;
+};
+
+class Sharing : public Question {
+ public:
+  explicit Sharing(std::size_t jobs) : Question(figures_of(jobs)), jobs_(jobs) {}
+
+  Turn turn(bool limit_first) override {
+    const auto alone = [&] { return Crew(1).work(jobs_).per_second; };
+    double limit = limit_first ? alone() : 0;
+    const Shared two = Crew(2).work(jobs_);
+    const Shared four = Crew(4).work(jobs_);
+    if (!limit_first) limit = alone();
+    return {{{two.per_second, limit}, {two.least_share}, {four.per_second, limit}},
+            {{"least_share_of_2", number(two.least_share)},
+             {"least_share_of_4", number(four.least_share)}}};
+  }
+
+ private:
+  static std::vector<Figure> figures_of(std::size_t jobs) {
+    const std::map<std::string, std::string> settings{
+        {"jobs", std::to_string(jobs)},
+        {"payload_bytes", "100"},
+        {"max_jobs_per_envelope", "256"},
+        {"handler_cpu_us", std::to_string(handler_cpu.count())},
+        {"worker_concurrency", "1"},
+        {"processors", std::to_string(std::thread::hardware_concurrency())}};
+    return {{.name = "share_2_workers",
+             .unit = "jobs/s",
+             .settings = settings,
+             .goal = Goal{Goal::Of::ratio, 1.9}},
+            {.name = "share_2_least_share",
+             .unit = "part of 1",
+             .settings = settings,
+             .goal = Goal{Goal::Of::median, 0.4}},
+            {.name = "share_4_workers", .unit = "jobs/s", .settings = settings}};
+  }
+
+  std::size_t jobs_;
+};
+
+}  // namespace
+
+Questions sharing(bool quick) {
+  Questions list;
+  list.push_back(std::make_unique<Sharing>(quick ? 16'000 : 64'000));
+  return list;
+}
+
+int share_worker(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 2) return 2;
+  Handlers handlers;
+  handlers.on<Blob>([](const JobContext&, const Blob&) { spend_cpu(handler_cpu); });
+  Worker worker(worker_options({.url = arguments[0], .prefix = "ferrybench"}, Crew::queue, 1),
+                std::move(handlers));
+  const StopOnSignal stop(worker);
+  const int code = worker.run();
+  std::ofstream(arguments[1]) << worker.stats().done << '\n';
+  return code;
+}
+
+}  // namespace ferry::bench
