@@ -161,8 +161,9 @@ TEST(AllocationsTest, UnpackingAPayloadCopiesNothingOfIt) {
   const Budgets budgets;
   detail::PackedJobs packed;
   packed.add(Parcel{});
+  msgpack::zone zone;
   const Effort before = effort();
-  const auto unpacked = detail::unpack_payload(packed[0]);
+  const auto unpacked = detail::unpack_payload(packed[0], zone);
   const Effort spent = effort() - before;
   budgets.check("unpack.allocations_per_job", static_cast<double>(spent.allocations));
   EXPECT_EQ(spent.copied_bytes, 0U);

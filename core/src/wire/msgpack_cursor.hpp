@@ -28,6 +28,9 @@ class MsgpackCursor {
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
   Problem problem() const { return problem_; }
 
+  /// The first byte of the next value; not at the end.
+  unsigned char type() const { return *at_; }
+
   bool next_is_integer() const {
     return at_ != end_ && (*at_ <= 0x7f || *at_ >= 0xe0 || (*at_ >= 0xcc && *at_ <= 0xd3));
   }
@@ -46,6 +49,13 @@ class MsgpackCursor {
 
   bool read_str(std::string_view& value);
   bool read_bin(std::string_view& value);
+
+  /// Reads bytes of any meaning.
+  bool read_raw(std::size_t bytes, std::string_view& value) { return take(0, bytes, value); }
+  bool pass(std::size_t bytes) {
+    std::string_view passed;
+    return read_raw(bytes, passed);
+  }
 
   /// Reads the number of elements; never more than the bytes left can hold.
   bool read_array(std::size_t& elements);

@@ -51,11 +51,11 @@ struct RawBatch {
   std::vector<RawItem> items;
 };
 
-/// Decodes a payload under limits; the only place where user bytes become a struct. Strings in the
-/// handle point into the payload.
+/// Decodes a payload under limits, for msgpack-c to make a struct of. Strings in the object point
+/// into the payload, lists into the zone.
 ///
 /// Errors: throws msgpack's exceptions.
-msgpack::object_handle unpack_payload(std::string_view payload);
+msgpack::object unpack_payload(std::string_view payload, msgpack::zone& zone);
 
 }  // namespace detail
 

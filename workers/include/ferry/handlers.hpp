@@ -80,9 +80,10 @@ struct RawHandler {
 
 /// Decodes one payload, or marks the item as failed and returns false.
 template <typename T>
-bool decode(RawItem& item, T& job) {
+bool decode(RawItem& item, T& job, msgpack::zone& zone) {
   try {
-    unpack_payload(item.payload)->convert(job);
+    zone.clear();
+    unpack_payload(item.payload, zone).convert(job);
     return true;
   } catch (const std::exception& e) {
     item.outcome = ferry::fail(std::string("payload cannot be decoded: ") + e.what());
@@ -111,9 +112,10 @@ class Handlers {
   requires std::invocable<F&, const JobContext&, const T&> Handlers& on(
       Policy policy, F handler, HandlerOptions options = {}) {
     auto run = [handler = std::move(handler)](detail::RawBatch& batch) mutable {
+      thread_local msgpack::zone zone;
       for (auto& item : batch.items) {
         T job;
-        if (!detail::decode(item, job)) continue;
+        if (!detail::decode(item, job, zone)) continue;
         try {
           if constexpr (std::same_as<std::invoke_result_t<F&, const JobContext&, const T&>,
                                      Outcome>) {
@@ -138,11 +140,12 @@ class Handlers {
   requires std::invocable < F&, Batch<T>
   & > Handlers& on_batch(Policy policy, F handler, HandlerOptions options = {}) {
     auto run = [handler = std::move(handler)](detail::RawBatch& raw) mutable {
+      thread_local msgpack::zone zone;
       Batch<T> batch{raw.id, raw.reason};
       batch.reserve(raw.items.size());
       for (auto& item : raw.items) {
         T job;
-        if (!item.marked && detail::decode(item, job)) batch.add(std::move(job), item);
+        if (!item.marked && detail::decode(item, job, zone)) batch.add(std::move(job), item);
       }
       if (batch.size() > 0) handler(batch);
     };
@@ -156,8 +159,9 @@ class Handlers {
   requires std::invocable<F&, const JobContext&, T, Completion> Handlers& on_async(
       F handler, HandlerOptions options = {}) {
     auto start = [handler = std::move(handler)](detail::RawItem& item, Completion end) mutable {
+      thread_local msgpack::zone zone;
       T job;
-      if (!detail::decode(item, job)) return end.finish(item.outcome);
+      if (!detail::decode(item, job, zone)) return end.finish(item.outcome);
       handler(*item.context, std::move(job), std::move(end));
     };
     add({std::string(T::kind), realtime(), std::move(options), true, {}, std::move(start)});
