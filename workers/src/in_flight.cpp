@@ -14,36 +14,51 @@ std::string InFlight::key(std::uint32_t queue, Priority priority, std::string_vi
   return key;
 }
 
+std::int64_t InFlight::room(std::chrono::steady_clock::time_point now) {
+  if (!credits_.any_free()) return 0;
+  const auto limit = static_cast<std::int64_t>(limit_.limit(now));
+  return std::min(credits_.free_jobs(), limit - credits_.out_jobs());
+}
+
+bool InFlight::worth_a_fetch(std::chrono::steady_clock::time_point now) {
+  const std::int64_t free = room(now);
+  if (held_.empty()) return free > 0;
+  return free >= static_cast<std::int64_t>(limit_.worth_a_fetch(now));
+}
+
 std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
-  std::int64_t room = 0;
-  changed_.wait_until(lock, until, [&] {
-    const auto limit = static_cast<std::int64_t>(limit_.limit(std::chrono::steady_clock::now()));
-    room = credits_.any_free() ? std::min(credits_.free_jobs(), limit - credits_.out_jobs()) : 0;
-    return closed_ || room > 0;
-  });
-  return closed_ || room <= 0 ? 0 : static_cast<std::size_t>(room);
+  changed_.wait_until(
+      lock, until, [&] { return closed_ || worth_a_fetch(std::chrono::steady_clock::now()); });
+  const std::int64_t free = room(std::chrono::steady_clock::now());
+  return closed_ || free <= 0 ? 0 : static_cast<std::size_t>(free);
 }
 
-void InFlight::add(const EnvelopePtr& envelope) {
+void InFlight::add(const std::vector<EnvelopePtr>& envelopes) {
   const std::lock_guard lock(mutex_);
-  held_.emplace(key(envelope->queue, envelope->priority, envelope->entry_id), envelope);
-  credits_.take(envelope->count, envelope->bytes.size());
+  for (const EnvelopePtr& envelope : envelopes) {
+    held_.emplace(key(envelope->queue, envelope->priority, envelope->entry_id), envelope);
+    credits_.take(envelope->count, envelope->bytes.size());
+  }
 }
 
-void InFlight::remove(const LeasedEnvelope& envelope, std::size_t jobs_settled,
-                      std::chrono::steady_clock::time_point now) {
-  EnvelopePtr last;  // freed outside the lock
+void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now) {
+  std::vector<EnvelopePtr> last;  // freed outside the lock
+  last.reserve(ended.size());
+  bool somebody_waits_for_this = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto at = held_.find(key(envelope.queue, envelope.priority, envelope.entry_id));
-    if (at == held_.end() || at->second.get() != &envelope) return;
-    last = std::move(at->second);
-    held_.erase(at);
-    credits_.give(last->count, last->bytes.size());
-    limit_.on_settled(jobs_settled, now);
+    for (const auto& [envelope, jobs_settled] : ended) {
+      const auto at = held_.find(key(envelope->queue, envelope->priority, envelope->entry_id));
+      if (at == held_.end() || at->second.get() != envelope) continue;
+      credits_.give(envelope->count, envelope->bytes.size());
+      limit_.on_settled(jobs_settled, now);
+      last.push_back(std::move(at->second));
+      held_.erase(at);
+    }
+    somebody_waits_for_this = held_.empty() || worth_a_fetch(now);
   }
-  changed_.notify_all();
+  if (somebody_waits_for_this) changed_.notify_all();
 }
 
 bool InFlight::wait_until_empty(std::chrono::steady_clock::time_point until) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -26,15 +27,21 @@ class InFlight {
  public:
   InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit);
 
-  /// Waits until a credit is free, `close` was called or `until` has come.
+  /// Waits until enough credits for a fetch are free (see FlightLimit::worth_a_fetch), `close` was
+  /// called or `until` has come.
   ///
   /// Returns: how many more jobs may be taken now; 0 = none.
   std::size_t wait_for_credit(std::chrono::steady_clock::time_point until);
 
-  void add(const EnvelopePtr& envelope);
-  /// Gives the credits back; `jobs_settled` feeds the limit.
-  void remove(const LeasedEnvelope& envelope, std::size_t jobs_settled,
-              std::chrono::steady_clock::time_point now);
+  void add(const std::vector<EnvelopePtr>& envelopes);
+
+  /// An envelope whose end Redis has acknowledged, and how many of its jobs that settled.
+  struct Ended {
+    const LeasedEnvelope* envelope = nullptr;
+    std::size_t jobs_settled = 0;
+  };
+  /// Gives the credits back.
+  void remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now);
 
   /// Waits until nothing is held or `until` has come.
   ///
@@ -57,6 +64,9 @@ class InFlight {
   Books books() const;
 
  private:
+  std::int64_t room(std::chrono::steady_clock::time_point now);
+  bool worth_a_fetch(std::chrono::steady_clock::time_point now);
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<std::string, EnvelopePtr> held_;

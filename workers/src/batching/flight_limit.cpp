@@ -17,8 +17,7 @@ void FlightLimit::on_settled(std::size_t jobs, Time now) {
 
 std::size_t FlightLimit::limit(Time now) {
   advance(now);
-  const std::size_t settled = std::accumulate(settled_.begin(), settled_.end(), std::size_t{0});
-  const std::size_t wanted = std::clamp(2 * settled, least_, most_);
+  const std::size_t wanted = std::clamp(2 * settled_lately(), least_, most_);
   if (wanted <= limit_) {
     limit_ = wanted;
   } else if (step_ > raised_) {
@@ -26,6 +25,16 @@ std::size_t FlightLimit::limit(Time now) {
     raised_ = step_;
   }
   return limit_;
+}
+
+std::size_t FlightLimit::worth_a_fetch(Time now) {
+  const std::size_t quarter = limit(now) / 4;
+  const std::size_t in_a_ms = settled_lately() / (steps * static_cast<std::size_t>(step.count()));
+  return std::max<std::size_t>(1, std::min(in_a_ms, quarter));
+}
+
+std::size_t FlightLimit::settled_lately() const {
+  return std::accumulate(settled_.begin(), settled_.end(), std::size_t{0});
 }
 
 void FlightLimit::advance(Time now) {

@@ -28,8 +28,13 @@ class FlightLimit {
   /// Returns: how many jobs may be out now; `now` must not go back.
   std::size_t limit(Time now);
 
+  /// Returns: how many free credits are worth a fetch while others are out: as many as come back in
+  /// a millisecond, at most a quarter of the limit; at least 1.
+  std::size_t worth_a_fetch(Time now);
+
  private:
   void advance(Time now);
+  std::size_t settled_lately() const;
 
   std::size_t least_;
   std::size_t most_;

@@ -46,10 +46,8 @@ EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPt
 void Adopter::adopt(std::vector<EnvelopePtr> envelopes) {
   if (envelopes.empty()) return;
   std::size_t jobs = 0;
-  for (const EnvelopePtr& envelope : envelopes) {
-    in_flight_.add(envelope);
-    jobs += envelope->count;
-  }
+  in_flight_.add(envelopes);
+  for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
   metrics_.update([&](WorkerStats& stats) {
     stats.fetched_jobs += jobs;
     stats.fetched_envelopes += envelopes.size();

@@ -77,19 +77,19 @@ class Pipeline::Graph {
   std::size_t running() const { return running_; }
 
  private:
-  using DecodeNode = flow::function_node<Envelopes>;
-  using BatchNode = flow::multifunction_node<BatchEvent, std::tuple<RunPtr>>;
+  using DecodeNode = flow::function_node<Envelopes, flow::continue_msg, flow::queueing_lightweight>;
+  using BatchNode = flow::multifunction_node<BatchEvent, std::tuple<RunPtr>, flow::queueing_lightweight>;
   using RunNode = flow::function_node<RunPtr>;
 
   void build() {
     graph_ = std::make_unique<flow::graph>();
-    decode_ = std::make_unique<DecodeNode>(*graph_, flow::serial, [this](const Envelopes& in) {
+    decode_ = std::make_unique<DecodeNode>(*graph_, flow::serial, [this](const Envelopes& in) noexcept {
       decode(*in);
       return flow::continue_msg{};
     });
     batch_ = std::make_unique<BatchNode>(
         *graph_, flow::serial,
-        [this](const BatchEvent& event, BatchNode::output_ports_type& out) { batch(event, out); });
+        [this](const BatchEvent& event, BatchNode::output_ports_type& out) noexcept { batch(event, out); });
     run_ = std::make_unique<RunNode>(*graph_, flow::unlimited, [this](const RunPtr& run) {
       this->run(run);
       return flow::continue_msg{};
@@ -102,6 +102,9 @@ class Pipeline::Graph {
     const auto now = Clock::now();
     const auto wall = std::chrono::system_clock::now();
     decoded.report.at = now;
+    std::size_t jobs = 0;
+    for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
+    decoded.arrivals.reserve(jobs);
     for (const EnvelopePtr& envelope : envelopes) {
       decode_envelope(*envelope, kinds_, settings_.max_deliveries, now, wall, decoded);
     }

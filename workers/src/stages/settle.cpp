@@ -247,6 +247,7 @@ void Settler::answered(Call& call, const redis::Reply& reply) {
 
 void Settler::refused(Call& call) {
   const auto now = Clock::now();
+  std::vector<InFlight::Ended> ended;
   std::uint64_t jobs = 0;
   for (LeasedEnvelope* envelope : call.envelopes) {
     jobs += envelope->pending;
@@ -254,8 +255,9 @@ void Settler::refused(Call& call) {
     envelope->moves.clear();
     std::ranges::replace_if(
         envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
-    if (envelope->open == 0) in_flight_.remove(*envelope, 0, now);
+    if (envelope->open == 0) ended.push_back({envelope, 0});
   }
+  in_flight_.remove(ended, now);
   if (jobs > 0) {
     metrics_.update([&](WorkerStats& stats) { stats.stale += jobs; });
     log_.warning("outcomes came too late: the lease had ended and other workers have the jobs",
@@ -272,7 +274,8 @@ void Settler::told(Call& call) {
   if (call.kind == Call::Kind::bury) {
     LeasedEnvelope& envelope = *call.envelopes.front();
     metrics_.update([&](WorkerStats& stats) { stats.failed += envelope.count; });
-    in_flight_.remove(envelope, envelope.count, now);
+    const InFlight::Ended buried{&envelope, envelope.count};
+    in_flight_.remove({&buried, 1}, now);
     return;
   }
   metrics_.update([&](WorkerStats& stats) {
@@ -295,14 +298,17 @@ void Settler::told(Call& call) {
       if (times > 0) stats.enqueue_to_settled.record(wall > since ? wall - since : 0, times);
     }
   });
+  std::vector<InFlight::Ended> ended;
+  ended.reserve(call.envelopes.size());
   for (LeasedEnvelope* envelope : call.envelopes) {
     const std::size_t jobs = envelope->pending;
     envelope->pending = 0;
     envelope->moves.clear();
     std::ranges::replace_if(
         envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
-    if (envelope->open == 0) in_flight_.remove(*envelope, jobs, now);
+    if (envelope->open == 0) ended.push_back({envelope, jobs});
   }
+  in_flight_.remove(ended, now);
   for (RunPtr& run : call.runs) run_suspect_(std::move(run));
 }
 
