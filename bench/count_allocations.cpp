@@ -20,7 +20,7 @@ struct ClosedBlob {
 }  // namespace ferry::bench
 
 template <>
-bool ferry::detail::decode(RawItem&, ferry::bench::ClosedBlob&) {
+bool ferry::detail::decode(RawItem&, ferry::bench::ClosedBlob&, msgpack::zone&) {
   return true;
 }
 

@@ -35,7 +35,7 @@ struct ClosedParcel {
 }  // namespace ferry::test
 
 template <>
-bool ferry::detail::decode(RawItem&, ferry::test::ClosedParcel&) {
+bool ferry::detail::decode(RawItem&, ferry::test::ClosedParcel&, msgpack::zone&) {
   return true;
 }
 
