@@ -37,15 +37,13 @@ class Choice {
     for (const auto& question : questions) {
       for (const Figure& figure : question->figures()) {
         known.push_back(figure.name);
-        names += " " + figure.name;
+        names += ' ';
+        names += figure.name;
       }
     }
-    for (const auto& name : only) {
-      if (!std::ranges::count(known, name)) {
-        throw ferry::bench::Failure("--only " + name +
-                                    ": there is no such measurement; choose from" + names);
-      }
-    }
+    const auto unknown = std::ranges::find_if(
+        only, [&](const auto& name) { return !std::ranges::count(known, name); });
+    if (unknown != only.end()) throw ferry::bench::Failure(*unknown + " is none of" + names);
   }
   bool has(const Figure& figure) const {
     return only_.empty() || std::ranges::count(only_, figure.name) > 0;
