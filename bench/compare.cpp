@@ -43,6 +43,7 @@ std::vector<Pair> pairs_of(const std::vector<Figure>& a, const std::vector<Figur
 /// Returns: whether anything became worse, or cannot be judged for want of runs.
 int judge_all(const std::vector<Pair>& pairs, double threshold) {
   std::vector<double> p;
+  p.reserve(pairs.size());
   for (const Pair& pair : pairs) {
     p.push_back(mann_whitney_p(pair.before.ratios(), pair.after.ratios()));
   }

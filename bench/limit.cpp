@@ -17,8 +17,6 @@
 namespace ferry::bench {
 namespace {
 
-/// One write; small enough that packing the next one hides behind Redis storing this one.
-constexpr std::size_t portion_bytes = 64 * 1024;
 /// Replies of a portion wait in the socket meanwhile, so there must not be too many of them.
 constexpr std::size_t portions_under_way = 3;
 constexpr std::size_t most_entries_in_a_portion = 256;
@@ -124,7 +122,7 @@ struct Limit::Impl {
     read_reply();
   }
   std::size_t entries_in_a_portion() const {
-    return std::clamp<std::size_t>(portion_bytes / shape.envelope_bytes, 1,
+    return std::clamp<std::size_t>(shape.portion_bytes / shape.envelope_bytes, 1,
                                    most_entries_in_a_portion);
   }
 };
@@ -261,18 +259,25 @@ void Limit::enqueue(const std::string& stream, std::size_t jobs) {
 
   const std::size_t total = jobs / impl_->shape.jobs_per_envelope;
   const std::size_t portion = impl_->entries_in_a_portion();
-  std::size_t replied = 0;
+  const std::string multi = impl_->shape.transactions ? command({"MULTI"}) : "";
+  const std::string exec = impl_->shape.transactions ? command({"EXEC"}) : "";
+  // Their own replies.
+  const std::size_t around = impl_->shape.transactions ? 2 : 0;
+  std::size_t owed = 0;
   for (std::size_t sent = 0; sent < total;) {
     const std::size_t now = std::min(portion, total - sent);
+    impl_->out += multi;
     for (std::size_t i = 0; i < now; ++i) {
       impl_->out += prefix;
       impl_->pack_envelope();
     }
+    impl_->out += exec;
     impl_->send();
     sent += now;
-    for (; sent - replied > portions_under_way * portion; ++replied) impl_->read_reply();
+    owed += now + around;
+    for (; owed > portions_under_way * (portion + around); --owed) impl_->read_reply();
   }
-  for (; replied < total; ++replied) impl_->read_reply();
+  for (; owed > 0; --owed) impl_->read_reply();
 }
 
 void Limit::drain(const std::string& stream, std::size_t jobs) {

@@ -12,6 +12,11 @@ namespace ferry::bench {
 struct LimitShape {
   std::size_t jobs_per_envelope = 1;
   std::size_t envelope_bytes = 0;
+  /// One write; small enough that packing the next one hides behind Redis storing this one.
+  std::size_t portion_bytes = 64 * 1024;
+  /// Each write is one MULTI … EXEC. Without, Redis executes what it reads at once, some 16 KiB,
+  /// and with fsync before each reply waits for the disk each time.
+  bool transactions = false;
 };
 
 /// How fast the same bytes can pass through Redis at all: packs, moves and unpacks them with plain

@@ -37,15 +37,13 @@ class Choice {
     for (const auto& question : questions) {
       for (const Figure& figure : question->figures()) {
         known.push_back(figure.name);
-        names += " " + figure.name;
+        names += ' ';
+        names += figure.name;
       }
     }
-    for (const auto& name : only) {
-      if (!std::ranges::count(known, name)) {
-        throw ferry::bench::Failure("--only " + name +
-                                    ": there is no such measurement; choose from" + names);
-      }
-    }
+    const auto unknown = std::ranges::find_if(
+        only, [&](const auto& name) { return !std::ranges::count(known, name); });
+    if (unknown != only.end()) throw ferry::bench::Failure(*unknown + " is none of" + names);
   }
   bool has(const Figure& figure) const {
     return only_.empty() || std::ranges::count(only_, figure.name) > 0;
@@ -89,14 +87,15 @@ std::vector<Figure> answers_to(Question& question, int repetitions) {
   return figures;
 }
 
-void run(const Settings& settings) {
+/// Returns: whether every question that was asked has an answer.
+bool run(const Settings& settings) {
   auto questions = ferry::bench::all_questions(settings.quick);
   const Choice choice(settings.only, questions);
   if (settings.list) {
     for (const auto& question : questions) {
       for (const Figure& figure : question->figures()) std::puts(figure.name.c_str());
     }
-    return;
+    return true;
   }
   const auto surroundings = [] {
     const ferry::PrivateRedis server;
@@ -105,25 +104,33 @@ void run(const Settings& settings) {
   std::fputs((surroundings.to_text() + "\n").c_str(), stdout);
 
   std::vector<Figure> figures;
+  bool all_answered = true;
   for (auto& question : questions) {
     if (choice.has_any_of(*question)) {
-      for (Figure& figure : answers_to(*question, settings.repetitions)) {
-        if (!choice.has(figure)) continue;
-        figure.settings.merge(settings_of(surroundings));
-        if (settings.quick) figure.settings["quick"] = "yes";
-        figures.push_back(std::move(figure));
+      try {
+        for (Figure& figure : answers_to(*question, settings.repetitions)) {
+          if (!choice.has(figure)) continue;
+          figure.settings.merge(settings_of(surroundings));
+          if (settings.quick) figure.settings["quick"] = "yes";
+          figures.push_back(std::move(figure));
+        }
+      } catch (const std::exception& e) {
+        // What the others cost must not be lost.
+        all_answered = false;
+        std::fprintf(stderr, "\nmeasure: no answer for %s: %s\n",
+                     question->figures().front().name.c_str(), e.what());
       }
     }
     question.reset();  // its servers end
   }
   std::printf(
-      "Payload 100 bytes, AOF off and 2 handlers side by side that do nothing, unless the name or "
-      "the "
-      "settings\nsay otherwise; servers of their own on unix sockets; ratios are of neighbouring "
-      "runs.%s\n\n",
-      settings.quick ? " --quick: too short to judge a goal." : "");
+      "100-byte payloads, AOF off, 2 handlers side by side that do nothing, unless name or "
+      "settings\n"
+      "say otherwise; servers of their own on unix sockets; ratios are of neighbouring runs.%s\n\n",
+      settings.quick ? "\n--quick: too short to judge a goal." : "");
   std::fputs(ferry::bench::to_table(figures).c_str(), stdout);
   if (!settings.json.empty()) ferry::bench::write_json(settings.json, figures);
+  return all_answered;
 }
 
 }  // namespace
@@ -144,8 +151,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (settings.quick && repetitions->count() == 0) settings.repetitions = 3;
   try {
-    run(settings);
-    return 0;
+    return run(settings) ? 0 : 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "measure: %s\n", e.what());
     return 1;

@@ -11,7 +11,8 @@ namespace ferry::bench {
 namespace {
 
 const char* const style =
-    "set grid ytics lc rgb '#dddddd'\nset border 3\nset tics nomirror\nset key top left\n"
+    "set grid ytics lc rgb '#dddddd'\nset border 3\nset tics nomirror\nset key outside top center "
+    "horizontal\n"
     "set style line 1 lc rgb '#0b6e99' lw 2 pt 7 ps 0.6\n"
     "set style line 2 lc rgb '#999999' lw 2 pt 5 ps 0.6\n"
     "set style line 3 lc rgb '#d9822b' lw 2 pt 9 ps 0.7\n";

@@ -1,5 +1,6 @@
 #include "runs.hpp"
 
+#include <algorithm>
 #include <barrier>
 #include <cstdio>
 #include <future>
@@ -21,14 +22,22 @@ double per_second(const Load& load, double seconds) {
 }
 
 /// Entries of the same size as Ferry's own envelopes.
-LimitShape shape_of(const Load& load) {
+LimitShape shape_of(const Load& load, Durability durability) {
   msgpack::sbuffer payload;
   msgpack::pack(payload, blob_of(load.payload_bytes));
   wire::EnvelopeWriter writer{JobId{}};
   for (std::size_t i = 0; i < load.jobs_per_envelope; ++i) {
     writer.add(Blob::kind, {payload.data(), payload.size()}, 1'700'000'000'000'000 + i);
   }
-  return {load.jobs_per_envelope, writer.finish().size()};
+  LimitShape shape{load.jobs_per_envelope, writer.finish().size()};
+  // Of large entries too there must be some in each direction.
+  shape.portion_bytes = std::max(shape.portion_bytes, 4 * shape.envelope_bytes);
+  if (durability == Durability::always) {
+    // What waits for one fsync is as much as one call of Ferry may hold.
+    shape.portion_bytes = 1024 * 1024;
+    shape.transactions = true;
+  }
+  return shape;
 }
 
 Handlers handlers_of(bool per_job) {
@@ -44,10 +53,12 @@ Handlers handlers_of(bool per_job) {
 }  // namespace
 
 Runs::Runs(Durability durability)
-    : server_({.durability = durability}), redis_{.url = server_.url(), .prefix = "ferrybench"} {}
+    : durability_(durability),
+      server_({.durability = durability}),
+      redis_{.url = server_.url(), .prefix = "ferrybench"} {}
 
 std::string Runs::new_queue() {
-  Limit{server_.socket_path(), blob_of(100), {1, 200}}.flush_all();
+  Limit{server_.socket_path(), blob_of(100), {.envelope_bytes = 200}}.flush_all();
   return "turn-" + std::to_string(++turn_);
 }
 
@@ -153,7 +164,7 @@ double Runs::steady(const Load& load) {
 
 double Runs::limit_enqueue(const Load& load) {
   const std::string stream = new_queue();
-  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
+  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
   limit.make(stream);
   const Stopwatch watch;
   limit.enqueue(stream, load.jobs);
@@ -164,7 +175,7 @@ double Runs::limit_enqueue(const Load& load) {
 
 double Runs::limit_drain(const Load& load) {
   const std::string stream = new_queue();
-  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
+  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
   limit.make(stream);
   limit.enqueue(stream, load.jobs);
   const Stopwatch watch;
@@ -176,8 +187,8 @@ double Runs::limit_drain(const Load& load) {
 
 double Runs::limit_steady(const Load& load) {
   const std::string stream = new_queue();
-  Limit producer{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
-  Limit worker{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load)};
+  Limit producer{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
+  Limit worker{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
   producer.make(stream);
   const Stopwatch watch;
   auto drained = std::async(std::launch::async, [&] { worker.drain(stream, load.jobs); });

@@ -46,6 +46,7 @@ class Runs {
   void check_waiting(const Load& load, const std::string& queue);
   void check_done(const Load& load, const std::string& queue);
 
+  Durability durability_;
   PrivateRedis server_;
   RedisOptions redis_;
   int turn_ = 0;

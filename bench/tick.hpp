@@ -25,7 +25,7 @@ struct Tick {
 
 /// How long ticks took to reach their handler.
 ///
-/// Threads: `record` from any thread; `microseconds` once all have been recorded.
+/// Threads: `record` and `count` from any thread; `microseconds` once all have been recorded.
 class Arrivals {
  public:
   explicit Arrivals(std::size_t ticks) : microseconds_(ticks) {}
@@ -35,6 +35,8 @@ class Arrivals {
     if (place >= microseconds_.size()) return;
     microseconds_[place] = static_cast<double>(nanoseconds_now() - tick.since_ns) / 1e3;
   }
+
+  std::size_t count() const { return count_; }
 
   /// Errors: `Failure` unless each tick came once.
   const std::vector<double>& microseconds() const {

@@ -24,6 +24,7 @@ struct OpenRun {
   double p50 = 0;
   double p99 = 0;
   Lag lag{};
+  std::size_t left = 0;  ///< jobs that had not started when the last one was sent
 };
 
 class LoadLatency : public Question {
@@ -39,6 +40,8 @@ class LoadLatency : public Question {
     const OpenRun high = open_run(0.8 * capacity);
     return {{{half.p50}, {half.p99}, {high.p50}, {high.p99}},
             {{"capacity_jobs_per_second", number(capacity)},
+             {"not_started_at_the_end_at_50", std::to_string(half.left)},
+             {"not_started_at_the_end_at_80", std::to_string(high.left)},
              {"late_sends_at_50", std::to_string(half.lag.late)},
              {"late_sends_at_80", std::to_string(high.lag.late)},
              {"worst_lag_us_at_50", number(static_cast<double>(half.lag.worst.count()) / 1e3)},
@@ -104,6 +107,7 @@ class LoadLatency : public Question {
       run.lag.record(Clock::now() - intended);
       client.enqueue_async(Tick{std::chrono::nanoseconds(intended.time_since_epoch()).count()});
     }
+    run.left = schedule.size() - arrivals.count();
     client.flush();
     worker.wait_until_done(schedule.size());
     if (run.lag.too_much()) {

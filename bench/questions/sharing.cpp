@@ -142,7 +142,7 @@ class Sharing : public Question {
 
 Questions sharing(bool quick) {
   Questions list;
-  list.push_back(std::make_unique<Sharing>(quick ? 16'000 : 64'000));
+  list.push_back(std::make_unique<Sharing>(quick ? 16'000 : 128'000));
   return list;
 }
 
