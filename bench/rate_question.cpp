@@ -50,16 +50,11 @@ std::unique_ptr<Question> rate_question(const Rate& rate) {
 
 Load load_of(std::size_t jobs_per_envelope, bool quick) {
   std::size_t jobs = jobs_per_envelope == 1   ? 128'000
-                     : jobs_per_envelope < 64 ? 640'000
-                                              : 1'280'000;
+                     : jobs_per_envelope < 64 ? 1'280'000
+                                              : 2'560'000;
   if (quick) jobs /= 5;
   return {.jobs = jobs / jobs_per_envelope * jobs_per_envelope,
           .jobs_per_envelope = jobs_per_envelope};
-}
-
-Load limit_of(Load load) {
-  if (load.jobs_per_envelope > 1) load.jobs *= 3;
-  return load;
 }
 
 }  // namespace ferry::bench

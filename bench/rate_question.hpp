@@ -24,7 +24,4 @@ std::unique_ptr<Question> rate_question(const Rate& rate);
 /// As many jobs as keep a run going for some tenths of a second, in whole envelopes.
 Load load_of(std::size_t jobs_per_envelope, bool quick);
 
-/// Rates are compared, and a run of a few hundredths of a second has none: the limit is faster.
-Load limit_of(Load load);
-
 }  // namespace ferry::bench

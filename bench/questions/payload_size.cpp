@@ -19,7 +19,7 @@ Questions payload_size(bool quick) {
   Questions list;
   const auto add = [&](const std::string& name, std::size_t bytes, auto ours, auto limit) {
     // Enough for some tenths of a second, and not more than a small machine's memory.
-    constexpr std::size_t most_bytes = 128 * 1024 * 1024;
+    constexpr std::size_t most_bytes = 256 * 1024 * 1024;
     Load load = load_of(256, quick);
     load.payload_bytes = bytes;
     load.max_bytes_per_envelope = ClientOptions{}.max_bytes_per_envelope;
@@ -27,7 +27,7 @@ Questions payload_size(bool quick) {
     load.jobs = std::min(load.jobs, (quick ? most_bytes / 4 : most_bytes) / bytes);
     load.jobs -= load.jobs % load.jobs_per_envelope;
     list.push_back(
-        rate_question({name, load, limit_of(load), ours, limit, Durability::none,
+        rate_question({name, load, load, ours, limit, Durability::none,
                        "jobs per envelope as with the default max_bytes_per_envelope of 32 KiB"}));
   };
   for (const Size& size : sizes) {

@@ -52,7 +52,7 @@ Questions text(bool quick) {
   list.push_back(std::make_unique<TextBytes>());
   Load plain = text_load(quick, false);
   plain.text = false;
-  const Load limit = limit_of(plain);
+  const Load& limit = plain;
   const Load raw = text_load(quick, false);
   const Load zstd = text_load(quick, true);
   const auto add = [&](const std::string& name, const Load& load, auto ours, auto its_limit) {

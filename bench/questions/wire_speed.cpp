@@ -14,7 +14,7 @@ Questions wire_speed(bool quick) {
   const auto add = [&](const std::string& name, std::size_t size, auto ours, auto limit,
                        Durability durability = Durability::none) {
     const Load load = load_of(size, quick);
-    list.push_back(rate_question({name, load, limit_of(load), ours, limit, durability}));
+    list.push_back(rate_question({name, load, load, ours, limit, durability}));
   };
   const std::size_t sizes[] = {1, 10, 64, 256, 1000};
   for (const std::size_t size : sizes) {
