@@ -165,6 +165,7 @@ TEST(AllocationsTest, UnpackingAPayloadCopiesNothingOfIt) {
   const Effort before = effort();
   const auto unpacked = detail::unpack_payload(packed[0], zone);
   const Effort spent = effort() - before;
+  EXPECT_EQ(unpacked.type, msgpack::type::MAP);
   budgets.check("unpack.allocations_per_job", static_cast<double>(spent.allocations));
   EXPECT_EQ(spent.copied_bytes, 0U);
 }

@@ -39,6 +39,9 @@ void append_word(std::string& to, std::string_view word) {
 }  // namespace
 
 CommandHead::CommandHead(std::initializer_list<std::string_view> arguments) {
+  std::size_t bytes = 24;
+  for (const std::string_view argument : arguments) bytes += argument.size() + 24;
+  bytes_.reserve(bytes);
   append_header(bytes_, '*', arguments.size() + 1);
   for (const std::string_view argument : arguments) append_word(bytes_, argument);
 }
