@@ -261,7 +261,7 @@ TEST_F(CountsTest, DrainCostsAFetchASettleAndNothingElse) {
                                {"hexists", settles},
                                {"xack", settles},
                                {"xdel", settles},
-                               {"hdel", settles},
+                               {"exists", settles},
                                {"hincrby", 2 * settles}};
   EXPECT_EQ(theirs.commands, expected);
   expect_settled_once(trace, envelopes);

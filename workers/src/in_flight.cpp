@@ -28,8 +28,8 @@ bool InFlight::worth_a_fetch(std::chrono::steady_clock::time_point now) {
 
 std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(
-      lock, until, [&] { return closed_ || worth_a_fetch(std::chrono::steady_clock::now()); });
+  changed_.wait_until(lock, until,
+                      [&] { return closed_ || worth_a_fetch(std::chrono::steady_clock::now()); });
   const std::int64_t free = room(std::chrono::steady_clock::now());
   return closed_ || free <= 0 ? 0 : static_cast<std::size_t>(free);
 }

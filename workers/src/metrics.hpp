@@ -6,6 +6,37 @@
 
 namespace ferry::detail {
 
+/// Records how long it is since several moments, which mostly are the same one: the jobs of a bulk
+/// were enqueued together.
+///
+/// Units: µs. What is added counts when it goes out of scope.
+class TimesSince {
+ public:
+  TimesSince(Histogram& histogram, std::uint64_t now) : histogram_(histogram), now_(now) {}
+  ~TimesSince() { flush(); }
+  TimesSince(const TimesSince&) = delete;
+  TimesSince& operator=(const TimesSince&) = delete;
+
+  void add(std::uint64_t moment) {
+    if (moment != moment_) {
+      flush();
+      moment_ = moment;
+    }
+    ++times_;
+  }
+
+ private:
+  void flush() {
+    histogram_.record(now_ > moment_ ? now_ - moment_ : 0, times_);
+    times_ = 0;
+  }
+
+  Histogram& histogram_;
+  std::uint64_t now_;
+  std::uint64_t moment_ = 0;
+  std::uint64_t times_ = 0;
+};
+
 /// The worker's counts, behind one lock that is taken once for each batch or call, not for each
 /// job.
 ///

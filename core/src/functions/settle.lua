@@ -4,15 +4,13 @@
 --         (at most 300 envelopes)
 --   reply {'OK', envelopes settled} or {'STALE'}. An envelope that is no longer pending was settled
 --         by the same call before a reply was lost; it is passed over.
---   cost  6 commands, whatever the number of envelopes
+--   cost  6 commands, whatever the number of envelopes; one more where any job has progress
 local function done(keys, args)
   local state, stream, worker = keys[1], keys[4], args[1]
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
-  local digit = string.match(stream, '%d$')
-  local ids, marks, jobs, bytes = {}, {}, 0, 0
+  local ids, jobs, bytes = {}, 0, 0
   for i = 2, #args, 3 do
     ids[#ids + 1] = args[i]
-    marks[#marks + 1] = digit .. ':' .. args[i]
     jobs, bytes = jobs + args[i + 1], bytes + args[i + 2]
   end
   local settled = call('XACK', stream, group, unpack(ids))
@@ -28,7 +26,12 @@ local function done(keys, args)
   else
     call('XDEL', stream, unpack(ids))
   end
-  call('HDEL', keys[3], unpack(marks))
+  -- Mostly no envelope has progress, and then there is no such hash.
+  if call('EXISTS', keys[3]) == 1 then
+    local digit = string.match(stream, '%d$')
+    for i = 1, #ids do ids[i] = digit .. ':' .. ids[i] end
+    call('HDEL', keys[3], unpack(ids))
+  end
   if jobs > 0 then call('HINCRBY', state, 'done', jobs) end
   if bytes > 0 then call('HINCRBY', state, 'bytes', -bytes) end
   return {'OK', settled}

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <tuple>
@@ -20,9 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 namespace flow = oneapi::tbb::flow;
-
-/// Threads beside the handlers: one for the decode stage, one for the batch stage.
-constexpr std::size_t stage_threads = 2;
 
 /// How long a group of short jobs may take before those behind are given to others.
 constexpr std::chrono::milliseconds slow_group{5};
@@ -53,7 +51,7 @@ class Pipeline::Graph {
         outlets_(std::move(outlets)),
         stage_(handlers_, settings_.concurrency),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
-        arena_(static_cast<int>(settings_.concurrency + stage_threads), 0),
+        arena_(static_cast<int>(settings_.concurrency), 0),
         alarm_([this] { batch_->try_put(Tick{}); }),
         watch_([this] { help_slow_groups(); }) {
     for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
@@ -78,18 +76,22 @@ class Pipeline::Graph {
 
  private:
   using DecodeNode = flow::function_node<Envelopes, flow::continue_msg, flow::queueing_lightweight>;
-  using BatchNode = flow::multifunction_node<BatchEvent, std::tuple<RunPtr>, flow::queueing_lightweight>;
+  using BatchNode =
+      flow::multifunction_node<BatchEvent, std::tuple<RunPtr>, flow::queueing_lightweight>;
   using RunNode = flow::function_node<RunPtr>;
 
   void build() {
     graph_ = std::make_unique<flow::graph>();
-    decode_ = std::make_unique<DecodeNode>(*graph_, flow::serial, [this](const Envelopes& in) noexcept {
-      decode(*in);
-      return flow::continue_msg{};
-    });
+    decode_ =
+        std::make_unique<DecodeNode>(*graph_, flow::serial, [this](const Envelopes& in) noexcept {
+          decode(*in);
+          return flow::continue_msg{};
+        });
     batch_ = std::make_unique<BatchNode>(
         *graph_, flow::serial,
-        [this](const BatchEvent& event, BatchNode::output_ports_type& out) noexcept { batch(event, out); });
+        [this](const BatchEvent& event, BatchNode::output_ports_type& out) noexcept {
+          batch(event, out);
+        });
     run_ = std::make_unique<RunNode>(*graph_, flow::unlimited, [this](const RunPtr& run) {
       this->run(run);
       return flow::continue_msg{};
@@ -219,15 +221,23 @@ class Pipeline::Graph {
   /// Jobs whose lease has ended belong to another worker now; running them here as well would only
   /// do the work twice.
   void drop_lost(Run& run) {
+    const LeasedEnvelope* last = nullptr;  // one look for all jobs of an envelope
+    bool last_is_lost = false;
     const auto lost = [&](const Run::Place& place) {
-      return leases_.is_lost(place.envelope->queue, place.envelope->epoch);
+      if (place.envelope != last) {
+        last = place.envelope;
+        last_is_lost = leases_.is_lost(last->queue, last->epoch);
+      }
+      return last_is_lost;
     };
-    if (std::ranges::none_of(run.places, lost)) return;
+    const auto first = std::ranges::find_if(run.places, lost);
+    if (first == run.places.end()) return;
+    const auto gone = std::stable_partition(first, run.places.end(), std::not_fn(lost));
     Report dropped;
-    for (const Run::Place& place : run.places) {
-      if (lost(place)) dropped.settlements.push_back({place.envelope, place.index, Verb::done, 0});
+    for (auto place = gone; place != run.places.end(); ++place) {
+      add_done(dropped, *place->envelope, place->index);
     }
-    std::erase_if(run.places, lost);
+    run.places.erase(gone, run.places.end());
     outlets_.report(std::move(dropped));  // refused there as STALE, which frees the credits
   }
 
@@ -237,9 +247,9 @@ class Pipeline::Graph {
       ++stats.batches;
       ++stats.left_for[static_cast<std::size_t>(run.batch.reason)];
       stats.batch_size.record(run.places.size());
+      TimesSince waited(stats.enqueue_to_start, now);
       for (const Run::Place& place : run.places) {
-        const std::uint64_t since = place.envelope->stored.jobs[place.index].enqueued_us;
-        stats.enqueue_to_start.record(now > since ? now - since : 0);
+        waited.add(place.envelope->stored.jobs[place.index].enqueued_us);
       }
     });
   }

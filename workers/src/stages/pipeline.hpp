@@ -8,9 +8,11 @@
 //                  │       alarm, flush
 //                  └──report (expired, unknown kind, undecodable)──> settle thread
 //
-// `decode` is serial, so that urgent jobs are not overtaken, and cheap (some 15 ns a job; payloads are
-// decoded where they run). `batch` is serial around pure code (batching/batcher.hpp). Runs go side by
-// side. Nothing leaves a node by exception.
+// `decode` is serial, so that urgent jobs are not overtaken, and cheap (some 15 ns a job; payloads
+// are decoded where they run). `batch` is serial around pure code (batching/batcher.hpp). Both run
+// in the thread that brings the message, so the arena's threads are the handlers'; what is queued
+// while they are busy may wait for one of those, but with all of them taken no batch could leave.
+// Runs go side by side. Nothing leaves a node by exception.
 
 #include <chrono>
 #include <cstdint>

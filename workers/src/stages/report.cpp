@@ -39,6 +39,17 @@ wire::Extras extras_of(const wire::StoredJob& job) {
 
 }  // namespace
 
+void add_done(Report& report, LeasedEnvelope& envelope, std::uint32_t index) {
+  if (!report.settlements.empty()) {
+    Settlement& last = report.settlements.back();
+    if (last.verb == Verb::done && last.envelope == &envelope && last.index + last.jobs == index) {
+      ++last.jobs;
+      return;
+    }
+  }
+  report.settlements.push_back({&envelope, index, Verb::done});
+}
+
 void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
               std::string_view reason, int attempts, int deliveries, std::uint64_t now_ms) {
   const wire::StoredJob& job = envelope.stored.jobs[index];
@@ -53,13 +64,12 @@ void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
 Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& options,
              std::uint64_t seed, std::uint64_t now_ms) {
   Report report;
-  report.settlements.reserve(ended.to - ended.from);
   for (std::size_t i = ended.from; i < ended.to; ++i) {
     const Outcome& outcome = run.batch.items[i].outcome;
     LeasedEnvelope& envelope = *run.places[i].envelope;
     const std::uint32_t index = run.places[i].index;
     if (outcome.kind == OutcomeKind::done) {
-      report.settlements.push_back({&envelope, index, Verb::done, 0});
+      add_done(report, envelope, index);
       continue;
     }
     const wire::StoredJob& job = envelope.stored.jobs[index];

@@ -19,6 +19,7 @@ struct Settlement {
   std::uint32_t index = 0;
   Verb verb = Verb::done;
   std::uint32_t move = 0;  ///< index in Report::moves, of retry and dead
+  std::uint32_t jobs = 1;  ///< of done: so many, from `index` on
 };
 
 /// An envelope that cannot be decoded, and why.
@@ -34,6 +35,9 @@ struct Report {
   std::vector<Burial> burials;
   std::chrono::steady_clock::time_point at;
 };
+
+/// Adds a job that is done; jobs that follow each other in an envelope become one settlement.
+void add_done(Report& report, LeasedEnvelope& envelope, std::uint32_t index);
 
 /// Adds a move to the dead letters.
 void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,

@@ -139,14 +139,19 @@ void Settler::take(Report& report, std::vector<LeasedEnvelope*>& touched) {
   LeasedEnvelope* last = nullptr;
   for (const Settlement& settlement : report.settlements) {
     LeasedEnvelope& envelope = *settlement.envelope;
-    JobMark& mark = envelope.marks[settlement.index];
-    if (mark != JobMark::open) continue;
-    mark = mark_of(settlement.verb);
-    if (envelope.pending++ == 0) envelope.pending_since = Clock::now();
-    --envelope.open;
-    if (mark == JobMark::moved) {
-      envelope.moves.push_back(std::move(report.moves[settlement.move]));
+    const std::size_t pending_before = envelope.pending;
+    for (std::uint32_t i = 0; i < settlement.jobs; ++i) {
+      JobMark& mark = envelope.marks[settlement.index + i];
+      if (mark != JobMark::open) continue;
+      mark = mark_of(settlement.verb);
+      ++envelope.pending;
+      --envelope.open;
+      if (mark == JobMark::moved) {
+        envelope.moves.push_back(std::move(report.moves[settlement.move]));
+      }
     }
+    if (envelope.pending == pending_before) continue;
+    if (pending_before == 0) envelope.pending_since = Clock::now();
     if (&envelope != last) touched.push_back(&envelope);
     last = &envelope;
   }
@@ -281,21 +286,13 @@ void Settler::told(Call& call) {
   metrics_.update([&](WorkerStats& stats) {
     for (const LeasedEnvelope* envelope : call.envelopes) {
       for (const Move& move : envelope->moves) ++(move.dead ? stats.failed : stats.retried);
-      std::uint64_t since = 0;
-      std::uint64_t times = 0;
+      TimesSince waited(stats.enqueue_to_settled, wall);
       for (std::size_t i = 0; i < envelope->marks.size(); ++i) {
         if (envelope->marks[i] == JobMark::expired) ++stats.expired;
         if (envelope->marks[i] != JobMark::done) continue;
         ++stats.done;
-        const std::uint64_t enqueued = envelope->stored.jobs[i].enqueued_us;
-        if (enqueued != since && times > 0) {
-          stats.enqueue_to_settled.record(wall > since ? wall - since : 0, times);
-          times = 0;
-        }
-        since = enqueued;
-        ++times;
+        waited.add(envelope->stored.jobs[i].enqueued_us);
       }
-      if (times > 0) stats.enqueue_to_settled.record(wall > since ? wall - since : 0, times);
     }
   });
   std::vector<InFlight::Ended> ended;
