@@ -130,6 +130,30 @@ std::string last_lines(const std::filesystem::path& log) {
   return text;
 }
 
+std::string quoted_for_shell(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+/// Cuts a torn end off the append-only file, in front of its transaction. Redis itself cuts behind
+/// the last whole command of it, and at the next start takes what it writes from now on for more of
+/// the same transaction: jobs come twice or get lost.
+///
+/// Source: valkey-io/valkey#4342.
+void mend_append_only_file(const std::string& server, const std::filesystem::path& folder) {
+  const auto manifest = folder / "appendonlydir" / "appendonly.aof.manifest";
+  std::string checker = server;
+  const auto at = checker.rfind("server");
+  if (at == std::string::npos || !std::filesystem::exists(manifest)) return;
+  checker.replace(at, std::string_view("server").size(), "check-aof");
+  if (::access(checker.c_str(), X_OK) != 0) return;
+  const std::string command = "echo y | " + quoted_for_shell(checker) + " --fix " +
+                              quoted_for_shell(manifest.string()) + " >/dev/null 2>&1";
+  // What it cannot mend, the server will not load, and its log says why.
+  [[maybe_unused]] const int status = std::system(command.c_str());
+}
+
 /// The password given with `--requirepass`, so that we can ask the server whether it is ready.
 std::string url_of(const std::filesystem::path& socket, const PrivateRedisOptions& options) {
   std::string user;
@@ -208,6 +232,7 @@ struct PrivateRedis::Impl {
 
   void start() {
     if (!ended()) return;
+    mend_append_only_file(program, folder);
     spawn();
     try {
       wait_until_it_answers();
