@@ -1,12 +1,24 @@
 #include "rate_question.hpp"
 
+#include <map>
 #include <optional>
 
 namespace ferry::bench {
 namespace {
 
+/// What the figures that matter most must reach.
+std::optional<Goal> goal_of(const std::string& name) {
+  static const std::map<std::string, Goal> goals{
+      {"enqueue_all_1", {Goal::Of::ratio, 0.7}},  {"enqueue_all_256", {Goal::Of::ratio, 0.6}},
+      {"enqueue_async_64", {Goal::Of::ratio, 2}}, {"enqueue_sync_64", {Goal::Of::ratio, 0.4}},
+      {"drain_batch_1", {Goal::Of::ratio, 0.7}},  {"drain_batch_256", {Goal::Of::ratio, 0.6}},
+      {"drain_job_256", {Goal::Of::ratio, 0.4}},  {"steady_256_everysec", {Goal::Of::median, 1e6}}};
+  const auto found = goals.find(name);
+  return found == goals.end() ? std::nullopt : std::optional(found->second);
+}
+
 Figure figure_of(const Rate& rate) {
-  Figure figure{.name = rate.name, .unit = "jobs/s"};
+  Figure figure{.name = rate.name, .unit = "jobs/s", .goal = goal_of(rate.name)};
   auto& settings = figure.settings;
   settings["jobs"] = std::to_string(rate.load.jobs);
   settings["payload_bytes"] = std::to_string(rate.load.payload_bytes);

@@ -535,5 +535,17 @@ TEST_F(WorkerTest, DrainsAFullRedis) {
   EXPECT_TRUE(there.audit().balanced());
 }
 
+TEST_F(WorkerTest, StartsAndDrainsWhileRedisTakesNothingMore) {
+  for (int i = 0; i < 20; ++i) client.enqueue(Number{i});
+  redis::Connection(redis_options(redis)).call({"CONFIG", "SET", "maxmemory", "1"});
+  Seen seen;
+  Handlers handlers;
+  handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });
+  RunningWorker worker(worker_options(redis), std::move(handlers));
+  ASSERT_TRUE(eventually([&] { return finished(20); }));
+  EXPECT_EQ(counts().done, 20);
+  expect_balanced();
+}
+
 }  // namespace
 }  // namespace ferry

@@ -275,7 +275,7 @@ void Sender::try_later(Leg& leg, Clock::duration pause) {
   if (!away || unknown) return;
   // Redis is away: no need to ask again for each of those whose time has come too.
   while (!channel.flights.empty() && channel.flights.front()->deadline <= now &&
-         !channel.flights.front()->on_wire) {
+         may_touch(channel.flights.front())) {
     const auto next = channel.flights.front();
     fail(channel, next, error);
   }

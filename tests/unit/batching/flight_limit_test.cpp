@@ -68,5 +68,27 @@ TEST(FlightLimitTest, NeverExceedsTheWorkersLimit) {
   EXPECT_EQ(settle(limit, now, 10'000, 1s), 5000u);
 }
 
+TEST(FlightLimitTest, AFetchIsWorthAMillisecondOfCredits) {
+  FlightLimit limit(4, 1, 100'000);
+  Time now{std::chrono::seconds{1}};
+  EXPECT_EQ(limit.worth_a_fetch(now), 1u) << "nothing settled: every credit is worth it";
+  limit.on_settled(200, now);
+  EXPECT_EQ(limit.worth_a_fetch(now), 1u) << "one each millisecond";
+  for (int i = 0; i < 20; ++i) {
+    now += FlightLimit::step;
+    limit.on_settled(2000, now);
+    limit.limit(now);
+  }
+  EXPECT_EQ(limit.worth_a_fetch(now), 100u);
+}
+
+TEST(FlightLimitTest, AFetchIsWorthAQuarterOfTheLimitAtMost) {
+  FlightLimit limit(4, 1, 100);
+  const Time now{std::chrono::seconds{1}};
+  limit.on_settled(1'000'000, now);
+  EXPECT_LE(limit.worth_a_fetch(now), 25u);
+  EXPECT_GE(limit.worth_a_fetch(now), 1u);
+}
+
 }  // namespace
 }  // namespace ferry::detail
