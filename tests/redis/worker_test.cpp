@@ -15,6 +15,7 @@
 #include "ferry/client.hpp"
 #include "ferry/private_redis.hpp"
 #include "ferry/queue.hpp"
+#include "redis/connection.hpp"
 #include "support/running_worker.hpp"
 #include "support/wait.hpp"
 
@@ -537,7 +538,7 @@ TEST_F(WorkerTest, DrainsAFullRedis) {
 
 TEST_F(WorkerTest, StartsAndDrainsWhileRedisTakesNothingMore) {
   for (int i = 0; i < 20; ++i) client.enqueue(Number{i});
-  redis::Connection(redis_options(redis)).call({"CONFIG", "SET", "maxmemory", "1"});
+  ferry::redis::Connection(redis_options(redis)).call({"CONFIG", "SET", "maxmemory", "1"});
   Seen seen;
   Handlers handlers;
   handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });
