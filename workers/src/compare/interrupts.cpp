@@ -10,7 +10,15 @@ Interrupts::Interrupts() {
   pthread_sigmask(SIG_BLOCK, &watched_, &before_);
 }
 
-Interrupts::~Interrupts() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+Interrupts::~Interrupts() {
+  // Who interrupts a group of processes may signal each member twice: what has come since the one
+  // that was looked at asks for nothing new, and let through it would end the program on its way
+  // out, before it says why.
+  const timespec at_once{};
+  while (sigtimedwait(&watched_, nullptr, &at_once) > 0) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 void Interrupts::sleep(std::chrono::milliseconds time) const {
   const timespec wait{.tv_sec = time.count() / 1000, .tv_nsec = time.count() % 1000 * 1'000'000};

@@ -11,7 +11,8 @@ struct Interrupted {
   int signal = 0;
 };
 
-/// Holds back INT, TERM and HUP while it lives; they are looked at in `sleep`.
+/// Holds back INT, TERM and HUP while it lives; they are looked at in `sleep`, and those that come
+/// after the last look end with it.
 ///
 /// Threads: make it in the main thread, before other threads exist.
 class Interrupts {

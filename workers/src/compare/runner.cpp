@@ -44,12 +44,6 @@ milliseconds pause_after(double elapsed_seconds) {
   return std::clamp(hundredth, shortest_pause, longest_pause);
 }
 
-void require_alive(Child& child) {
-  if (const auto code = child.poll()) {
-    failed("the " + child.name() + " process ended early with exit code " + std::to_string(*code));
-  }
-}
-
 }  // namespace
 
 struct Runner::Progress {
@@ -141,6 +135,14 @@ RunReport Runner::run(const Policy& policy, std::size_t repetition) {
           .worker_cpu = worked.cpu};
 }
 
+void Runner::require_alive(Child& child) const {
+  const auto code = child.poll();
+  if (!code) return;
+  // Ctrl-C reaches the whole group, and the child may have been quicker.
+  interrupts_.sleep(milliseconds{0});
+  failed("the " + child.name() + " process ended early with exit code " + std::to_string(*code));
+}
+
 void Runner::await_worker(const Keys& keys, Child& worker) {
   const double deadline = monotonic_seconds() + seconds_to_start;
   while (connection_.call({"HLEN", keys.workers})->root().integer == 0) {
@@ -159,9 +161,7 @@ double Runner::drain(const Keys& keys, Child& producer, Child& worker,
   std::int64_t expected = -1;
   while (true) {
     if (expected < 0 && producer.poll()) {
-      if (*producer.poll() != 0) {
-        failed("the producer process ended with exit code " + std::to_string(*producer.poll()));
-      }
+      if (*producer.poll() != 0) require_alive(producer);
       const ProducerReport report = read_producer_report(producer_report);
       expected = report.jobs;
       if (report.failed > 0) failed(std::to_string(report.failed) + " jobs could not be enqueued");

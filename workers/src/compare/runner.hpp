@@ -36,6 +36,7 @@ class Runner {
 
   std::vector<std::string> arguments(const std::string& role, const std::string& prefix,
                                      const std::filesystem::path& report) const;
+  void require_alive(Child& child) const;
   void await_worker(const Keys& keys, Child& worker);
   double drain(const Keys& keys, Child& producer, Child& worker,
                const std::filesystem::path& producer_report, std::uint64_t& own_commands);
