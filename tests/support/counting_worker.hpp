@@ -46,11 +46,12 @@ class BareWorker {
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({{"default"}, concurrency, 3}, handlers_, leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
-                   [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); }}),
+                   [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
+                   [this] { return fetcher_.take_over(); }}),
         adopter_(leases_, in_flight_, metrics_,
-                 [this](std::vector<detail::EnvelopePtr> envelopes) {
+                 [this](std::vector<detail::EnvelopePtr> envelopes, detail::CallerMay may) {
                    count_fetches(envelopes);
-                   pipeline_.arrive(std::move(envelopes));
+                   return pipeline_.arrive(std::move(envelopes), may);
                  }),
         fetcher_(redis, {{1}, QueueOrder::weighted}, leases_, in_flight_, adopter_, metrics_,
                  log_) {

@@ -104,10 +104,11 @@ class Worker::Impl {
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries}, handlers_,
                   leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
-                   [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); }}),
+                   [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
+                   [this] { return fetcher_.take_over(); }}),
         adopter_(leases_, in_flight_, metrics_,
-                 [this](std::vector<detail::EnvelopePtr> envelopes) {
-                   pipeline_.arrive(std::move(envelopes));
+                 [this](std::vector<detail::EnvelopePtr> envelopes, detail::CallerMay may) {
+                   return pipeline_.arrive(std::move(envelopes), may);
                  }),
         fetcher_(options_.redis, plan_of(options_), leases_, in_flight_, adopter_, metrics_, log_),
         heartbeat_(options_.redis, options_.lease, leases_, log_,

@@ -21,7 +21,7 @@ void check(const redis::Reply& reply) {
 }  // namespace
 
 Adopter::Adopter(const Leases& leases, InFlight& in_flight, Metrics& metrics,
-                 std::function<void(std::vector<EnvelopePtr>)> arrive)
+                 std::function<bool(std::vector<EnvelopePtr>, CallerMay)> arrive)
     : leases_(leases), in_flight_(in_flight), metrics_(metrics), arrive_(std::move(arrive)) {}
 
 EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPtr& owner,
@@ -43,8 +43,8 @@ EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPt
   return envelope;
 }
 
-void Adopter::adopt(std::vector<EnvelopePtr> envelopes) {
-  if (envelopes.empty()) return;
+bool Adopter::adopt(std::vector<EnvelopePtr> envelopes, CallerMay may) {
+  if (envelopes.empty()) return true;
   std::size_t jobs = 0;
   in_flight_.add(envelopes);
   for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
@@ -58,11 +58,11 @@ void Adopter::adopt(std::vector<EnvelopePtr> envelopes) {
     jobs += envelope->count;
     message.push_back(std::move(envelope));
     if (jobs >= jobs_in_a_message) {
-      arrive_(std::exchange(message, {}));
+      arrive_(std::exchange(message, {}), CallerMay::hand_over);
       jobs = 0;
     }
   }
-  if (!message.empty()) arrive_(std::move(message));
+  return message.empty() || arrive_(std::move(message), may);
 }
 
 void Adopter::recover(redis::Connection& connection) {

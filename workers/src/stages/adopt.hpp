@@ -23,7 +23,7 @@ namespace ferry::detail {
 class Adopter {
  public:
   Adopter(const Leases& leases, InFlight& in_flight, Metrics& metrics,
-          std::function<void(std::vector<EnvelopePtr>)> arrive);
+          std::function<bool(std::vector<EnvelopePtr>, CallerMay)> arrive);
 
   /// One entry as XREADGROUP, XRANGE and XCLAIM give it: [id, [field, value, …]].
   ///
@@ -31,8 +31,8 @@ class Adopter {
   static EnvelopePtr envelope_of(const redis::Reply& entry, const redis::ReplyPtr& owner,
                                  std::uint32_t queue, Priority priority, std::uint64_t epoch);
 
-  /// Takes credits, registers the envelopes and sends them into the graph.
-  void adopt(std::vector<EnvelopePtr> envelopes);
+  /// Takes credits, registers the envelopes and sends them into the graph, as Pipeline::arrive.
+  bool adopt(std::vector<EnvelopePtr> envelopes, CallerMay may = CallerMay::hand_over);
 
   /// Finds what is pending under our name although we do not hold it, because the reply that told
   /// us was lost, and adopts it. Holds off reclaims meanwhile.
@@ -55,7 +55,7 @@ class Adopter {
   const Leases& leases_;
   InFlight& in_flight_;
   Metrics& metrics_;
-  std::function<void(std::vector<EnvelopePtr>)> arrive_;
+  std::function<bool(std::vector<EnvelopePtr>, CallerMay)> arrive_;
   std::mutex moving_;
   std::atomic<bool> wanted_{false};
 };

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -10,55 +9,30 @@ namespace ferry::detail {
 
 /// Calls back once at the earliest moment it was set to.
 ///
+/// To set it is one system call and wakes nobody: it is set where latency counts.
+///
+/// Errors: `std::system_error` when the process may open no more files.
 /// Threads: `set` from any thread; the callback runs in the alarm's own thread.
+/// Source: timerfd_create(2).
 class Alarm {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Alarm(std::function<void()> ring)
-      : ring_(std::move(ring)), thread_([this] { loop(); }) {}
-
-  ~Alarm() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_one();
-    thread_.join();
-  }
+  explicit Alarm(std::function<void()> ring);
+  ~Alarm();
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
 
   /// Rings at `at` unless it rings earlier anyway.
-  void set(Time at) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (at >= at_) return;
-      at_ = at;
-    }
-    changed_.notify_one();
-  }
+  void set(Time at);
 
  private:
-  void loop() {
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-      if (at_ == Time::max()) {
-        changed_.wait(lock);
-      } else if (std::chrono::steady_clock::now() < at_) {
-        changed_.wait_until(lock, at_);
-      } else {
-        at_ = Time::max();
-        lock.unlock();
-        ring_();
-        lock.lock();
-      }
-    }
-  }
+  void loop();
+  void start_timer(Time at) const;
 
   std::function<void()> ring_;
+  int timer_ = -1;
   std::mutex mutex_;
-  std::condition_variable changed_;
   Time at_ = Time::max();
   bool stopping_ = false;
   std::thread thread_;

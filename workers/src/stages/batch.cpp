@@ -18,7 +18,9 @@ Run::Place place_of(const JobRef& job) {
 }  // namespace
 
 BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency)
-    : groups_(handlers.size()), batcher_(settings_of(handlers), concurrency) {
+    : groups_(handlers.size()),
+      kinds_short_(handlers.size()),
+      batcher_(settings_of(handlers), concurrency) {
   // An asynchronous handler takes one job at a time: its runner is taken until the completion.
   for (const RawHandler& handler : handlers) per_job_.push_back(handler.per_job && handler.run);
 }
@@ -33,6 +35,7 @@ void BatchStage::on(const Arrived& event) {
 
 void BatchStage::on(const RunnerFree& event) {
   batcher_.runner_free(event.kind, event.suspect);
+  kinds_short_[event.kind].observe(event.took);
   if (!per_job_[event.kind] || event.suspect) return;
   groups_[event.kind].observe(event.jobs, event.took);
   batcher_.set_group(event.kind, groups_[event.kind].jobs());

@@ -9,6 +9,7 @@
 
 #include "batching/batcher.hpp"
 #include "batching/group_sizer.hpp"
+#include "batching/short_runs.hpp"
 #include "ferry/handlers.hpp"
 #include "stages/run.hpp"
 
@@ -43,6 +44,10 @@ class BatchStage {
   void handle(const BatchEvent& event);
   /// Returns: the next batch that leaves now, or null.
   RunPtr next(std::chrono::steady_clock::time_point now);
+  /// Returns: whether the thread that fetched may run it: it will be short, and nobody waits.
+  bool suits_caller(const Run& run) const {
+    return batcher_.held_jobs() == 0 && kinds_short_[run.kind].expected();
+  }
   std::optional<std::chrono::steady_clock::time_point> due() const {
     return drained_ ? std::nullopt : batcher_.due();
   }
@@ -55,7 +60,8 @@ class BatchStage {
   void on(const Drain&) { drained_ = true; }
 
   std::vector<bool> per_job_;
-  std::vector<GroupSizer> groups_;  ///< one for each kind
+  std::vector<GroupSizer> groups_;      ///< one for each kind
+  std::vector<ShortRuns> kinds_short_;  ///< likewise
   Batcher batcher_;
   bool drained_ = false;  ///< nothing is started any more
   std::uint64_t last_batch_id_ = 0;

@@ -1,7 +1,10 @@
 #include "stages/fetch.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 #include <utility>
 
 #include "functions/library.hpp"
@@ -27,10 +30,35 @@ Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases, InFl
       log_(log),
       plan_(std::move(plan)) {}
 
-Fetcher::~Fetcher() { stop(); }
+Fetcher::~Fetcher() {
+  stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+/// Threads: `threads_mutex_` is held.
+void Fetcher::fetch_in_new_thread() {
+  for (const std::thread::id left : std::exchange(left_, {})) {
+    const auto thread = std::ranges::find(threads_, left, &std::thread::get_id);
+    thread->join();
+    threads_.erase(thread);
+  }
+  threads_.emplace_back([this] { loop(); });
+}
 
 void Fetcher::start() {
-  thread_ = std::thread([this] { loop(); });
+  const std::lock_guard lock(threads_mutex_);
+  fetching_ = true;
+  fetch_in_new_thread();
+}
+
+bool Fetcher::take_over() {
+  const std::lock_guard lock(threads_mutex_);
+  try {
+    fetch_in_new_thread();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 void Fetcher::pause(const std::vector<bool>& paused) {
@@ -40,7 +68,8 @@ void Fetcher::pause(const std::vector<bool>& paused) {
 
 void Fetcher::stop() {
   stopping_ = true;
-  if (thread_.joinable()) thread_.join();
+  std::unique_lock lock(threads_mutex_);
+  ended_.wait(lock, [this] { return !fetching_; });
 }
 
 redis::Meter Fetcher::meter() const {
@@ -49,6 +78,7 @@ redis::Meter Fetcher::meter() const {
 }
 
 void Fetcher::loop() {
+  pthread_setname_np(pthread_self(), "ferry-fetch");  // for top -H and the like
   while (!stopping_) {
     try {
       if (!connection_.connected()) {
@@ -63,7 +93,11 @@ void Fetcher::loop() {
         backoff_.reset();
       }
       if (adopter_.take_wanted_recovery()) adopter_.recover(connection_);
-      fetch_once();
+      if (!fetch_once()) {
+        const std::lock_guard lock(threads_mutex_);
+        left_.push_back(std::this_thread::get_id());
+        return;
+      }
     } catch (const Error& e) {
       connection_.close();
       adopter_.want_recovery();
@@ -76,8 +110,13 @@ void Fetcher::loop() {
       }
     }
   }
-  const std::lock_guard lock(mutex_);
-  meter_ = connection_.meter();  // the last fetch counts as well
+  {
+    const std::lock_guard lock(mutex_);
+    meter_ = connection_.meter();  // the last fetch counts as well
+  }
+  const std::lock_guard lock(threads_mutex_);
+  fetching_ = false;
+  ended_.notify_all();
 }
 
 std::vector<std::string> Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
@@ -95,9 +134,10 @@ std::vector<std::string> Fetcher::command(const Fetch& fetch, std::uint64_t epoc
   return command;
 }
 
-void Fetcher::fetch_once() {
+/// Returns: whether this thread still is the one that fetches; if not, nothing may be touched.
+bool Fetcher::fetch_once() {
   const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block);
-  if (room == 0) return;
+  if (room == 0) return true;
   Fetch fetch;
   {
     const std::lock_guard lock(mutex_);
@@ -107,7 +147,7 @@ void Fetcher::fetch_once() {
   }
   if (fetch.streams.empty()) {
     std::this_thread::sleep_for(block);  // every queue is paused
-    return;
+    return true;
   }
   leases_.register_missing(connection_);
   const std::uint64_t epoch = leases_.current_epoch();
@@ -115,7 +155,7 @@ void Fetcher::fetch_once() {
   const std::vector<std::string_view> arguments(words.begin(), words.end());
   const redis::ReplyPtr reply = connection_.command(arguments);
   if (reply->root().is_error()) {
-    if (handle_error(reply->root().text)) return;
+    if (handle_error(reply->root().text)) return true;
     throw redis::error_of(reply->root().text);
   }
 
@@ -145,7 +185,7 @@ void Fetcher::fetch_once() {
     // Believed at once when larger, slowly when smaller: better one fetch too small than too large.
     jobs_per_envelope_ = std::max(seen, 0.9 * jobs_per_envelope_ + 0.1 * seen);
   }
-  adopter_.adopt(std::move(envelopes));
+  return adopter_.adopt(std::move(envelopes), CallerMay::run);
 }
 
 /// Returns: whether the fetch can simply be made again.

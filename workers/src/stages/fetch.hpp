@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -25,7 +26,10 @@ namespace ferry::detail {
 
 /// Takes envelopes from Redis as long as there are credits.
 ///
-/// Threads: `pause`, `quiet` and `stop` from any thread.
+/// The fetching moves from thread to thread: whoever fetched may run a short handler, and when that
+/// takes long, `take_over` starts another one.
+///
+/// Threads: `pause`, `take_over` and `stop` from any thread.
 class Fetcher {
  public:
   /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after.
@@ -36,6 +40,10 @@ class Fetcher {
   ~Fetcher();
 
   void start();
+  /// A new thread fetches from now on; the one that did is in a handler and ends after it.
+  ///
+  /// Returns: false when the system gives no thread; nothing has changed then.
+  bool take_over();
   void pause(const std::vector<bool>& paused);
   /// Fetches no more; returns when the last fetch is through.
   void stop();
@@ -43,8 +51,9 @@ class Fetcher {
   redis::Meter meter() const;
 
  private:
+  void fetch_in_new_thread();
   void loop();
-  void fetch_once();
+  bool fetch_once();
   std::vector<std::string> command(const Fetch& fetch, std::uint64_t epoch) const;
   bool handle_error(std::string_view text);
 
@@ -62,7 +71,12 @@ class Fetcher {
   std::atomic<bool> stopping_{false};
   double jobs_per_envelope_ = 1;  ///< seen lately, to turn credits into envelopes
   bool away_ = false;
-  std::thread thread_;
+
+  std::mutex threads_mutex_;
+  std::condition_variable ended_;
+  bool fetching_ = false;              ///< until the last of the threads below has stopped
+  std::vector<std::thread> threads_;   ///< the last one fetches, the others are in a handler
+  std::vector<std::thread::id> left_;  ///< of the others, those whose handler has ended
 };
 
 }  // namespace ferry::detail

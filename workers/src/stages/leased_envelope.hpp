@@ -13,6 +13,9 @@
 
 namespace ferry::detail {
 
+/// What the thread that brings envelopes into the graph may do with them.
+enum class CallerMay : bool { hand_over, run };
+
 /// What is known of one job of a leased envelope.
 enum class JobMark : std::uint8_t {
   open,     ///< not run, or running

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "batching/caller_run.hpp"
 #include "stages/alarm.hpp"
 #include "stages/batch.hpp"
 #include "stages/decode.hpp"
@@ -37,6 +38,10 @@ std::uint64_t wall_us() {
 
 using Envelopes = std::shared_ptr<std::vector<EnvelopePtr>>;
 
+/// Where a run goes that the thread on its way through `arrive` may take itself. It belongs to the
+/// thread because a node may also be working off what another thread has brought.
+thread_local RunPtr* own_run = nullptr;
+
 }  // namespace
 
 class Pipeline::Graph {
@@ -52,8 +57,9 @@ class Pipeline::Graph {
         stage_(handlers_, settings_.concurrency),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
+        caller_run_([this] { return outlets_.take_over(); }),
         alarm_([this] { batch_->try_put(Tick{}); }),
-        watch_([this] { help_slow_groups(); }) {
+        watch_([this] { watch_runs(); }) {
     for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
     arena_.execute([this] { build(); });
   }
@@ -62,8 +68,15 @@ class Pipeline::Graph {
     arena_.execute([this] { graph_->wait_for_all(); });
   }
 
-  void arrive(std::vector<EnvelopePtr> envelopes) {
+  bool arrive(std::vector<EnvelopePtr> envelopes, CallerMay may) {
+    RunPtr own;
+    if (may == CallerMay::run) own_run = &own;
     decode_->try_put(std::make_shared<std::vector<EnvelopePtr>>(std::move(envelopes)));
+    own_run = nullptr;
+    if (own == nullptr) return true;
+    watch_.set(caller_run_.begin(Clock::now()));
+    run(own);
+    return caller_run_.end();
   }
 
   void run_suspect(RunPtr run) { run_->try_put(std::move(run)); }
@@ -128,6 +141,8 @@ class Pipeline::Graph {
       ++running_;
       if (run->batch.reason == LeaveReason::suspect) {
         outlets_.suspect(std::move(run));
+      } else if (own_run != nullptr && running_ == 1 && stage_.suits_caller(*run)) {
+        *own_run = std::move(run);
       } else {
         std::get<0>(out).try_put(std::move(run));
       }
@@ -171,6 +186,11 @@ class Pipeline::Graph {
   void unwatch(const RunPtr& run) {
     const std::lock_guard lock(watch_mutex_);
     std::erase(groups_, run);
+  }
+
+  void watch_runs() {
+    help_slow_groups();
+    if (const auto look = caller_run_.look(Clock::now())) watch_.set(*look);
   }
 
   /// A group is made of jobs that were short lately. When one of them takes long after all, those
@@ -287,6 +307,7 @@ class Pipeline::Graph {
   std::unique_ptr<RunNode> run_;
   std::mutex watch_mutex_;
   std::vector<RunPtr> groups_;  ///< that are running
+  CallerRun caller_run_;
   Alarm alarm_;
   Alarm watch_;
 };
@@ -297,7 +318,9 @@ Pipeline::Pipeline(Settings settings, const Handlers& handlers, const Leases& le
                                      std::move(outlets))) {}
 Pipeline::~Pipeline() = default;
 
-void Pipeline::arrive(std::vector<EnvelopePtr> envelopes) { graph_->arrive(std::move(envelopes)); }
+bool Pipeline::arrive(std::vector<EnvelopePtr> envelopes, CallerMay may) {
+  return graph_->arrive(std::move(envelopes), may);
+}
 void Pipeline::run_suspect(RunPtr run) { graph_->run_suspect(std::move(run)); }
 void Pipeline::flush_for_stop() { graph_->flush_for_stop(); }
 void Pipeline::drain() { graph_->drain(); }

@@ -13,6 +13,10 @@
 // in the thread that brings the message, so the arena's threads are the handlers'; what is queued
 // while they are busy may wait for one of those, but with all of them taken no batch could leave.
 // Runs go side by side. Nothing leaves a node by exception.
+//
+// An idle worker saves the way to another thread: the one that fetched runs a handler that is known
+// to be short (batching/short_runs.hpp), and somebody else fetches when it takes long after all
+// (batching/caller_run.hpp).
 
 #include <chrono>
 #include <cstdint>
@@ -45,6 +49,7 @@ class Pipeline {
   struct Outlets {
     std::function<void(Report)> report;
     std::function<void(RunPtr)> suspect;  ///< to be noted in Redis, then given to `run_suspect`
+    std::function<bool()> take_over;      ///< fetch in place of a caller that runs a handler
   };
 
   Pipeline(Settings settings, const Handlers& handlers, const Leases& leases, Metrics& metrics,
@@ -53,7 +58,11 @@ class Pipeline {
   /// Waits for running handlers.
   ~Pipeline();
 
-  void arrive(std::vector<EnvelopePtr> envelopes);
+  /// A caller that may run a handler must be the one that fetches.
+  ///
+  /// Returns: whether the caller still fetches; false when it ran a handler for so long that
+  /// `Outlets::take_over` was called, and must fetch no more.
+  bool arrive(std::vector<EnvelopePtr> envelopes, CallerMay may);
   void run_suspect(RunPtr run);
 
   /// What is held, and what still arrives, leaves as soon as handlers are free.
