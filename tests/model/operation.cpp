@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "model/call_parts.hpp"
 #include "model/random_source.hpp"
 #include "model/twin.hpp"
 
@@ -50,66 +51,23 @@ class Generator {
   }
 
   Operation draw() {
-    switch (random_.below(40)) {
-      case 0:
-      case 1:
-      case 2:
-      case 3:
-      case 4:
-      case 5:
-        return enqueue();
-      case 6:
-      case 7:
-        return open();
-      case 8:
-      case 9:
-      case 10:
-      case 11:
-      case 12:
-      case 13:
-        return {"fetch", digit(), {worker(), random_.pick<std::string>({"1", "2", "10"})}};
-      case 14:
-      case 15:
-      case 16:
-        return done();
-      case 17:
-      case 18:
-      case 19:
-      case 20:
-      case 21:
-        return settle();
-      case 22:
-        return bury();
-      case 23:
-      case 24:
-        return release();
-      case 25:
-      case 26:
-        return start();
-      case 27:
-        return register_worker();
-      case 28:
-        return {"renew", 1, {worker()}};
-      case 29:
-        return {"leave", 1, {worker()}};
-      case 30:
-      case 31:
-      case 32:
-        return reclaim();
-      case 33:
-      case 34:
-        return promote();
-      case 35:
-        return dead();
-      case 36:
-        return {"counts", 1, {}};
-      case 37:
-        return count();
-      case 38:
-        return rarely();
-      default:
-        return {"renew", 1, {worker()}};
+    using Draw = Operation (Generator::*)();
+    static constexpr std::pair<std::uint64_t, Draw> draws[] = {
+        {6, &Generator::enqueue}, {2, &Generator::open},   {6, &Generator::fetch},
+        {3, &Generator::done},    {5, &Generator::settle}, {1, &Generator::bury},
+        {2, &Generator::release}, {2, &Generator::start},  {1, &Generator::register_worker},
+        {2, &Generator::renew},   {1, &Generator::leave},  {3, &Generator::reclaim},
+        {2, &Generator::promote}, {1, &Generator::dead},   {2, &Generator::count},
+        {1, &Generator::rarely},
+    };
+    std::uint64_t weights = 0;
+    for (const auto& [weight, draw] : draws) weights += weight;
+    std::uint64_t at = random_.below(weights);
+    for (const auto& [weight, draw] : draws) {
+      if (at < weight) return (this->*draw)();
+      at -= weight;
     }
+    return renew();
   }
 
   // --- What calls are made of ---
@@ -122,89 +80,15 @@ class Generator {
     return names_[names_.size() - 1 - random_.below(recent)];
   }
 
-  std::string next_id() {
-    // Bytes of every kind, in order as those of fresh jobs are.
-    next_id_ += 1000 + random_.below(1000);
-    return big_endian(static_cast<std::int64_t>(next_id_ * 0x9e3779b97f4a7c15u), 8) +
-           big_endian(static_cast<std::int64_t>(next_id_), 8);
-  }
-
-  /// An envelope as a head and some bytes: the functions read no further.
-  std::string envelope_of(std::uint64_t jobs, const std::string& id, bool short_form = true) {
-    std::string count = "\xcd" + big_endian(static_cast<std::int64_t>(jobs), 2);
-    if (short_form && jobs < 0x80)
-      count = big_endian(static_cast<std::int64_t>(jobs), 1);
-    else if (short_form && jobs < 0x100)
-      count = "\xcc" + big_endian(static_cast<std::int64_t>(jobs), 1);
-    const std::string begin(random_.one_in(9) ? "\x96\x01\x00" : "\x95\x01\x00", 3);
-    return begin + count + "\xc4\x10" + id + std::string(random_.below(40), 'b');
-  }
-
-  std::string fresh_envelope() {
-    const std::uint64_t jobs = random_.one_in(12)
-                                   ? random_.pick<std::uint64_t>({127, 128, 255, 256, 700, 1000})
-                                   : random_.pick<std::uint64_t>({1, 1, 2, 3});
-    return envelope_of(jobs, next_id(), !random_.one_in(10));
-  }
-
-  std::string broken_envelope() {
-    std::string bytes = envelope_of(1, next_id());
-    switch (random_.below(9)) {
-      case 0:
-        return "hello";
-      case 1:
-        return bytes.substr(0, random_.below(22));
-      case 2:
-        bytes[0] = '\x94';
-        break;
-      case 3:
-        bytes[1] = 2;
-        break;
-      case 4:
-        bytes[3] = 0;
-        break;
-      case 5:
-        bytes[3] = '\x80';
-        break;
-      case 6:
-        bytes[4] = '\xc5';
-        break;
-      case 7:
-        bytes[5] = 15;
-        break;
-      default:
-        return envelope_of(random_.pick<std::uint64_t>({0, 1001, 40000}), next_id(), false);
-    }
-    return bytes;
-  }
-
-  /// The envelope of one job of another, as a worker makes it for a job that moves.
-  std::string moved(const std::string& envelope, std::size_t index) {
-    if (random_.one_in(40))
-      return random_.one_in(2) ? broken_envelope() : envelope_of(2, next_id());
-    if (!jobs_in(envelope)) return envelope_of(1, next_id());
-    std::string id = first_id(envelope);
-    id.back() = static_cast<char>(id.back() + static_cast<char>(index));
-    return envelope_of(1, id);
-  }
-
-  std::string number(std::int64_t value) { return std::to_string(value); }
-
-  /// A number, rarely something that is none.
-  std::string told(std::int64_t value) {
-    return random_.one_in(80)
-               ? random_.pick<std::string>({"x", "-1", "1.5", "", "9007199254740992"})
-               : number(value);
-  }
-
   // --- Calls of producers ---
 
   Words opening(const std::string& producer) {
     std::int64_t sequence = sequences_[producer] + 1;
     if (random_.one_in(6)) sequence -= random_.pick({1, 1, 2, -1});
-    return {producer, told(std::max<std::int64_t>(0, sequence)),
-            told(random_.pick({0, 0, 0, 30, 3000})), told(random_.pick({0, 0, 0, 900})),
-            told(random_.pick({0, 0, 0, 0, 300, 2000}))};
+    return {producer, parts_.told(std::max<std::int64_t>(0, sequence)),
+            parts_.told(random_.pick({0, 0, 0, 30, 3000})),
+            parts_.told(random_.pick({0, 0, 0, 900})),
+            parts_.told(random_.pick({0, 0, 0, 0, 40, 101, 450, 2000}))};
   }
 
   std::string producer() { return random_.pick<std::string>({"p", "q", "r"}); }
@@ -214,14 +98,14 @@ class Generator {
     const std::uint64_t envelopes = random_.pick<std::uint64_t>({1, 1, 2, 3});
     for (std::uint64_t i = 0; i < envelopes; ++i) {
       const std::size_t at = digit();
-      std::string bytes = random_.one_in(25) ? broken_envelope() : fresh_envelope();
+      std::string bytes = random_.one_in(25) ? parts_.broken_envelope() : parts_.fresh_envelope();
       if (random_.one_in(15) && !last_delayed_.empty()) bytes = last_delayed_;
       const std::int64_t delay = random_.pick({0, 0, 0, 0, 1, 40, 40, 2000});
       if (delay > 0) last_delayed_ = bytes;
       const std::size_t stream = random_.one_in(80) ? 3 + random_.below(6) : 5 + at;
       args.insert(args.end(),
-                  {number(static_cast<std::int64_t>(stream)), told(delay),
-                   random_.one_in(80) ? "3" : number(static_cast<std::int64_t>(at)), bytes});
+                  {parts_.number(static_cast<std::int64_t>(stream)), parts_.told(delay),
+                   random_.one_in(80) ? "3" : parts_.number(static_cast<std::int64_t>(at)), bytes});
     }
     if (random_.one_in(60)) args.pop_back();
     if (random_.one_in(60)) args.resize(5);
@@ -233,11 +117,11 @@ class Generator {
     Words envelopes;
     std::int64_t jobs = 0, bytes = 0;
     for (std::uint64_t i = 1 + random_.below(2); i > 0; --i) {
-      envelopes.push_back(fresh_envelope());
+      envelopes.push_back(parts_.fresh_envelope());
       jobs += *jobs_in(envelopes.back());
       bytes += static_cast<std::int64_t>(envelopes.back().size());
     }
-    args.insert(args.end(), {random_.one_in(40) ? "0" : told(jobs), told(bytes)});
+    args.insert(args.end(), {random_.one_in(40) ? "0" : parts_.told(jobs), parts_.told(bytes)});
     args.insert(args.end(), envelopes.begin(), envelopes.end());
     return {"open", digit(), args};
   }
@@ -253,7 +137,7 @@ class Generator {
             {digit, text_of(id), pending.worker, twin_.streams[digit].entries[id].envelope});
       }
     }
-    Lease lease{digit(), "5-5", worker(), envelope_of(2, next_id())};
+    Lease lease{digit(), "5-5", worker(), parts_.envelope_of(2, parts_.next_id())};
     if (!leases_.empty() && (held.empty() || random_.one_in(8))) {
       lease = random_.pick(leases_);
     } else if (!held.empty()) {
@@ -267,7 +151,7 @@ class Generator {
 
   std::int64_t open_jobs_of(const Lease& lease) {
     const auto marks =
-        twin_.progress.find(number(static_cast<std::int64_t>(lease.digit)) + ":" + lease.id);
+        twin_.progress.find(parts_.number(static_cast<std::int64_t>(lease.digit)) + ":" + lease.id);
     if (marks == twin_.progress.end()) return jobs_of(lease);
     return jobs_of(lease) - std::count(marks->second.begin(), marks->second.end(), 'x');
   }
@@ -286,8 +170,8 @@ class Generator {
     const std::vector<Lease> named = leases();
     Words args{named[0].worker};
     for (const Lease& one : named) {
-      args.insert(args.end(), {one.id, number(open_jobs_of(one)),
-                               number(static_cast<std::int64_t>(one.envelope.size()))});
+      args.insert(args.end(), {one.id, parts_.number(open_jobs_of(one)),
+                               parts_.number(static_cast<std::int64_t>(one.envelope.size()))});
     }
     return {"done", named[0].digit, args};
   }
@@ -316,8 +200,9 @@ class Generator {
       indexes.clear();
       for (std::int64_t i = 0; i < total; ++i) indexes.push_back(static_cast<std::size_t>(i));
     }
-    Words args{one.worker, one.id, told(total + (has_progress && random_.one_in(20) ? 1 : 0)),
-               told(static_cast<std::int64_t>(one.envelope.size()))};
+    Words args{one.worker, one.id,
+               parts_.told(total + (has_progress && random_.one_in(20) ? 1 : 0)),
+               parts_.told(static_cast<std::int64_t>(one.envelope.size()))};
     args.push_back(packed(indexes, total));
     args.push_back(packed(indexes, total));
     const bool all = random_.one_in(3);
@@ -325,9 +210,9 @@ class Generator {
       const std::size_t index = indexes.back();
       indexes.pop_back();
       args.insert(args.end(),
-                  {told(static_cast<std::int64_t>(index)),
+                  {parts_.told(static_cast<std::int64_t>(index)),
                    random_.one_in(60) ? "z" : random_.pick<std::string>({"r", "r", "f"}),
-                   told(random_.pick({0, 0, 30, 3000})), moved(one.envelope, index)});
+                   parts_.told(random_.pick({0, 0, 30, 3000})), parts_.moved(one.envelope, index)});
     }
     if (args.size() > 6 && random_.one_in(60)) args.pop_back();
     if (all) {  // the rest at once, so that envelopes also end by `settle`
@@ -339,11 +224,12 @@ class Generator {
 
   Operation bury() {
     const Lease one = lease();
-    std::string letter = moved(one.envelope, 0);
+    std::string letter = parts_.moved(one.envelope, 0);
     if (random_.one_in(4) && !twin_.parked.empty()) letter = twin_.parked.begin()->second;
-    return {"bury",
-            one.digit,
-            {one.worker, one.id, told(static_cast<std::int64_t>(one.envelope.size())), letter}};
+    return {
+        "bury",
+        one.digit,
+        {one.worker, one.id, parts_.told(static_cast<std::int64_t>(one.envelope.size())), letter}};
   }
 
   Operation release() {
@@ -362,22 +248,30 @@ class Generator {
       std::int64_t index =
           static_cast<std::int64_t>(random_.below(std::min<std::uint64_t>(2, total)));
       if (random_.one_in(40)) index = total;
-      args.insert(args.end(), {number(static_cast<std::int64_t>(one.digit)) + ":" + one.id,
-                               told(total), told(index)});
+      args.insert(args.end(), {parts_.number(static_cast<std::int64_t>(one.digit)) + ":" + one.id,
+                               parts_.told(total), parts_.told(index)});
     }
     return {"start", 1, args};
   }
 
+  Operation fetch() {
+    return {"fetch", digit(), {worker(), random_.pick<std::string>({"1", "2", "10"})}};
+  }
+
+  Operation renew() { return {"renew", 1, {worker()}}; }
+  Operation leave() { return {"leave", 1, {worker()}}; }
+
   Operation register_worker() {
-    return {
-        "register",
-        1,
-        {random_.one_in(4) ? worker() : "w" + number(static_cast<std::int64_t>(names_.size()))}};
+    return {"register",
+            1,
+            {random_.one_in(4) ? worker()
+                               : "w" + parts_.number(static_cast<std::int64_t>(names_.size()))}};
   }
 
   Operation reclaim() {
-    return {
-        "reclaim", 1, {worker(), number(lease_ms), random_.pick<std::string>({"1", "2", "200"})}};
+    return {"reclaim",
+            1,
+            {worker(), parts_.number(lease_ms), random_.pick<std::string>({"1", "2", "200"})}};
   }
 
   // --- Upkeep and people ---
@@ -402,12 +296,12 @@ class Generator {
       const auto letter = twin_.parked.find(name);
       const std::int64_t jobs =
           letter == twin_.parked.end() ? 1 : jobs_in(letter->second).value_or(1);
-      args.insert(
-          args.end(),
-          {name, random_.one_in(30)
-                     ? broken_envelope()
-                     : envelope_of(static_cast<std::uint64_t>(jobs + (random_.one_in(30) ? 1 : 0)),
-                                   next_id())});
+      args.insert(args.end(),
+                  {name, random_.one_in(30)
+                             ? parts_.broken_envelope()
+                             : parts_.envelope_of(
+                                   static_cast<std::uint64_t>(jobs + (random_.one_in(30) ? 1 : 0)),
+                                   parts_.next_id())});
     }
     if (!args.empty() && random_.one_in(30)) args.pop_back();
     return {"dead_retry", 1, args};
@@ -415,6 +309,7 @@ class Generator {
 
   Operation count() {
     const std::string most = random_.pick<std::string>({"1", "2", "500"});
+    if (random_.one_in(3)) return {"counts", 1, {}};
     if (random_.one_in(2)) {
       return {"count_parked",
               random_.below(2),
@@ -441,14 +336,14 @@ class Generator {
       case 5:
         return {"expire_producers", 1, {"0", random_.pick<std::string>({"2000", "60000"})}};
       default:
-        return {"alien", digit(), {random_.one_in(3) ? std::string() : broken_envelope()}};
+        return {"alien", digit(), {random_.one_in(3) ? std::string() : parts_.broken_envelope()}};
     }
   }
 
   RandomSource random_;
+  CallParts parts_{random_};
   Twin twin_;
   std::int64_t now_ = 1'700'000'000'000;
-  std::uint64_t next_id_ = 0;
   std::map<std::string, std::int64_t> sequences_;
   Words names_;
   std::vector<Lease> leases_;  ///< also those that ended

@@ -22,7 +22,7 @@ struct Effect {
 /// is.
 class RealQueue {
  public:
-  /// Returns: the library's text with its clock replaced.
+  /// Returns: the library's text with its clock replaced, or nothing when there is no such place.
   static std::string with_clock(std::string_view library);
   /// Loads a library in place of the one there is.
   ///
