@@ -81,6 +81,14 @@ TEST_F(InspectFunctionTest, PurgesInSlices) {
   EXPECT_EQ(purge(2), "0");
 }
 
+TEST_F(InspectFunctionTest, PurgesForeignBytesThatWereNeverCounted) {
+  enqueue({{envelope(2)}});
+  command({"XADD", keys.ready[1], "*", "e", "no producer stored this"});
+  EXPECT_EQ(purge(10), "2");
+  EXPECT_EQ(books().bytes, 0);
+  EXPECT_EQ(books().envelopes, 0);
+}
+
 TEST_F(InspectFunctionTest, PurgesTheProgressOfAReleasedEnvelopeToo) {
   const Leased leased = lease_one("w", 3);
   settle("w", leased, {1});

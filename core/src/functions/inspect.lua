@@ -112,7 +112,8 @@ local function purge(keys, args)
       for _, entry in ipairs(call('XRANGE', keys[i], from, '+', 'COUNT', most)) do
         ids[#ids + 1] = entry[1]
         jobs = jobs + open_jobs(keys[4], digit, entry)
-        bytes = bytes + #entry[2][2]
+        -- Bytes that no enqueue can have stored were never counted.
+        if head(entry[2][2]) then bytes = bytes + #entry[2][2] end
         call('HDEL', keys[4], digit .. ':' .. entry[1])
       end
       if #ids > 0 then call('XDEL', keys[i], unpack(ids)) end

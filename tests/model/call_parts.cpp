@@ -1,0 +1,75 @@
+#include "model/call_parts.hpp"
+
+#include "model/twin.hpp"
+
+namespace ferry::model {
+
+std::string CallParts::next_id() {
+  // Bytes of every kind, in order as those of fresh jobs are.
+  next_id_ += 1000 + random_.below(1000);
+  return big_endian(static_cast<std::int64_t>(next_id_ * 0x9e3779b97f4a7c15u), 8) +
+         big_endian(static_cast<std::int64_t>(next_id_), 8);
+}
+
+std::string CallParts::envelope_of(std::uint64_t jobs, const std::string& id, bool short_form) {
+  std::string count = "\xcd" + big_endian(static_cast<std::int64_t>(jobs), 2);
+  if (short_form && jobs < 0x80)
+    count = big_endian(static_cast<std::int64_t>(jobs), 1);
+  else if (short_form && jobs < 0x100)
+    count = "\xcc" + big_endian(static_cast<std::int64_t>(jobs), 1);
+  const std::string begin(random_.one_in(9) ? "\x96\x01\x00" : "\x95\x01\x00", 3);
+  return begin + count + "\xc4\x10" + id + std::string(random_.below(40), 'b');
+}
+
+std::string CallParts::fresh_envelope() {
+  const std::uint64_t jobs = random_.one_in(12)
+                                 ? random_.pick<std::uint64_t>({127, 128, 255, 256, 700, 1000})
+                                 : random_.pick<std::uint64_t>({1, 1, 2, 3});
+  return envelope_of(jobs, next_id(), !random_.one_in(10));
+}
+
+std::string CallParts::broken_envelope() {
+  std::string bytes = envelope_of(1, next_id());
+  switch (random_.below(9)) {
+    case 0:
+      return "hello";
+    case 1:
+      return bytes.substr(0, random_.below(22));
+    case 2:
+      bytes[0] = '\x94';
+      break;
+    case 3:
+      bytes[1] = 2;
+      break;
+    case 4:
+      bytes[3] = 0;
+      break;
+    case 5:
+      bytes[3] = '\x80';
+      break;
+    case 6:
+      bytes[4] = '\xc5';
+      break;
+    case 7:
+      bytes[5] = 15;
+      break;
+    default:
+      return envelope_of(random_.pick<std::uint64_t>({0, 1001, 40000}), next_id(), false);
+  }
+  return bytes;
+}
+
+std::string CallParts::moved(const std::string& envelope, std::size_t index) {
+  if (random_.one_in(40)) return random_.one_in(2) ? broken_envelope() : envelope_of(2, next_id());
+  if (!jobs_in(envelope)) return envelope_of(1, next_id());
+  std::string id = first_id(envelope);
+  id.back() = static_cast<char>(id.back() + static_cast<char>(index));
+  return envelope_of(1, id);
+}
+
+std::string CallParts::told(std::int64_t value) {
+  return random_.one_in(80) ? random_.pick<std::string>({"x", "-1", "1.5", "", "9007199254740992"})
+                            : std::to_string(value);
+}
+
+}  // namespace ferry::model

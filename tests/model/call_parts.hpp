@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/random_source.hpp"
+
+namespace ferry::model {
+
+/// Draws what calls are made of: envelopes, numbers, and now and then something that is wrong.
+class CallParts {
+ public:
+  explicit CallParts(RandomSource& random) : random_(random) {}
+
+  /// Sixteen bytes of every kind.
+  std::string next_id();
+  /// An envelope as a head and some bytes: the functions read no further.
+  std::string envelope_of(std::uint64_t jobs, const std::string& id, bool short_form = true);
+  std::string fresh_envelope();
+  std::string broken_envelope();
+  /// The envelope of one job of another, as a worker makes it for a job that moves.
+  std::string moved(const std::string& envelope, std::size_t index);
+  static std::string number(std::int64_t value) { return std::to_string(value); }
+  /// A number, rarely something that is none.
+  std::string told(std::int64_t value);
+
+ private:
+  RandomSource& random_;
+  std::uint64_t next_id_ = 0;
+};
+
+}  // namespace ferry::model

@@ -1,0 +1,268 @@
+#include "model/real_queue.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace ferry::model {
+namespace {
+
+constexpr std::string_view command_of_library =
+    "local function call(...) return redis.call(...) end\n";
+
+// An entry's id is `<ms>-*`, which Redis completes as it would complete `*`.
+constexpr std::string_view command_with_clock = R"lua(
+local function call(command, key, ...)
+  if command == 'TIME' then
+    local now = tonumber(redis.call('GET', 'clock'))
+    return {math.floor(now / 1000), now % 1000 * 1000}
+  end
+  if not key then return redis.call(command) end
+  if command ~= 'XADD' then return redis.call(command, key, ...) end
+  local ms = tonumber(redis.call('GET', 'clock'))
+  local stream = redis.pcall('XINFO', 'STREAM', key)
+  for i = 1, stream.err and 0 or #stream, 2 do
+    if stream[i] == 'last-generated-id' then
+      ms = math.max(ms, tonumber(string.match(stream[i + 1], '^%d+')))
+    end
+  end
+  local words = {...}
+  for i = 1, 2 do
+    if words[i] == '*' then words[i] = string.format('%.0f-*', ms) end
+  end
+  return redis.call(command, key, unpack(words))
+end
+)lua";
+
+// XADD on that clock, for entries that no function stores.
+constexpr std::string_view add_with_clock = R"lua(
+redis.register_function('ferry_test_add', function(keys, args)
+  for i = 2, #args do
+    if args[1] ~= '' then
+      call('XADD', keys[1], args[1], '*', 'e', args[i])
+    else
+      call('XADD', keys[1], '*', 'e', args[i])
+    end
+  end
+  return 'OK'
+end)
+)lua";
+
+Answer answer_of(const redis::Reply& reply) {
+  using Type = redis::Reply::Type;
+  switch (reply.type) {
+    case Type::nil:
+      return "nil";
+    case Type::integer:
+      return reply.integer;
+    case Type::error:
+      return "error " + std::string(reply.text.substr(0, reply.text.find(' ')));
+    case Type::text:
+    case Type::status:
+      return std::string(reply.text);
+    case Type::array:
+      break;
+  }
+  Answer answer = Answer::list({});
+  for (const redis::Reply& element : reply) answer.parts.push_back(answer_of(element));
+  return answer;
+}
+
+/// The entries of the one stream that was read, each: id, envelope, marks if it has some.
+Answer fetched(const redis::Reply& reply) {
+  if (reply.is_error()) return answer_of(reply);
+  Answer answer = Answer::list({});
+  if (reply.is_nil()) return answer;
+  for (const redis::Reply& entry : reply[0][1]) {
+    Answer one = Answer::list({std::string(entry[0].text)});
+    for (std::size_t i = 1; i < entry[1].size; i += 2)
+      one.parts.emplace_back(std::string(entry[1][i].text));
+    answer.parts.push_back(one);
+  }
+  return answer;
+}
+
+std::string text(const redis::Reply& reply) {
+  return reply.type == redis::Reply::Type::integer ? std::to_string(reply.integer)
+                                                   : std::string(reply.text);
+}
+
+/// The value behind a name in a flat list.
+std::string after(const redis::Reply& list, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < list.size; i += 2) {
+    if (list[i].text == name) return text(list[i + 1]);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string RealQueue::with_clock(std::string_view library) {
+  const std::size_t at = library.find(command_of_library);
+  if (at == std::string_view::npos) return {};
+  std::string text(library.substr(0, at));
+  text += command_with_clock;
+  text += library.substr(at + command_of_library.size());
+  return text.append(add_with_clock);
+}
+
+std::string RealQueue::load(redis::Connection& connection, std::string_view library) {
+  const auto reply = connection.command({"FUNCTION", "LOAD", "REPLACE", library});
+  return reply->root().is_error() ? std::string(reply->root().text) : std::string();
+}
+
+RealQueue::RealQueue(redis::Connection& connection, std::string_view name)
+    : connection_(connection), keys_("ferry", name) {
+  connection_.connect();
+}
+
+std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
+  const std::string& f = operation.function;
+  const Keys& k = keys_;
+  const std::string& stream = k.ready[operation.digit];
+  const auto and_streams = [&](std::vector<std::string> list) {
+    list.insert(list.end(), k.ready.begin(), k.ready.end());
+    return list;
+  };
+  if (f == "enqueue") return and_streams({k.state, k.producers, k.due, k.parked});
+  if (f == "open") {
+    return and_streams({k.state, k.producers, k.gate_of(operation.args[0]), stream});
+  }
+  if (f == "register" || f == "leave") return and_streams({k.state, k.workers});
+  if (f == "renew") return {k.state, k.workers};
+  if (f == "reclaim") return and_streams({k.state, k.workers, k.progress});
+  if (f == "start") return {k.workers, k.progress};
+  if (f == "done" || f == "release") return {k.state, k.workers, k.progress, stream};
+  if (f == "settle") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
+  if (f == "bury") return {k.state, k.workers, k.progress, stream, k.dead, k.parked};
+  if (f == "promote") return and_streams({k.state, k.due, k.parked});
+  if (f == "expire_producers") return {k.producers};
+  if (f == "dead_retry") return and_streams({k.state, k.dead, k.parked});
+  if (f == "dead_drop") return {k.state, k.dead, k.parked};
+  if (f == "counts") return and_streams({k.state, k.workers, k.progress, k.due, k.parked, k.dead});
+  if (f == "count_range") return {k.progress, stream};
+  if (f == "count_parked") return {operation.digit == 0 ? k.due : k.dead, k.parked};
+  if (f == "pause") return {k.state};
+  if (f == "purge") return and_streams({k.state, k.due, k.parked, k.progress});
+  throw std::logic_error("no keys known for " + f);
+}
+
+void RealQueue::append_call(const Operation& operation) {
+  const std::string function = "ferry_v1_" + operation.function;
+  const std::vector<std::string> keys = keys_of(operation);
+  const std::string count = std::to_string(keys.size());
+  std::vector<std::string_view> words{"FCALL", function, count};
+  words.insert(words.end(), keys.begin(), keys.end());
+  const bool is_open = operation.function == "open";
+  words.insert(words.end(), operation.args.begin(),
+               is_open ? operation.args.begin() + 7 : operation.args.end());
+  if (!is_open) return connection_.append(words);
+
+  const std::string gate = keys[2];
+  connection_.append({"MULTI"});
+  connection_.append(words);
+  words = {"FCALL", "ferry_test_add", "1", gate, "NOMKSTREAM"};
+  words.insert(words.end(), operation.args.begin() + 7, operation.args.end());
+  connection_.append(words);
+  connection_.append({"RENAMENX", gate, keys[3]});
+  connection_.append({"EXEC"});
+}
+
+void RealQueue::append(const Operation& operation) {
+  const std::string& stream = keys_.ready[operation.digit];
+  connection_.append({"SET", "clock", std::to_string(operation.now)});
+  if (operation.function == "fetch") {
+    const std::string& worker = operation.args[0];
+    // Redis 7.0 makes a consumer when it gets something, later ones at once.
+    connection_.append({"XGROUP", "CREATECONSUMER", stream, group_name, worker});
+    connection_.append({"XREADGROUP", "GROUP", group_name, worker, "COUNT", operation.args[1],
+                        "STREAMS", stream, ">"});
+  } else if (operation.function == "alien") {
+    connection_.append({"FCALL", "ferry_test_add", "1", stream, "", operation.args[0]});
+  } else {
+    append_call(operation);
+  }
+  append_look();
+}
+
+Effect RealQueue::read(const Operation& operation) {
+  Effect effect;
+  connection_.read();  // the clock
+  if (operation.function == "fetch") {
+    connection_.read();
+    effect.answer = fetched(connection_.read()->root());
+  } else if (operation.function == "open") {
+    for (int queued = 0; queued < 4; ++queued) connection_.read();
+    const auto replies = connection_.read();
+    effect.answer =
+        replies->root().size == 0 ? answer_of(replies->root()) : answer_of(replies->root()[0]);
+  } else {
+    effect.answer = answer_of(connection_.read()->root());
+  }
+  effect.stored = read_look();
+  return effect;
+}
+
+void RealQueue::append_look() {
+  for (const std::string* hash :
+       {&keys_.state, &keys_.producers, &keys_.workers, &keys_.progress, &keys_.parked}) {
+    connection_.append({"HGETALL", *hash});
+  }
+  for (const std::string* names : {&keys_.due, &keys_.dead}) {
+    connection_.append({"ZRANGE", *names, "0", "-1", "WITHSCORES"});
+  }
+  for (const std::string& stream : keys_.ready) {
+    connection_.append({"XINFO", "STREAM", stream});
+    connection_.append({"XINFO", "GROUPS", stream});
+    connection_.append({"XRANGE", stream, "-", "+"});
+    connection_.append({"XPENDING", stream, group_name, "-", "+", "10000"});
+    connection_.append({"XINFO", "CONSUMERS", stream, group_name});
+  }
+  // A gate that stayed open.
+  connection_.append({"KEYS", keys_.base + "gate:*"});
+}
+
+Words RealQueue::read_look() {
+  Words lines;
+  const auto read_pairs = [&](const char* what, const char* between) {
+    const auto reply = connection_.read();
+    for (std::size_t i = 0; i + 1 < reply->root().size; i += 2) {
+      lines.push_back(std::string(what) + " " + text(reply->root()[i]) + between +
+                      text(reply->root()[i + 1]));
+    }
+  };
+  for (const char* hash : {"state", "producer", "worker", "progress", "parked", "due", "dead"}) {
+    read_pairs(hash, " ");
+  }
+  // A counter that is not there is 0.
+  std::erase_if(lines, [](const std::string& line) {
+    return line.starts_with("state ") && line.ends_with(" 0");
+  });
+  for (std::size_t digit = 0; digit < keys_.ready.size(); ++digit) {
+    const std::string of = "stream " + std::to_string(digit) + " ";
+    const auto info = connection_.read(), groups = connection_.read(), entries = connection_.read(),
+               pending = connection_.read(), consumers = connection_.read();
+    if (info->root().is_error()) continue;
+    lines.push_back(of + "last " + after(info->root(), "last-generated-id"));
+    for (const redis::Reply& group : groups->root()) {
+      lines.push_back(of + "delivered " + after(group, "last-delivered-id"));
+    }
+    for (const redis::Reply& entry : entries->root()) {
+      const redis::Reply& fields = entry[1];
+      std::string line = of + "entry " + text(entry[0]) + " " + text(fields[1]);
+      if (fields.size > 2) line += " " + text(fields[2]) + " " + text(fields[3]);
+      lines.push_back(line);
+    }
+    for (const redis::Reply& held : pending->root()) {
+      lines.push_back(of + "pending " + text(held[0]) + " " + text(held[1]) + " " + text(held[3]));
+    }
+    for (const redis::Reply& consumer : consumers->root()) {
+      lines.push_back(of + "consumer " + after(consumer, "name"));
+    }
+  }
+  const auto gates = connection_.read();
+  for (const redis::Reply& gate : gates->root()) lines.push_back("gate " + text(gate));
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+}  // namespace ferry::model

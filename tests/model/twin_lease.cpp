@@ -1,0 +1,131 @@
+// lease.lua: a lease belongs to a worker; who is silent is struck off, and its envelopes move on.
+#include <algorithm>
+
+#include "model/twin.hpp"
+
+namespace ferry::model {
+
+Answer Twin::enroll(const Words& args, std::int64_t now) {
+  for (Stream& stream : streams) stream.exists = stream.has_group = true;
+  workers[args[0]] = now;
+  return Answer::list({"OK", paused ? 1 : 0});
+}
+
+Answer Twin::renew(const Words& args, std::int64_t now) {
+  if (!workers.contains(args[0])) return Answer::list({"STALE"});
+  workers[args[0]] = now;
+  return Answer::list({"OK", paused ? 1 : 0});
+}
+
+namespace {
+
+/// Returns: the entries that a worker holds in a stream, the oldest first.
+std::vector<EntryId> held(const Stream& stream, const std::string& worker) {
+  std::vector<EntryId> ids;
+  for (const auto& [id, pending] : stream.pending) {
+    if (pending.worker == worker) ids.push_back(id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+Answer Twin::leave(const Words& args) {
+  const std::string& worker = args[0];
+  workers.erase(worker);
+  std::int64_t left = 0;
+  for (Stream& stream : streams) {
+    const std::size_t holds = held(stream, worker).size();
+    left += static_cast<std::int64_t>(holds);
+    // Redis forgets what a consumer holds together with the consumer.
+    if (holds == 0) stream.consumers.erase(worker);
+  }
+  return left;
+}
+
+Answer Twin::reclaim(const Words& args, std::int64_t now) {
+  const std::string& worker = args[0];
+  const std::int64_t lease = *whole(args[1]);
+  std::size_t most = *whole(args[2]);
+  if (!workers.contains(worker)) return Answer::list({"STALE"});
+
+  // One lease of grace after the first call, and after a gap: workers may come back.
+  auto& watch = memory.watch;
+  if (!watch || now < watch->last || now - watch->last > lease) watch = Memory::Watch{now, now};
+  watch->last = now;
+  if (now - watch->first <= lease) return Answer::list({"OK"});
+
+  Words struck;
+  for (auto& [name, seen] : workers) {
+    if (seen > now) {
+      seen = now;  // the clock went back
+    } else if (now - seen > lease && name != worker) {
+      struck.push_back(name);
+    }
+  }
+  for (const std::string& name : struck) workers.erase(name);
+
+  Answer reply = Answer::list({"OK"});
+  for (std::size_t digit = 0; digit < streams.size(); ++digit) {
+    Stream& stream = streams[digit];
+    std::set<std::string> holders;
+    for (const auto& [id, pending] : stream.pending) holders.insert(pending.worker);
+    for (const std::string& name : holders) {
+      if (workers.contains(name)) continue;
+      for (const EntryId& id : held(stream, name)) {
+        if (most == 0) break;
+        Pending& pending = stream.pending[id];
+        pending = {worker, pending.deliveries + 1};
+        stream.consumers.insert(worker);
+        const auto marks = progress.find(field_of(digit, id));
+        reply.parts.push_back(Answer::list({static_cast<std::int64_t>(digit + 4), text_of(id),
+                                            stream.entries[id].envelope,
+                                            marks == progress.end() ? "" : marks->second}));
+        --most;
+      }
+      if (held(stream, name).empty()) stream.consumers.erase(name);
+    }
+    for (const std::string& name : struck) {
+      if (!holders.contains(name)) stream.consumers.erase(name);
+    }
+  }
+  return reply;
+}
+
+Answer Twin::start(const Words& args) {
+  for (std::size_t i = 1; i < args.size(); i += 3) {
+    const auto total = whole(args[i + 1]), index = whole(args[i + 2]);
+    if (!total || !index || *index >= *total) return bad();
+  }
+  if (!workers.contains(args[0])) return "STALE";
+  for (std::size_t i = 1; i < args.size(); i += 3) {
+    const auto known = progress.find(args[i]);
+    std::string marks =
+        known == progress.end() ? std::string(*whole(args[i + 1]), '.') : known->second;
+    char& mark = marks.at(*whole(args[i + 2]));
+    if (mark == 'x') continue;
+    mark = mark == '.' ? '1' : std::min<char>('9', static_cast<char>(mark + 1));
+    progress[args[i]] = marks;
+  }
+  return "OK";
+}
+
+Answer Twin::fetch(std::size_t digit, const Words& args) {
+  Stream& stream = streams[digit];
+  if (!stream.has_group) return "error NOGROUP";
+  stream.consumers.insert(args[0]);
+  Answer reply = Answer::list({});
+  const std::size_t most = *whole(args[1]);
+  for (auto entry = stream.entries.upper_bound(stream.delivered);
+       entry != stream.entries.end() && reply.parts.size() < most; ++entry) {
+    const auto& [id, stored] = *entry;
+    stream.pending[id] = {args[0], 1};
+    stream.delivered = id;
+    Answer one = Answer::list({text_of(id), stored.envelope});
+    if (!stored.marks.empty()) one.parts.emplace_back(stored.marks);
+    reply.parts.push_back(one);
+  }
+  return reply;
+}
+
+}  // namespace ferry::model
