@@ -115,8 +115,9 @@ TEST(AllocationsTest, TheDecodeStageAddsOnlyItsLists) {
   envelope.bytes = bytes;
   const detail::KindIndex kinds{{Parcel::kind, 0}};
   detail::Decoded decoded;
+  detail::Patience patience;
   const Effort before = effort();
-  detail::decode_envelope(envelope, kinds, 3, {}, {}, decoded);
+  detail::decode_envelope(envelope, kinds, 3, patience, {}, {}, decoded);
   const Effort spent = effort() - before;
   ASSERT_EQ(decoded.arrivals.size(), jobs_in_envelope);
   budgets.check("decode_stage.allocations_per_envelope", static_cast<double>(spent.allocations));

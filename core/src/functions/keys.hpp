@@ -42,6 +42,8 @@ inline std::string queues_key(std::string_view prefix) { return std::string(pref
 
 /// The consumer group of every stream.
 inline constexpr std::string_view group_name = "ferry";
+/// Who holds envelopes that wait for a worker of a newer version; no worker's name.
+inline constexpr std::string_view newer_holder = "~newer";
 /// The one field of every stream entry.
 inline constexpr std::string_view envelope_field = "e";
 

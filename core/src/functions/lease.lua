@@ -54,7 +54,8 @@ end
 -- ferry_v1_reclaim: takes envelopes of workers that fell silent.
 --   KEYS  1 state  2 workers  3 progress  4.. streams
 --   ARGV  1 worker (the one that takes)  2 lease in ms  3 envelopes at most, 1..200
---   reply {'OK', {index of the stream in KEYS, entry id, envelope, progress or ''}, …} or {'STALE'}
+--   reply {'OK', {index of the stream in KEYS, entry id, envelope, progress or '', the worker that
+--         held it}, …} or {'STALE'}
 --   cost  2 commands, one for each stream, about 3 for each dead worker and stream, 1 for each
 --         envelope taken
 --
@@ -105,7 +106,7 @@ local function reclaim(keys, args)
           if entry then
             local field = string.match(keys[i], '%d$') .. ':' .. entry[1]
             reply[#reply + 1] =
-              {i, entry[1], entry[2][2], call('HGET', keys[3], field) or ''}
+              {i, entry[1], entry[2][2], call('HGET', keys[3], field) or '', name}
             most = most - 1
           end
         end
@@ -119,6 +120,26 @@ local function reclaim(keys, args)
     end
   end
   return reply
+end
+
+-- ferry_v1_put_off: gives up envelopes that only a newer version can read. They are pending under a
+-- name that never lives, so each reclaim offers them again, to whoever makes it.
+--   KEYS  1 workers  2 stream
+--   ARGV  1 worker, then entry ids, at most 100
+--   reply {'OK', envelopes given up} or {'STALE'}
+--   cost  1 command and two for each envelope
+local function put_off(keys, args)
+  for i = 2, #args do
+    if not is_entry_id(args[i]) then return bad('an entry id is wrong') end
+  end
+  if call('HEXISTS', keys[1], args[1]) == 0 then return {'STALE'} end
+  local given = 0
+  for i = 2, #args do
+    if #call('XPENDING', keys[2], group, args[i], args[i], 1, args[1]) > 0 then
+      given = given + #call('XCLAIM', keys[2], group, for_newer, 0, args[i], 'JUSTID')
+    end
+  end
+  return {'OK', given}
 end
 
 -- ferry_v1_start: notes that suspects are about to run, so that a job that kills its worker is
@@ -154,4 +175,6 @@ redis.register_function{function_name = 'ferry_v1_renew', callback = renew, flag
 redis.register_function{function_name = 'ferry_v1_leave', callback = leave, flags = {'allow-oom'}}
 redis.register_function{
   function_name = 'ferry_v1_reclaim', callback = reclaim, flags = {'allow-oom'}}
+redis.register_function{
+  function_name = 'ferry_v1_put_off', callback = put_off, flags = {'allow-oom'}}
 redis.register_function{function_name = 'ferry_v1_start', callback = start, flags = {'allow-oom'}}

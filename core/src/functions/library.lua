@@ -10,6 +10,8 @@
 -- redis.call and Lua's own libraries exist only while a function runs, not while this text loads.
 local function call(...) return redis.call(...) end
 local group = 'ferry'
+-- Holds what waits for a newer worker. No worker has such a name, and it is the last in their order.
+local for_newer = '~newer'
 
 -- Raise it with every change of these files; `install` replaces a lower one.
 local revision = 3

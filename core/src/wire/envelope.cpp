@@ -44,6 +44,12 @@ std::size_t read_head(std::string_view bytes, Head& head, bool& has_death) {
   return at + 16;
 }
 
+/// Whatever else a later version changes, it begins with an array whose first number is higher.
+bool has_later_version(std::string_view bytes) {
+  const bool is_array = bytes.size() > 1 && (static_cast<std::uint8_t>(bytes[0]) & 0xf0) == 0x90;
+  return is_array && static_cast<std::int8_t>(bytes[1]) > envelope_version;
+}
+
 /// One decoding: reads into `out` and keeps the first thing that was wrong, as a sentence.
 class Decoder {
  public:
@@ -94,6 +100,10 @@ bool Decoder::envelope(std::string_view bytes, bool nested) {
   Head head;
   bool has_death = false;
   const std::size_t body_at = read_head(bytes, head, has_death);
+  if (body_at == 0 && has_later_version(bytes)) {
+    out_.newer = true;
+    return fail("version " + std::to_string(bytes[1]) + " is newer than this program");
+  }
   if (body_at == 0) return fail("the head is not one of version 1 with 1 to 1000 jobs");
   if (!nested) out_.head = head;
   if (!check_flags(head, has_death, nested)) return false;
@@ -117,9 +127,8 @@ bool Decoder::envelope(std::string_view bytes, bool nested) {
 
 bool Decoder::check_flags(const Head& head, bool has_death, bool nested) {
   const std::string flags = "flags " + std::to_string(head.flags);
-  if ((head.flags & ~known_flags) != 0) {
-    return fail(flags + " are not known here: written by a newer version?");
-  }
+  out_.newer = (head.flags & ~known_flags) != 0;
+  if (out_.newer) return fail(flags + " are not known here: written by a newer version?");
   const bool alone = head.flags == flag_opaque || (head.flags & flag_opaque) == 0;
   const bool own_ids_fit = (head.flags & flag_own_ids) == 0 || (head.flags & flag_bundle) == 0;
   if (!alone || !own_ids_fit) return fail(flags + " exclude each other");

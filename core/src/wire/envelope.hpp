@@ -74,6 +74,7 @@ struct StoredEnvelope {
   Head head;
   std::vector<StoredJob> jobs;
   std::optional<Death> death;
+  bool newer = false;       ///< could not be decoded: a later version of Ferry wrote it
   std::string_view opaque;  ///< the raw bytes under flag_opaque; `jobs` is empty then
   std::deque<Extras> extras;
   std::vector<std::unique_ptr<char[]>> inflated;

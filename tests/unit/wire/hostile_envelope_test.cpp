@@ -134,6 +134,8 @@ TEST(HostileEnvelopeTest, RandomDamageNeitherCrashesNorTakesMemory) {
 TEST(HostileEnvelopeTest, NamesAnUnknownVersionAndUnknownFlags) {
   std::string bytes = samples::envelope(1);
   bytes[1] = 2;
+  EXPECT_THAT(problem_of(bytes), HasSubstr("version 2 is newer"));
+  bytes[1] = 0;
   EXPECT_THAT(problem_of(bytes), HasSubstr("head"));
   bytes[1] = 1;
   bytes[2] = 16;

@@ -54,7 +54,7 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
 }
 
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
-                     std::chrono::steady_clock::time_point now,
+                     Patience& patience, std::chrono::steady_clock::time_point now,
                      std::chrono::system_clock::time_point wall, Decoded& out) {
   const std::uint64_t now_ms = ms_since_1970(wall);
   std::string why = wire::decode(envelope.bytes, envelope.stored);
@@ -62,6 +62,10 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
   if (why.empty() && count == 0) why = "it is a dead letter's wrapping";
   if (why.empty() && !envelope.progress.empty() && envelope.progress.size() != count) {
     why = "its progress does not fit its jobs";
+  }
+  if (envelope.stored.newer && patience.lasts(envelope.place(), now)) {
+    out.report.put_offs.push_back(&envelope);
+    return;
   }
   if (!why.empty()) return bury_whole(envelope, why, now_ms, out.report);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "batching/batcher.hpp"
+#include "batching/patience.hpp"
 #include "stages/leased_envelope.hpp"
 #include "stages/report.hpp"
 
@@ -30,9 +31,9 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
 ///
 /// A job goes to the dead letters here when no handler knows its kind or when it was running in
 /// `max_deliveries` workers that died; it is dropped when it has expired. An envelope that cannot
-/// be decoded is reported for burial whole.
+/// be decoded is reported for burial whole; one of a newer version first waits for a newer worker.
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
-                     std::chrono::steady_clock::time_point now,
+                     Patience& patience, std::chrono::steady_clock::time_point now,
                      std::chrono::system_clock::time_point wall, Decoded& out);
 
 }  // namespace ferry::detail

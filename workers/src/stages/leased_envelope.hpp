@@ -56,6 +56,9 @@ struct LeasedEnvelope {
   std::vector<Move> moves;
   std::chrono::steady_clock::time_point pending_since;
 
+  /// Where it lies, as one word.
+  std::string place() const { return std::to_string(queue) + ":" + progress_field(); }
+
   /// The field in Redis's `progress` hash.
   std::string progress_field() const {
     return std::to_string(static_cast<int>(priority)) + ":" + entry_id;

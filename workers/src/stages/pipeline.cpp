@@ -26,6 +26,9 @@ namespace flow = oneapi::tbb::flow;
 /// How long a group of short jobs may take before those behind are given to others.
 constexpr std::chrono::milliseconds slow_group{5};
 
+/// How often a standing nuisance is logged.
+constexpr std::chrono::minutes complaint_period{1};
+
 /// What oneTBB may start in this process. It takes the lowest value of all that are set, so every
 /// worker of a process sets the same one; the arenas bound what each really uses.
 constexpr std::size_t threads_allowed = 1100;
@@ -121,17 +124,29 @@ class Pipeline::Graph {
     for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
     decoded.arrivals.reserve(jobs);
     for (const EnvelopePtr& envelope : envelopes) {
-      decode_envelope(*envelope, kinds_, settings_.max_deliveries, now, wall, decoded);
+      decode_envelope(*envelope, kinds_, settings_.max_deliveries, patience_, now, wall, decoded);
     }
     for (const Burial& burial : decoded.report.burials) {
       log_.error("an envelope cannot be decoded; it is a dead letter now",
                  {{"queue", std::string_view(settings_.queue_names[burial.envelope->queue])},
                   {"entry", std::string_view(burial.envelope->entry_id)}});
     }
+    if (!decoded.report.put_offs.empty()) complain_of_newer(*decoded.report.put_offs.front(), now);
     if (!decoded.arrivals.empty()) {
       batch_->try_put(Arrived{std::make_shared<std::vector<Arrival>>(std::move(decoded.arrivals))});
     }
     outlets_.report(std::move(decoded.report));
+  }
+
+  /// Each of them comes by twice a second.
+  void complain_of_newer(const LeasedEnvelope& envelope, Clock::time_point now) {
+    if (now < next_complaint_) return;
+    next_complaint_ = now + complaint_period;
+    log_.error(
+        "envelopes of a newer version of Ferry wait for a newer worker; after an hour they are "
+        "dead letters: replace this worker",
+        {{"queue", std::string_view(settings_.queue_names[envelope.queue])},
+         {"entry", std::string_view(envelope.entry_id)}});
   }
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
@@ -296,6 +311,8 @@ class Pipeline::Graph {
   const Log& log_;
   Outlets outlets_;
   KindIndex kinds_;
+  Patience patience_;                   ///< decode node only
+  Clock::time_point next_complaint_{};  ///< likewise
   BatchStage stage_;
   std::atomic<std::size_t> running_{0};
 

@@ -33,6 +33,7 @@ struct Report {
   std::vector<Settlement> settlements;
   std::vector<Move> moves;
   std::vector<Burial> burials;
+  std::vector<LeasedEnvelope*> put_offs;  ///< for newer workers
   std::chrono::steady_clock::time_point at;
 };
 

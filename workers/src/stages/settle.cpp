@@ -48,7 +48,7 @@ void Settler::start() {
 }
 
 void Settler::add(Report report) {
-  if (report.settlements.empty() && report.burials.empty()) return;
+  if (report.settlements.empty() && report.burials.empty() && report.put_offs.empty()) return;
   {
     const std::lock_guard lock(mutex_);
     inbox_.push_back(std::move(report));
@@ -123,6 +123,7 @@ void Settler::loop() {
     for (Report& report : reports) {
       take(report, touched);
       for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
+      for (LeasedEnvelope* envelope : report.put_offs) calls.push_back(put_off_call(*envelope));
     }
     std::ranges::sort(touched);
     touched.erase(std::ranges::unique(touched).begin(), touched.end());

@@ -4,7 +4,7 @@
 //
 //   run ──report──┐
 //   decode ───────┼─> inbox ─> settle thread ─> done (whole envelopes, many in a call)
-//   suspects ─────┘                          └> settle / bury (mixed or partial envelopes)
+//   suspects ─────┘                          └> settle / bury / put_off (the others)
 
 #include <atomic>
 #include <chrono>
@@ -57,7 +57,7 @@ class Settler {
  private:
   /// One FCALL and the envelopes it is about.
   struct Call {
-    enum class Kind : std::uint8_t { done, settle, bury, start } kind = Kind::done;
+    enum class Kind : std::uint8_t { done, settle, bury, put_off, start } kind = Kind::done;
     std::uint32_t queue = 0;
     Priority priority = Priority::normal;
     std::uint64_t epoch = 0;
@@ -74,6 +74,7 @@ class Settler {
   void add_done(std::vector<Call>& calls, LeasedEnvelope& envelope);
   Call settle_call(LeasedEnvelope& envelope);
   Call bury_call(const Burial& burial);
+  Call put_off_call(LeasedEnvelope& envelope);
   Call start_call(const RunPtr& run);
   void make(std::vector<Call>& calls);
   bool send(std::vector<Call>& calls, std::size_t& answered);

@@ -85,6 +85,19 @@ Settler::Call Settler::bury_call(const Burial& burial) {
           {}};
 }
 
+Settler::Call Settler::put_off_call(LeasedEnvelope& envelope) {
+  const Keys& keys = leases_.queues()[envelope.queue];
+  return {Call::Kind::put_off,
+          envelope.queue,
+          envelope.priority,
+          envelope.epoch,
+          {"FCALL", "ferry_v1_put_off", "2", keys.workers,
+           keys.ready[static_cast<std::size_t>(envelope.priority)], leases_.name(envelope.epoch),
+           envelope.entry_id},
+          {&envelope},
+          {}};
+}
+
 Settler::Call Settler::start_call(const RunPtr& run) {
   const LeasedEnvelope& envelope = *run->places.front().envelope;
   const Keys& keys = leases_.queues()[envelope.queue];

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "functions/keys.hpp"
 #include "redis/errors.hpp"
 #include "upkeep/roles.hpp"
 #include "wire/envelope.hpp"
@@ -9,6 +10,7 @@ namespace ferry::detail {
 std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adopter,
                     std::chrono::milliseconds lease, std::size_t envelopes) {
   std::size_t taken = 0;
+  std::size_t taken_over = 0;
   const std::uint64_t epoch = leases.current_epoch();
   const std::string name = leases.name(epoch);
   const std::string lease_ms = std::to_string(lease.count());
@@ -23,7 +25,7 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
     if (root.size > 0 && root[0].text == "STALE") continue;  // not registered yet, or struck off
     std::vector<EnvelopePtr> found;
     for (std::size_t i = 1; i < root.size; ++i) {
-      // {index of the stream in KEYS, entry id, envelope, progress}
+      // {index of the stream in KEYS, entry id, envelope, progress, the worker that held it}
       auto envelope = std::make_shared<LeasedEnvelope>();
       envelope->queue = queue;
       envelope->priority = static_cast<Priority>(root[i][0].integer - 4);
@@ -32,7 +34,11 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
       envelope->owner = reply;
       envelope->bytes = root[i][2].text;
       envelope->progress = root[i][3].text;
-      envelope->suspect = true;
+      // What an older worker could not read was never begun by it.
+      const bool put_off = root[i].size > 4 && root[i][4].text == newer_holder;
+      envelope->suspect =
+          !put_off || envelope->progress.find_first_of("123456789") != std::string::npos;
+      if (!put_off) ++taken_over;
       const auto head = wire::decode_head(envelope->bytes);
       envelope->count = head ? head->count : 1;
       found.push_back(std::move(envelope));
@@ -40,7 +46,7 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
     taken += found.size();
     adopter.adopt(std::move(found));
   }
-  return taken;
+  return taken_over;
 }
 
 }  // namespace ferry::detail

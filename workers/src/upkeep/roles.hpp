@@ -15,9 +15,10 @@ namespace ferry::detail {
 //
 // Errors: `Error` as the connection throws it.
 
-/// Takes over envelopes of workers that fell silent, as suspects.
+/// Takes over envelopes of workers that fell silent, as suspects, and those that an older worker
+/// could not read.
 ///
-/// Returns: envelopes taken.
+/// Returns: envelopes taken from silent workers.
 std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adopter,
                     std::chrono::milliseconds lease, std::size_t envelopes);
 
