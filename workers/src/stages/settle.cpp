@@ -125,7 +125,7 @@ void Settler::loop() {
       for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
     }
     std::ranges::sort(touched);
-    touched.erase(std::ranges::unique(touched).begin(), touched.end());
+    touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
     auto settling = calls_for(touched, tell_all);
     std::ranges::move(settling, std::back_inserter(calls));
     // After the outcomes: when a suspect's start is noted, the one before it is settled.
