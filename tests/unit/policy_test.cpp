@@ -66,6 +66,13 @@ TEST(PolicyTest, ChecksTheRangeOfWhatItReads) {
   EXPECT_THAT(refusal([] { Policy::parse("fixed(10, 3601s)"); }), HasSubstr("policy.linger"));
 }
 
+TEST(PolicyTest, ShowsWhatItRefusesOnOneShortLine) {
+  const std::string message =
+      refusal([] { Policy::parse("a\nforged\x1b[31m" + std::string(900, '!')); });
+  EXPECT_THAT(message, HasSubstr("policy is \"a?forged?[31m!!!"));
+  EXPECT_LT(message.size(), 250u);
+}
+
 TEST(PolicyTest, RefusesFieldsOutOfRangeByName) {
   EXPECT_NO_THROW(fixed(10'000, 1h, 1024).validate());
   EXPECT_NO_THROW(fixed(1, 0ms, std::size_t{1} << 30).validate());

@@ -71,6 +71,11 @@ TEST_F(UnpackPayloadTest, RefusesWhatIsNotExactlyOneValue) {
   }
 }
 
+TEST_F(UnpackPayloadTest, ReadsNumbersBehindAVeryLargeOne) {
+  const std::vector<std::uint64_t> numbers{UINT64_MAX, 1, 2, UINT64_MAX - 1, 3};
+  EXPECT_EQ(unpack(packed(numbers)).as<std::vector<std::uint64_t>>(), numbers);
+}
+
 // Every type in every width: what msgpack-c's own parser makes of it is right.
 TEST_F(UnpackPayloadTest, BuildsWhatMsgpackBuilds) {
   using Bytes = std::vector<unsigned char>;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ferry/error.hpp"
+#include "one_line.hpp"
 
 namespace ferry {
 
@@ -146,7 +147,7 @@ Policy Policy::parse(std::string_view text) {
   const auto policy = read(trimmed(text));
   if (!policy) {
     throw Error(ErrorCode::invalid_argument,
-                "policy is \"" + std::string(text.substr(0, 64)) +
+                "policy is \"" + one_line(text, 64) +
                     "\": expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms, with the "
                     "linger in us, ms or s");
   }

@@ -80,16 +80,14 @@ class Builder {
   }
 
   void integer(msgpack::object& to) {
-    std::int64_t number = 0;
-    if (in_.read_int(number) && number < 0) {
-      to.type = msgpack::type::NEGATIVE_INTEGER;
-      to.via.i64 = number;
-      return;
-    }
     to.type = msgpack::type::POSITIVE_INTEGER;
+    std::int64_t number = 0;
+    // What lies above 2^63 - 1 is not read as an int, and the cursor stays before it.
+    if (!in_.read_int(number)) return require(in_.read_uint(to.via.u64));
     to.via.u64 = static_cast<std::uint64_t>(number);
-    // Above 2^63 - 1 it was not read yet.
-    if (in_.problem() != wire::MsgpackCursor::Problem::none) require(in_.read_uint(to.via.u64));
+    if (number >= 0) return;
+    to.type = msgpack::type::NEGATIVE_INTEGER;
+    to.via.i64 = number;
   }
 
   void floating(msgpack::object& to, bool is_short) {
@@ -122,12 +120,13 @@ class Builder {
   /// What has one more byte than its size says: the type of its own.
   void ext(msgpack::object& to) {
     const unsigned char type = in_.type();
-    std::size_t size = std::size_t{1} << (type - 0xd4);  // fixext 1 to 16
+    std::size_t size = 0;
     require(in_.pass(1));
-    if (type <= 0xc9) {  // ext 8 to 32
+    if (type >= 0xd4) {  // fixext 1 to 16
+      size = std::size_t{1} << (type - 0xd4);
+    } else {  // ext 8 to 32
       std::string_view length;
       require(in_.read_raw(std::size_t{1} << (type - 0xc7), length));
-      size = 0;
       for (const char byte : length) size = size << 8 | static_cast<unsigned char>(byte);
     }
     std::string_view bytes;

@@ -96,9 +96,9 @@ bool Sender::send_new() {
     lose_all(error, error.code() == ErrorCode::unavailable ? Leg::Fate::away : Leg::Fate::broken);
     return false;
   }
-  for (Leg& leg : std::ranges::subrange(first, legs_.end())) {
+  std::for_each(first, legs_.end(), [&](Leg& leg) {
     if (is_new(leg)) send(leg);
-  }
+  });
   connection_.flush();
   return true;
 }

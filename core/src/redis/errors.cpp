@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "one_line.hpp"
+
 namespace ferry::redis {
 namespace {
 
@@ -64,9 +66,9 @@ constexpr std::array phrases{
 };
 
 /// An unknown command is quoted back with its arguments, which may be a password or a payload.
-std::string_view without_arguments(std::string_view text) {
+std::string without_arguments(std::string_view text) {
   constexpr std::size_t most = 300;
-  return text.substr(0, text.find(", with args beginning with")).substr(0, most);
+  return one_line(text.substr(0, text.find(", with args beginning with")), most);
 }
 
 const Rule* find_rule(std::string_view text) {

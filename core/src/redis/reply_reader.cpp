@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <string>
 
 #include "ferry/error.hpp"
 #include "redis/hiredis_compat.hpp"
@@ -16,13 +17,16 @@ namespace {
 constexpr std::size_t kept_buffer_bytes = 4 * 1024 * 1024;
 constexpr std::size_t min_arena_bytes = 1024;
 constexpr std::size_t max_arena_bytes = 1024 * 1024;
-// An array this long is no reply of Redis to us, and must not ask for gigabytes.
-constexpr std::size_t max_array_elements = 16 * 1024 * 1024;
+// What a few bytes may promise: 40 MiB of elements. A page of a thousand envelopes has six
+// thousand.
+constexpr std::size_t max_elements_in_reply = 1024 * 1024;
 
 /// The reply that is being built.
 struct Building {
   std::shared_ptr<ReplyBuffer> buffer;
   std::size_t arena_bytes = 0;
+  std::size_t elements = 0;  ///< of all arrays of this reply, as far as they are known
+  bool too_many = false;
 };
 
 /// hiredis's callbacks; they are called from C, so nothing may leave them by exception.
@@ -66,12 +70,18 @@ struct ReplyMaker {
   }
 
   static void* array(const redisReadTask& task, std::size_t size) {
-    if (size > max_array_elements) return nullptr;
+    Building& to = building(task);
+    if (task.parent == nullptr) to.elements = 0;
+    if (size > max_elements_in_reply - to.elements) {
+      to.too_many = true;
+      return nullptr;
+    }
+    to.elements += size;
     try {
       Reply* reply = place(task);
       reply->type = Reply::Type::array;
       if (size > 0) {
-        auto* elements = static_cast<Reply*>(allocate(building(task), size * sizeof(Reply)));
+        auto* elements = static_cast<Reply*>(allocate(to, size * sizeof(Reply)));
         std::uninitialized_default_construct_n(elements, size);
         reply->elements = elements;
       }
@@ -142,9 +152,12 @@ const Reply* ReplyReader::next_brief() {
   }
   void* root = nullptr;
   if (redisReaderGetReply(impl_->reader.get(), &root) != REDIS_OK) {
-    throw Error(ErrorCode::internal, std::string("Redis's reply cannot be read: ") +
-                                         static_cast<const char*>(impl_->reader->errstr) +
-                                         "; is there a Redis at this address?");
+    const std::string why =
+        building.too_many
+            ? "it has more than " + std::to_string(max_elements_in_reply) + " elements"
+            : std::string(static_cast<const char*>(impl_->reader->errstr));
+    throw Error(ErrorCode::internal,
+                "Redis's reply cannot be read: " + why + "; is there a Redis at this address?");
   }
   return static_cast<const Reply*>(root);
 }

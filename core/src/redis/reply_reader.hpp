@@ -22,7 +22,8 @@ class ReplyReader {
   void feed(const char* bytes, std::size_t size);
 
   /// Returns: the next complete reply, or null when more bytes are needed.
-  /// Errors: `internal` when the bytes are not Redis's protocol; `clear` before the next use.
+  /// Errors: `internal` when the bytes are not Redis's protocol, or promise more than a million
+  /// elements in one reply; `clear` before the next use.
   ReplyPtr next();
   /// The same for a small reply that is forgotten with the next one: it costs no memory of its own.
   const Reply* next_brief();

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "ferry/error.hpp"
+#include "one_line.hpp"
 
 namespace ferry::redis {
 namespace {
@@ -51,7 +52,7 @@ std::optional<T> number(std::string_view text) {
 int parse_database(std::string_view text) {
   const auto database = number<int>(text);
   if (!database || *database < 0) {
-    refuse("database \"" + std::string(text) + "\" is not a number from 0 on");
+    refuse("database \"" + one_line(text) + "\" is not a number from 0 on");
   }
   return *database;
 }
@@ -87,7 +88,7 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
     const std::string_view digits = address.substr(0, address.find('%'));
     if (digits.find(':') == std::string_view::npos ||
         !std::all_of(digits.begin(), digits.end(), is_address_character)) {
-      refuse("host \"" + std::string(address) + "\" is not an IPv6 address");
+      refuse("host \"" + one_line(address) + "\" is not an IPv6 address");
     }
     endpoint.host = address;
     port = text.substr(close + 1);
@@ -101,7 +102,7 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
     }
     if (host.empty()) refuse("host is empty");
     if (!std::all_of(host.begin(), host.end(), is_host_character)) {
-      refuse("host \"" + std::string(host) + "\" has a character that no host name has");
+      refuse("host \"" + one_line(host) + "\" has a character that no host name has");
     }
     endpoint.host = host;
   }
@@ -111,7 +112,7 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
   if (!parsed || *parsed == 0) {
     // Whoever forgot "@host" wrote the password here.
     const bool digits = port.find_first_not_of("0123456789", 1) == std::string_view::npos;
-    refuse("port" + (digits ? " \"" + std::string(port.substr(1)) + '"' : std::string()) +
+    refuse("port" + (digits ? " \"" + one_line(port.substr(1)) + '"' : std::string()) +
            " is not a number from 1 to 65535");
   }
   endpoint.port = *parsed;
@@ -148,6 +149,13 @@ Endpoint parse_unix(std::string_view rest) {
     }
     parse_user(rest.substr(0, slash - 1), endpoint);
   }
+  // As above: this would be taken for a path, and a path is shown.
+  if (rest.find('@', slash) != std::string_view::npos) {
+    refuse(
+        "the path has an \"@\"; user and password stand before it, as in "
+        "unix://user:password@/run/redis.sock, and a \"/\" in them is %2F, an \"@\" in the path "
+        "%40");
+  }
   const std::size_t question = rest.find('?', slash);
   const auto path = percent_decoded(rest.substr(slash, question - slash));
   if (!path) refuse("the path has a % that is not followed by two hex digits; write %25 for it");
@@ -161,7 +169,7 @@ Endpoint parse_unix(std::string_view rest) {
   const std::string_view query = rest.substr(question + 1);
   const std::string_view name = query.substr(0, query.find('='));
   if (name != "db" || query.size() == name.size()) {
-    refuse("query parameter \"" + std::string(name) + "\" is not known, only \"db\" is");
+    refuse("query parameter \"" + one_line(name) + "\" is not known, only \"db\" is");
   }
   endpoint.database = parse_database(query.substr(name.size() + 1));
   return endpoint;
@@ -170,6 +178,10 @@ Endpoint parse_unix(std::string_view rest) {
 }  // namespace
 
 Endpoint parse_url(std::string_view url) {
+  if (url.size() > max_url_bytes) {
+    refuse("it has " + std::to_string(url.size()) + " bytes, at most " +
+           std::to_string(max_url_bytes) + " are allowed");
+  }
   const std::size_t colon = url.find("://");
   if (colon == std::string_view::npos) refuse("scheme is missing");
   std::string scheme{url.substr(0, colon)};
@@ -187,7 +199,7 @@ Endpoint parse_url(std::string_view url) {
   const bool plain = std::all_of(scheme.begin(), scheme.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '+';
   });
-  refuse(plain ? "scheme \"" + scheme + "\" is not known" : "scheme is not known");
+  refuse(plain ? "scheme \"" + one_line(scheme) + "\" is not known" : "scheme is not known");
 }
 
 std::string percent_encoded(std::string_view text, std::string_view also_plain) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace ferry::redis {
+
+/// A user and a password of a kilobyte each fit, percent-encoded or not.
+inline constexpr std::size_t max_url_bytes = 8 * 1024;
 
 /// Where a Redis server is and who we are there.
 struct Endpoint {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "ferry/error.hpp"
+#include "one_line.hpp"
 #include "wire/limits.hpp"
 
 namespace ferry::wire {
@@ -11,16 +12,6 @@ namespace {
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '-';
-}
-
-/// A message ends in logs and terminals: one line, of a sane length, whatever was passed in.
-std::string printable(std::string_view text) {
-  std::string shown;
-  for (const char c : text.substr(0, 2 * max_name_bytes)) {
-    shown.push_back(c >= ' ' && c <= '~' ? c : '?');
-  }
-  if (text.size() > shown.size()) shown += "…";
-  return shown;
 }
 
 }  // namespace
@@ -35,7 +26,7 @@ bool is_name(std::string_view text) {
 
 void require_name(std::string_view field, std::string_view text) {
   if (is_name(text)) return;
-  throw Error(ErrorCode::invalid_argument, std::string(field) + " is \"" + printable(text) +
+  throw Error(ErrorCode::invalid_argument, std::string(field) + " is \"" + one_line(text) +
                                                "\": expected 1 to 64 of A-Z a-z 0-9 _ . -");
 }
 

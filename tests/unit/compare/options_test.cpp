@@ -72,6 +72,18 @@ TEST(CompareOptionsTest, RefusesWhatItCannotRead) {
   EXPECT_THAT(refusal({"dance"}), HasSubstr("dance"));
 }
 
+TEST(CompareOptionsTest, ShowsWhatItRefusesOnOneShortLine) {
+  const std::string odd = "a\nforged\x1b[31m" + std::string(900, '!');
+  for (const std::vector<const char*>& line : {std::vector<const char*>{odd.c_str()},
+                                               {"compare", odd.c_str()},
+                                               {"compare", odd.c_str(), "x"},
+                                               {"compare", "--limit", odd.c_str()},
+                                               {"compare", "--durability", odd.c_str()}}) {
+    EXPECT_THAT(refusal(line), HasSubstr("'a?forged?[31m!!!"));
+    EXPECT_LT(refusal(line).size(), 250u);
+  }
+}
+
 TEST(CompareOptionsTest, RefusesTheSamePolicyTwice) {
   EXPECT_THAT(refusal({"compare", "--policy", "fixed(10, 5ms)", "--policy", "fixed:10:5ms"}),
               HasSubstr("given twice"));

@@ -13,6 +13,13 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+TEST(ErrorsTest, ShowsAReplyOnOneShortLine) {
+  const std::string message =
+      error_of("ERR a\r\nforged line\x1b[31m" + std::string(5000, 'x')).what();
+  EXPECT_THAT(message, HasSubstr("\"ERR a??forged line?[31mxxx"));
+  EXPECT_LT(message.size(), 600u);
+}
+
 TEST(ErrorsTest, SortsWhatRedisReplies) {
   struct Row {
     std::string_view text;

@@ -1,11 +1,13 @@
 #include "redis/reply_reader.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 
 #include "ferry/error.hpp"
+#include "support/error_from.hpp"
 #include "support/redis_test.hpp"
 
 namespace ferry::redis {
@@ -79,10 +81,24 @@ TEST(ReplyReaderTest, RefusesWhatIsNoReplyAndBeginsAgainWhenCleared) {
   EXPECT_EQ(reader.next()->root().integer, 5);
 }
 
-TEST(ReplyReaderTest, DoesNotAskForGigabytesBecauseALengthSaysSo) {
+TEST(ReplyReaderTest, DoesNotAskForGigabytesBecauseLengthsSaySo) {
+  for (const std::string_view bytes :
+       {"*2000000000\r\n", "*1048577\r\n", "*600000\r\n*600000\r\n"}) {
+    ReplyReader reader;
+    feed(reader, bytes);
+    const std::string message = test::error_from([&] { reader.next(); }).what();
+    EXPECT_THAT(message, testing::HasSubstr("it has more than 1048576 elements")) << bytes;
+  }
+}
+
+TEST(ReplyReaderTest, CountsTheElementsOfEachReplyAnew) {
   ReplyReader reader;
-  feed(reader, "*2000000000\r\n");
-  EXPECT_THROW(reader.next(), Error);
+  for (int reply = 0; reply < 3; ++reply) {
+    std::string bytes = "*400000\r\n";
+    for (int i = 0; i < 400'000; ++i) bytes += ":1\r\n";
+    feed(reader, bytes);
+    ASSERT_EQ(reader.next()->root().size, 400'000u);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "ferry/client_options.hpp"
 #include "ferry/error.hpp"
+#include "support/error_from.hpp"
 
 namespace ferry::redis {
 namespace {
@@ -125,21 +126,15 @@ TEST(UrlTest, RefusesTls) {
 
 TEST(UrlTest, NeverTellsThePassword) {
   const std::vector<std::string> urls{
-      "redis://user:hunter2@host:99999",
-      "redis://user:hunter2@ho st",
-      "redis://user:hunter2%@host",
-      "redis://user:hunter2@host/x",
-      "redis://user:/hunter2@host",
-      "redis://user:hunter2/x@host:1",
-      "redis://user:?hunter2@host",
-      "redis://user:hun#ter2@host",
-      "redis://user:9#hunter2@host",
-      "rediss://user:hunter2@host",
-      "redi://user:hunter2@host",
-      "unix://user:hunter2@relative",
-      "unix://user:hunter2%@/path",
-      "unix:///path?password=hunter2",
-      "user:hunter2@host",
+      "redis://user:hunter2@host:99999", "redis://user:hunter2@ho st",
+      "redis://user:hunter2%@host",      "redis://user:hunter2@host/x",
+      "redis://user:/hunter2@host",      "redis://user:hunter2/x@host:1",
+      "redis://user:?hunter2@host",      "redis://user:hun#ter2@host",
+      "redis://user:9#hunter2@host",     "rediss://user:hunter2@host",
+      "redi://user:hunter2@host",        "unix://user:hunter2@relative",
+      "unix://user:hunter2%@/path",      "unix:///path?password=hunter2",
+      "unix:///path?user:hunter2@=1",    "user:hunter2@host",
+      "unix:///user:hunter2@/path",      "unix://user:hunter2@/path@x",
       "user:hunter2@redis://host",
   };
   for (const std::string& url : urls) {
@@ -150,6 +145,24 @@ TEST(UrlTest, NeverTellsThePassword) {
       EXPECT_THAT(error.what(), Not(HasSubstr("hunter"))) << url;
       EXPECT_THAT(error.what(), Not(HasSubstr("ter2"))) << url;
     }
+  }
+}
+
+TEST(UrlTest, RefusesAUrlAboveItsLimit) {
+  const std::string start = "redis://:secret@";
+  const std::string fits = start + std::string(max_url_bytes - start.size(), 'h');
+  EXPECT_NO_THROW(parse_url(fits));
+  const std::string message = test::error_from([&] { parse_url(fits + "h"); }).what();
+  EXPECT_THAT(message, HasSubstr("url: it has 8193 bytes, at most 8192 are allowed"));
+}
+
+TEST(UrlTest, ShowsWhatItRefusesOnOneShortLine) {
+  for (const char* part : {"redis://%", "redis://h/%", "redis://[:%]", "unix:///p?%=1"}) {
+    std::string url = part;
+    url.replace(url.find('%'), 1, "a\r\nforged\x1b[31m" + std::string(900, '!'));
+    const std::string message = test::error_from([&] { parse_url(url); }).what();
+    EXPECT_THAT(message, HasSubstr("a??forged?[31m!!!")) << url;
+    EXPECT_LT(message.size(), 400u) << url;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "ferry/error.hpp"
+#include "one_line.hpp"
 
 namespace ferry::compare {
 namespace {
@@ -17,7 +18,7 @@ std::uint64_t number(std::string_view option, std::string_view value, std::uint6
   std::uint64_t parsed = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
   if (error != std::errc{} || end != value.data() + value.size() || parsed < low || parsed > high) {
-    wrong(std::string(option) + " is '" + std::string(value) + "'; expected a whole number from " +
+    wrong(std::string(option) + " is '" + one_line(value) + "'; expected a whole number from " +
           std::to_string(low) + " to " + std::to_string(high));
   }
   return parsed;
@@ -27,7 +28,7 @@ Durability durability_of(std::string_view value) {
   if (value == "none") return Durability::none;
   if (value == "everysec") return Durability::everysec;
   if (value == "always") return Durability::always;
-  wrong("--durability is '" + std::string(value) + "'; expected none, everysec or always");
+  wrong("--durability is '" + one_line(value) + "'; expected none, everysec or always");
 }
 
 Command command_of(std::string_view word) {
@@ -35,7 +36,7 @@ Command command_of(std::string_view word) {
   if (word == "work") return Command::work;
   if (word == "produce") return Command::produce;
   if (word == "help" || word == "--help" || word == "-h") return Command::help;
-  wrong("unknown command '" + std::string(word) + "'; expected compare, work or produce");
+  wrong("unknown command '" + one_line(word) + "'; expected compare, work or produce");
 }
 
 /// Returns: true when `name` is an option of the given command and was taken.
@@ -109,14 +110,14 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
     } else if (i + 1 < arguments.size()) {
       value = arguments[++i];
     } else {
-      wrong("'" + name + "' is unknown or has no value");
+      wrong("'" + one_line(name) + "' is unknown or has no value");
     }
     const auto own =
         name.starts_with("--") ? options.settings.find(name.substr(2)) : options.settings.end();
     if (own != options.settings.end()) {
       own->second = value;
     } else if (!take(options, name, value)) {
-      wrong("unknown option '" + name + "' of " + arguments[0]);
+      wrong("unknown option '" + one_line(name) + "' of " + arguments[0]);
     }
   }
   check(options);

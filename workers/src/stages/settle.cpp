@@ -126,7 +126,7 @@ void Settler::loop() {
       for (LeasedEnvelope* envelope : report.put_offs) calls.push_back(put_off_call(*envelope));
     }
     std::ranges::sort(touched);
-    touched.erase(std::ranges::unique(touched).begin(), touched.end());
+    touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
     auto settling = calls_for(touched, tell_all);
     std::ranges::move(settling, std::back_inserter(calls));
     // After the outcomes: when a suspect's start is noted, the one before it is settled.
