@@ -20,8 +20,6 @@ constexpr std::string_view queue_name = "default";
 constexpr int cuts_in_a_storm = 5;
 constexpr auto between_cuts = 20ms;
 constexpr auto time_to_end = 60s;
-/// Everything that still waits, a whole lease of a worker killed at the very end included.
-constexpr auto time_to_drain = 120s;
 
 std::string make_folder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "ferry-fault-XXXXXX").string();
@@ -210,8 +208,9 @@ void Fleet::drain() {
     const QueueCounts counts = queue.counts();
     return counts.waiting + counts.leased + counts.delayed == 0;
   };
-  if (!test::eventually(is_empty, time_to_drain)) {
-    complaints_.push_back("the queue did not drain within two minutes");
+  if (!test::eventually(is_empty, std::chrono::seconds{options_.drain_seconds})) {
+    complaints_.push_back("the queue did not drain within " +
+                          std::to_string(options_.drain_seconds) + " s");
   }
   for (Member& worker : workers_) end(worker, time_to_end);
 }
@@ -221,7 +220,9 @@ void Fleet::sabotage(const std::string& how) {
   redis::Connection connection(reach());
   const Keys keys(reach().prefix, queue_name);
   queue.pause();
-  const bool waits = test::eventually([&] { return queue.counts().waiting > 0; });
+  // Workers notice a pause within half a second; then more waits than a fetch takes.
+  const std::int64_t enough = options_.rate / 2;
+  const bool waits = test::eventually([&] { return queue.counts().waiting > enough; });
   const auto last = connection.call({"XREVRANGE", keys.ready[1], "+", "-", "COUNT", "1"});
   if (!waits || last->root().size == 0) throw std::runtime_error("nothing to sabotage");
   const redis::Reply& entry = last->root()[0];

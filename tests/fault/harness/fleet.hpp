@@ -30,6 +30,8 @@ struct FleetOptions {
   std::int64_t work_us = 500;
   /// How long every second producer waits for a Redis that is away; the others wait 30 s.
   std::int64_t impatient_ms = 500;
+  /// How long everything that waits may take at the end, a lease of a worker killed last included.
+  std::int64_t drain_seconds = 120;
   Durability durability = Durability::everysec;
 };
 

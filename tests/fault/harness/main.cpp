@@ -65,6 +65,7 @@ FleetOptions fleet_options(const Arguments& arguments) {
   options.lease_ms = arguments.number("--lease-ms");
   options.work_us = arguments.number("--work-us");
   options.in_flight = arguments.number("--in-flight");
+  options.drain_seconds = arguments.number("--drain-seconds");
   options.durability =
       arguments.text("--durability") == "always" ? Durability::always : Durability::everysec;
   return options;
@@ -149,6 +150,7 @@ int main(int argc, char** argv) {
                                            {"--in-flight", "40000"},
                                            {"--work-us", "500"},
                                            {"--durability", "everysec"},
+                                           {"--drain-seconds", "120"},
                                            {"--sabotage", ""},
                                            {"--json", ""}});
   try {

@@ -28,7 +28,7 @@ std::size_t count_of(const std::vector<FaultAt>& schedule, Fault fault) {
   return static_cast<std::size_t>(std::ranges::count(schedule, fault, &FaultAt::fault));
 }
 
-TEST(ScheduleTest, IsTheSameForTheSameSeedOnly) {
+TEST(FaultScheduleTest, IsTheSameForTheSameSeedOnly) {
   ScheduleOptions options = everything();
   const auto first = make_schedule(options);
   EXPECT_EQ(first, make_schedule(options));
@@ -36,7 +36,7 @@ TEST(ScheduleTest, IsTheSameForTheSameSeedOnly) {
   EXPECT_NE(first, make_schedule(options));
 }
 
-TEST(ScheduleTest, ComesAboutAsOftenAsAskedForInTheOrderOfTime) {
+TEST(FaultScheduleTest, ComesAboutAsOftenAsAskedForInTheOrderOfTime) {
   const auto schedule = make_schedule(everything());
   EXPECT_TRUE(std::ranges::is_sorted(schedule, {}, &FaultAt::at));
   EXPECT_GE(count_of(schedule, Fault::kill_worker), 40U);
@@ -50,14 +50,14 @@ TEST(ScheduleTest, ComesAboutAsOftenAsAskedForInTheOrderOfTime) {
   EXPECT_EQ(targets.size(), 3U);
 }
 
-TEST(ScheduleTest, LetsEverythingThatIsStoppedGoOnBeforeTheEnd) {
+TEST(FaultScheduleTest, LetsEverythingThatIsStoppedGoOnBeforeTheEnd) {
   const auto schedule = make_schedule(everything());
   EXPECT_EQ(count_of(schedule, Fault::stop_worker), count_of(schedule, Fault::continue_worker));
   EXPECT_EQ(count_of(schedule, Fault::stop_redis), count_of(schedule, Fault::continue_redis));
   EXPECT_LE(schedule.back().at, 60s);
 }
 
-TEST(ScheduleTest, StopsAWorkerForLongerThanItsLease) {
+TEST(FaultScheduleTest, StopsAWorkerForLongerThanItsLease) {
   ScheduleOptions options = everything();
   options.periods = {.stop_worker = 8s};
   const auto schedule = make_schedule(options);
@@ -70,7 +70,7 @@ TEST(ScheduleTest, StopsAWorkerForLongerThanItsLease) {
   }
 }
 
-TEST(ScheduleTest, AnotherPeriodOfOneFaultLeavesTheOthersWhereTheyWere) {
+TEST(FaultScheduleTest, AnotherPeriodOfOneFaultLeavesTheOthersWhereTheyWere) {
   ScheduleOptions options = everything();
   const auto before = make_schedule(options);
   options.periods.kill_redis = 1s;

@@ -47,6 +47,7 @@ class Fetcher {
   void fetch_once();
   std::vector<std::string> command(const Fetch& fetch, std::uint64_t epoch) const;
   bool handle_error(std::string_view text);
+  void alarm_if_emptied(std::string_view text);
 
   redis::Connection connection_;
   Leases& leases_;
@@ -62,6 +63,7 @@ class Fetcher {
   std::atomic<bool> stopping_{false};
   double jobs_per_envelope_ = 1;  ///< seen lately, to turn credits into envelopes
   bool away_ = false;
+  bool emptied_ = false;
   std::thread thread_;
 };
 
