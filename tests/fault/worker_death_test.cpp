@@ -12,6 +12,8 @@
 #include "ferry/private_redis.hpp"
 #include "ferry/queue.hpp"
 #include "ferry/worker.hpp"
+#include "functions/keys.hpp"
+#include "redis/connection.hpp"
 #include "support/child.hpp"
 #include "support/ledger.hpp"
 #include "support/running_worker.hpp"
@@ -73,6 +75,28 @@ class WorkerDeathTest : public testing::Test {
   }
   void accept(const std::vector<Step>& jobs) {
     for (const auto& result : client.enqueue_all(jobs)) ASSERT_TRUE(result);
+  }
+
+  /// Every byte of the queue in Redis, but for the list of workers.
+  std::string everything_stored() {
+    redis::Connection connection(test::redis_options(redis));
+    const Keys keys("ferry", "default");
+    std::string all;
+    for (const std::string* key :
+         {&keys.state, &keys.progress, &keys.due, &keys.parked, &keys.dead}) {
+      all += *key + texts_of(connection.call({"DUMP", *key})->root());
+    }
+    for (const std::string& stream : keys.ready) {
+      // Not DUMP: a stream holds the names of its group's consumers, and the worker comes back.
+      all += texts_of(connection.call({"XRANGE", stream, "-", "+"})->root());
+      all += texts_of(connection.call({"XPENDING", stream, group_name})->root());
+    }
+    return all;
+  }
+  static std::string texts_of(const redis::Reply& reply) {
+    std::string all = std::to_string(reply.integer) + std::string(reply.text) + ",";
+    for (const redis::Reply& element : reply) all += texts_of(element);
+    return all;
   }
 
   ScratchFolder folder;
@@ -143,11 +167,13 @@ TEST_F(WorkerDeathTest, IgnoresAWorkerThatWakesUpAfterItsLease) {
   const auto other = worker("4");
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 20; }));
   const QueueCounts before = queue.counts();
+  const std::string stored_before = everything_stored();
   sleeper->signal(SIGCONT);
   // It comes back under a new name, which shows that it has learnt of its end.
   ASSERT_TRUE(eventually([&] { return queue.counts().workers == 2; }));
   sleeper->signal(SIGTERM);
-  EXPECT_EQ(sleeper->wait(), 0);
+  EXPECT_EQ(sleeper->wait(), 0);  // whatever it had to say it has said
+  EXPECT_EQ(everything_stored(), stored_before);
   const QueueCounts after = queue.counts();
   EXPECT_EQ(after.done, before.done);
   EXPECT_EQ(after.dead, 0);

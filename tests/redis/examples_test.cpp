@@ -122,4 +122,12 @@ TEST_F(ExamplesTest, MailServiceDeliversWhatWasHandedOver) {
   EXPECT_THAT(ended.output, HasSubstr("Subject: Invoice"));
 }
 
+TEST_F(ExamplesTest, EffectsAreExactAlthoughWorkersAreKilled) {
+  const Ended ended =
+      run(std::string(FERRY_SOURCE_DIR) + "/examples/effects/demo " + FERRY_BIN_DIR);
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("workers killed: 12"));
+  EXPECT_THAT(ended.output, HasSubstr("applied:        18000 deposits, 162009000 cents"));
+}
+
 }  // namespace

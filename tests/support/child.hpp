@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -10,21 +11,35 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 extern char** environ;
 
 namespace ferry::test {
 
-/// This test program, started again in another role (see its `main`).
+/// A process of a test's own; killed at the end of its scope.
 class Child {
  public:
-  explicit Child(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "/proc/self/exe");
+  /// This test program, started again in another role (see its `main`).
+  explicit Child(std::vector<std::string> arguments)
+      : Child("/proc/self/exe", std::move(arguments)) {}
+
+  /// Another program; what it says is appended to `log`, if there is one.
+  Child(std::string program, std::vector<std::string> arguments, const std::string& log = {}) {
+    arguments.insert(arguments.begin(), std::move(program));
     std::vector<char*> raw;
     for (auto& argument : arguments) raw.push_back(argument.data());
     raw.push_back(nullptr);
-    if (::posix_spawn(&pid_, raw[0], nullptr, nullptr, raw.data(), environ) != 0) pid_ = -1;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (!log.empty()) {
+      posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                       0600);
+      posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    }
+    if (::posix_spawn(&pid_, raw[0], &actions, nullptr, raw.data(), environ) != 0) pid_ = -1;
+    posix_spawn_file_actions_destroy(&actions);
   }
   ~Child() {
     if (!ended_) {

@@ -155,9 +155,11 @@ bool Fetcher::fetch_once() {
   const std::vector<std::string_view> arguments(words.begin(), words.end());
   const redis::ReplyPtr reply = connection_.command(arguments);
   if (reply->root().is_error()) {
+    alarm_if_emptied(reply->root().text);
     if (handle_error(reply->root().text)) return true;
     throw redis::error_of(reply->root().text);
   }
+  emptied_ = false;
 
   std::vector<std::size_t> found(fetch.streams.size(), 0);
   std::vector<EnvelopePtr> envelopes;
@@ -186,6 +188,19 @@ bool Fetcher::fetch_once() {
     jobs_per_envelope_ = std::max(seen, 0.9 * jobs_per_envelope_ + 0.1 * seen);
   }
   return adopter_.adopt(std::move(envelopes), CallerMay::run);
+}
+
+/// This worker has made the streams and their groups itself, and nothing of Ferry ever removes
+/// them: whoever did has thrown jobs away.
+void Fetcher::alarm_if_emptied(std::string_view text) {
+  const bool no_group = redis::remedy_of(text) == redis::Remedy::make_group;
+  const bool no_stream = text.starts_with("UNBLOCKED") && text.find("no longer") != text.npos;
+  if ((!no_group && !no_stream) || std::exchange(emptied_, true)) return;
+  log_.error(
+      "the queue's streams are gone: this Redis was emptied (FLUSHALL) or started without its "
+      "data; "
+      "the jobs that waited in it are lost",
+      {{"reason", text}});
 }
 
 /// Returns: whether the fetch can simply be made again.

@@ -56,6 +56,7 @@ class Fetcher {
   bool fetch_once();
   std::vector<std::string> command(const Fetch& fetch, std::uint64_t epoch) const;
   bool handle_error(std::string_view text);
+  void alarm_if_emptied(std::string_view text);
 
   redis::Connection connection_;
   Leases& leases_;
@@ -71,6 +72,7 @@ class Fetcher {
   std::atomic<bool> stopping_{false};
   double jobs_per_envelope_ = 1;  ///< seen lately, to turn credits into envelopes
   bool away_ = false;
+  bool emptied_ = false;
 
   std::mutex threads_mutex_;
   std::condition_variable ended_;

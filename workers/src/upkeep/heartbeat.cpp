@@ -6,6 +6,8 @@
 namespace ferry::detail {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 /// Four beats in a lease: three may be lost before others take the jobs. Also how soon a pause
 /// shows.
 constexpr int beats_in_a_lease = 4;
@@ -22,6 +24,7 @@ RedisOptions with_short_timeouts(RedisOptions redis, std::chrono::milliseconds p
 Heartbeat::Heartbeat(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
                      const Log& log, std::function<void(const std::vector<bool>&)> paused)
     : connection_(with_short_timeouts(redis, lease / beats_in_a_lease)),
+      lease_(lease),
       period_(std::min(lease / beats_in_a_lease, longest_period)),
       leases_(leases),
       log_(log),
@@ -44,6 +47,7 @@ void Heartbeat::stop() {
 
 void Heartbeat::loop() {
   bool away = false;
+  auto renewed = Clock::now();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
@@ -58,14 +62,28 @@ void Heartbeat::loop() {
                      {{"reason", std::string_view(e.what())}});
       }
     }
-    if (leases_.current_epoch() != epoch) {
-      log_.warning(
-          "the lease had ended: this worker was silent for too long and goes on under a "
-          "new name",
-          {{"name", std::string_view(leases_.name(leases_.current_epoch()))}});
-    }
+    const auto now = Clock::now();
+    if (leases_.current_epoch() != epoch) tell_of_lost_lease(now - renewed);
+    if (!away) renewed = now;
     lock.lock();
     changed_.wait_for(lock, period_, [&] { return stopping_; });
+  }
+}
+
+/// Only silence ends a lease. Who was heard within it, and is unknown all the same, speaks to a
+/// Redis that has forgotten.
+void Heartbeat::tell_of_lost_lease(Clock::duration silent) const {
+  const std::string name = leases_.name(leases_.current_epoch());
+  if (silent < lease_) {
+    log_.error(
+        "Redis does not know this worker any more although it was not silent: this Redis was "
+        "emptied "
+        "(FLUSHALL), started without its data, or its clock has jumped; jobs may be lost",
+        {{"name", std::string_view(name)}});
+  } else {
+    log_.warning(
+        "the lease had ended: this worker was silent for too long and goes on under a new name",
+        {{"name", std::string_view(name)}});
   }
 }
 

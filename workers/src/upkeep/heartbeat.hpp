@@ -29,8 +29,10 @@ class Heartbeat {
 
  private:
   void loop();
+  void tell_of_lost_lease(std::chrono::steady_clock::duration silent) const;
 
   redis::Connection connection_;
+  std::chrono::milliseconds lease_;
   std::chrono::milliseconds period_;
   Leases& leases_;
   const Log& log_;

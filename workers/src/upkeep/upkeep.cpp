@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "functions/library.hpp"
 #include "redis/backoff.hpp"
 #include "upkeep/roles.hpp"
 
@@ -56,6 +57,9 @@ void Upkeep::loop() {
     try {
       if (!connection_.connected()) {
         connection_.connect();
+        // Without the functions delayed jobs would never move, and nobody else may be here to
+        // notice.
+        ensure_library(connection_);
         // A reclaim's reply may have been lost with the old connection.
         adopter_.want_recovery();
       }

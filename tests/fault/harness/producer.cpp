@@ -1,0 +1,116 @@
+// A producer that can be killed at any moment: enqueues at a steady rate and writes down what it
+// was told of each job, after it was told.
+#include <csignal>
+#include <thread>
+#include <vector>
+
+#include "fault/harness/arguments.hpp"
+#include "fault/harness/fault_job.hpp"
+#include "fault/harness/records.hpp"
+#include "ferry/client.hpp"
+#include "support/child.hpp"
+
+namespace ferry::fault {
+namespace {
+
+using namespace std::chrono_literals;
+
+volatile std::sig_atomic_t stopping = 0;
+
+/// One portion in so many is delayed, so that promoting runs under faults as well.
+constexpr std::uint64_t delayed_each = 16;
+/// One portion in so many goes job by job.
+constexpr std::uint64_t single_calls_each = 50;
+
+Fate fate_of(const Error* error) {
+  if (error == nullptr) return Fate::accepted;
+  return error->code() == ErrorCode::outcome_unknown ? Fate::unknown : Fate::refused;
+}
+
+class Producer {
+ public:
+  explicit Producer(const Arguments& arguments)
+      : claims_(arguments.text("--claims")),
+        next_(static_cast<std::uint64_t>(arguments.number("--first-number"))),
+        rate_(static_cast<double>(arguments.number("--rate"))),
+        portion_(static_cast<std::size_t>(arguments.number("--portion"))),
+        client_(options(arguments)) {}
+
+  void run() {
+    const auto begin = std::chrono::steady_clock::now();
+    std::uint64_t sent = 0;
+    for (std::uint64_t turn = 0; stopping == 0; ++turn) {
+      const std::chrono::duration<double> due(static_cast<double>(sent) / rate_);
+      std::this_thread::sleep_until(
+          begin + std::chrono::duration_cast<std::chrono::steady_clock::duration>(due));
+      if (turn % 2 == 0) {
+        enqueue<SingleJob>(turn);
+      } else {
+        enqueue<BatchedJob>(turn);
+      }
+      sent += portion_;
+    }
+  }
+
+ private:
+  ClientOptions options(const Arguments& arguments) {
+    ClientOptions options;
+    options.redis.url = arguments.text("--redis");
+    options.block_timeout = std::chrono::milliseconds{arguments.number("--block-ms")};
+    options.on_loss = [this](const std::string&, std::int64_t calls) {
+      const Claim loss{static_cast<std::uint64_t>(calls), {}, Fate::reported};
+      claims_.append(std::span(&loss, 1));
+    };
+    return options;
+  }
+
+  template <typename T>
+  void enqueue(std::uint64_t turn) {
+    std::vector<T> jobs;
+    for (std::size_t i = 0; i < portion_; ++i) jobs.push_back({next_ + i, std::string(40, 'x')});
+    EnqueueOptions options;
+    if (turn % delayed_each == 0) options.run_after = 50ms;
+    std::vector<Claim> told;
+    if (turn % single_calls_each == 1) {
+      for (const T& job : jobs) told.push_back(enqueue_one(job));
+    } else {
+      const auto results = client_.enqueue_all(jobs, options);
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        told.push_back({next_ + i, results[i].id, fate_of(results[i].error.get())});
+      }
+    }
+    next_ += portion_;
+    claims_.append(std::span<const Claim>(told));
+  }
+
+  template <typename T>
+  Claim enqueue_one(const T& job) {
+    try {
+      return {job.number, client_.enqueue(job), Fate::accepted};
+    } catch (const Error& error) {
+      return {job.number, {}, fate_of(&error)};
+    }
+  }
+
+  RecordFile claims_;
+  std::uint64_t next_;
+  double rate_;
+  std::size_t portion_;
+  Client client_;
+};
+
+}  // namespace
+}  // namespace ferry::fault
+
+int main(int argc, char** argv) {
+  ferry::test::Child::die_with_parent();
+  std::signal(SIGTERM, [](int) { ferry::fault::stopping = 1; });
+  const ferry::fault::Arguments arguments(argc, argv,
+                                          {{"--redis", ""},
+                                           {"--claims", ""},
+                                           {"--first-number", "0"},
+                                           {"--rate", "10000"},
+                                           {"--portion", "100"},
+                                           {"--block-ms", "30000"}});
+  ferry::fault::Producer(arguments).run();
+}
