@@ -36,13 +36,13 @@ std::size_t jobs_that_fit(const Load& load);
 std::vector<Blob> blobs_of(const Load& load, std::size_t count);
 
 /// Returns: as a figure's name and settings have it.
-inline std::string to_text(Durability durability) {
+inline std::string to_text(Fsync durability) {
   switch (durability) {
-    case Durability::none:
+    case Fsync::none:
       return "off";
-    case Durability::everysec:
+    case Fsync::everysec:
       return "everysec";
-    case Durability::always:
+    case Fsync::always:
       return "always";
   }
   return "unknown";

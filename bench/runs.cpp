@@ -22,7 +22,7 @@ double per_second(const Load& load, double seconds) {
 }
 
 /// Entries of the same size as Ferry's own envelopes.
-LimitShape shape_of(const Load& load, Durability durability) {
+LimitShape shape_of(const Load& load, Fsync durability) {
   msgpack::sbuffer payload;
   msgpack::pack(payload, blob_of(load.payload_bytes));
   wire::EnvelopeWriter writer{JobId{}};
@@ -32,7 +32,7 @@ LimitShape shape_of(const Load& load, Durability durability) {
   LimitShape shape{load.jobs_per_envelope, writer.finish().size()};
   // Of large entries too there must be some in each direction.
   shape.portion_bytes = std::max(shape.portion_bytes, 4 * shape.envelope_bytes);
-  if (durability == Durability::always) {
+  if (durability == Fsync::always) {
     // What waits for one fsync is as much as one call of Ferry may hold.
     shape.portion_bytes = 1024 * 1024;
     shape.transactions = true;
@@ -52,7 +52,7 @@ Handlers handlers_of(bool per_job) {
 
 }  // namespace
 
-Runs::Runs(Durability durability)
+Runs::Runs(Fsync durability)
     : durability_(durability),
       server_({.durability = durability}),
       redis_{.url = server_.url(), .prefix = "ferrybench"} {}

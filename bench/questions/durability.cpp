@@ -11,11 +11,11 @@ namespace ferry::bench {
 
 Questions durability(bool quick) {
   Questions list;
-  const auto add = [&](const std::string& name, Durability how, auto ours, auto limit) {
+  const auto add = [&](const std::string& name, Fsync how, auto ours, auto limit) {
     const Load load = load_of(256, quick);
     list.push_back(rate_question({name + "_256_" + to_text(how), load, load, ours, limit, how}));
   };
-  for (const auto how : {Durability::everysec, Durability::always}) {
+  for (const auto how : {Fsync::everysec, Fsync::always}) {
     add("enqueue_all", how, &Runs::enqueue_all, &Runs::limit_enqueue);
     add("drain_batch", how, &Runs::drain_batch, &Runs::limit_drain);
     add("steady", how, &Runs::steady, &Runs::limit_steady);

@@ -27,7 +27,7 @@ Questions payload_size(bool quick) {
     load.jobs = std::min(load.jobs, (quick ? most_bytes / 4 : most_bytes) / bytes);
     load.jobs -= load.jobs % load.jobs_per_envelope;
     list.push_back(
-        rate_question({name, load, load, ours, limit, Durability::none,
+        rate_question({name, load, load, ours, limit, Fsync::none,
                        "jobs per envelope as with the default max_bytes_per_envelope of 32 KiB"}));
   };
   for (const Size& size : sizes) {

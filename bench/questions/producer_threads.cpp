@@ -32,7 +32,7 @@ Questions producer_threads(bool quick) {
     load.jobs = quick ? sync_jobs / 5 : sync_jobs;
     list.push_back(
         rate_question({"enqueue_sync_" + std::to_string(threads), load, load_of(1, quick),
-                       &Runs::enqueue_sync, &Runs::limit_enqueue, Durability::none, note}));
+                       &Runs::enqueue_sync, &Runs::limit_enqueue, Fsync::none, note}));
   }
   return list;
 }

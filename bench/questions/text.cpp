@@ -56,7 +56,7 @@ Questions text(bool quick) {
   const Load raw = text_load(quick, false);
   const Load zstd = text_load(quick, true);
   const auto add = [&](const std::string& name, const Load& load, auto ours, auto its_limit) {
-    list.push_back(rate_question({name, load, limit, ours, its_limit, Durability::none,
+    list.push_back(rate_question({name, load, limit, ours, its_limit, Fsync::none,
                                   "the limit stores as many bytes of one letter, uncompressed"}));
   };
   add("enqueue_text_raw", raw, &Runs::enqueue_all, &Runs::limit_enqueue);

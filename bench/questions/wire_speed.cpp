@@ -12,7 +12,7 @@ namespace ferry::bench {
 Questions wire_speed(bool quick) {
   Questions list;
   const auto add = [&](const std::string& name, std::size_t size, auto ours, auto limit,
-                       Durability durability = Durability::none) {
+                       Fsync durability = Fsync::none) {
     const Load load = load_of(size, quick);
     list.push_back(rate_question({name, load, load, ours, limit, durability}));
   };

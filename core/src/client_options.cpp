@@ -36,6 +36,7 @@ void ClientOptions::validate() const {
   redis.validate();
   wire::require_name("ClientOptions.queue", queue);
   validate_limits(limits);
+  durability.validate();
   if (when_full > WhenFull::shed_oldest) {
     refuse("when_full", std::to_string(static_cast<int>(when_full)), "a WhenFull enumerator");
   }

@@ -10,6 +10,8 @@ std::string_view to_string(ErrorCode code) {
       return "unavailable";
     case ErrorCode::outcome_unknown:
       return "outcome_unknown";
+    case ErrorCode::unconfirmed:
+      return "unconfirmed";
     case ErrorCode::full:
       return "full";
     case ErrorCode::buffer_full:

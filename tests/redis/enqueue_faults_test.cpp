@@ -53,7 +53,7 @@ class EnqueueFaultsTest : public test::RedisTest {
 
 class DurableEnqueueTest : public EnqueueFaultsTest {
  protected:
-  DurableEnqueueTest() : EnqueueFaultsTest({.durability = Durability::always}) {}
+  DurableEnqueueTest() : EnqueueFaultsTest({.durability = Fsync::always}) {}
 };
 
 /// Threads that enqueue until told to stop, and what they were told.
@@ -201,8 +201,10 @@ TEST_F(EnqueueFaultsTest, SurvivesACutAnywhereInTheFirstExchange) {
 TEST_F(EnqueueFaultsTest, ReportsWhatRedisHasLostAndStoresTheJobAtHand) {
   ClientOptions options = client_options();
   std::vector<std::pair<std::string, std::int64_t>> losses;
-  options.on_loss = [&](const std::string& queue, std::int64_t lost_calls) {
-    losses.emplace_back(queue, lost_calls);
+  options.on_loss = [&](const Loss& loss) {
+    losses.emplace_back(loss.queue, loss.lost_calls);
+    EXPECT_EQ(loss.lost_jobs, 4);
+    EXPECT_TRUE(loss.exact);
   };
   Client client(options);
   for (int i = 0; i < 4; ++i) client.enqueue(Note{i});
@@ -230,7 +232,7 @@ TEST_F(EnqueueFaultsTest, NoticesTheLossWhenRedisComesBackWithoutItsData) {
 
 TEST_F(EnqueueFaultsTest, GoesOnAfterACallbackThatThrows) {
   ClientOptions options = client_options();
-  options.on_loss = [](const std::string&, std::int64_t) { throw std::runtime_error("mine"); };
+  options.on_loss = [](const Loss&) { throw std::runtime_error("mine"); };
   Client client(options);
   client.enqueue(Note{1});
   redis::Connection admin(reach());

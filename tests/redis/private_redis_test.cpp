@@ -91,7 +91,7 @@ TEST_F(PrivateRedisTest, LosesWhatItDoesNotKeepAndKeepsWhatItWrites) {
   server->start();
   EXPECT_EQ(call(*server, {"EXISTS", "key"}), "0");
 
-  for (const Durability durability : {Durability::everysec, Durability::always}) {
+  for (const Fsync durability : {Fsync::everysec, Fsync::always}) {
     PrivateRedis keeping({.durability = durability});
     call(keeping, {"SET", "key", "value"});
     keeping.kill();
@@ -101,7 +101,7 @@ TEST_F(PrivateRedisTest, LosesWhatItDoesNotKeepAndKeepsWhatItWrites) {
 }
 
 TEST_F(PrivateRedisTest, TakesItsOptions) {
-  PrivateRedis own({.durability = Durability::always,
+  PrivateRedis own({.durability = Fsync::always,
                     .maxmemory = 12'345'678,
                     .arguments = {"--databases", "3"}});
   EXPECT_EQ(call(own, {"CONFIG", "GET", "appendfsync"}), "[appendfsync, always]");

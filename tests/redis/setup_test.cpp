@@ -34,7 +34,7 @@ class SetupTest : public RedisTest {
 };
 
 TEST_F(SetupTest, IsContentWithAWellConfiguredServer) {
-  auto own = start_redis({.durability = Durability::everysec, .maxmemory = 100'000'000});
+  auto own = start_redis({.durability = Fsync::everysec, .maxmemory = 100'000'000});
   ASSERT_TRUE(own);
   install_functions({.url = own->url()});
   const std::vector<Check> checks = check_server({.url = own->url()});

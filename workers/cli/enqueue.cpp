@@ -31,6 +31,7 @@ struct Arguments {
   std::string name;
   std::string file;
   std::string timeout = "30s";
+  std::string durability = "fast";
   bool strict = false;
 };
 
@@ -123,10 +124,11 @@ class Enqueuer {
     options.redis = redis;
     options.queue = arguments_.name;
     options.block_timeout = timeout;
+    options.durability = Durability::parse(arguments_.durability);
     options.linger = linger;
     options.buffer_jobs = most_under_way;
     options.buffer_bytes = buffer_bytes;
-    options.on_loss = [this](const std::string&, std::int64_t calls) { lost_calls_ += calls; };
+    options.on_loss = [this](const Loss& loss) { lost_jobs_ += loss.lost_jobs; };
     return options;
   }
 
@@ -175,7 +177,9 @@ class Enqueuer {
   }
 
   void job_failed(std::uint64_t line, const Error& error) {
-    if (error.code() == ErrorCode::outcome_unknown) {
+    if (error.code() == ErrorCode::unconfirmed) {
+      ++unconfirmed_;
+    } else if (error.code() == ErrorCode::outcome_unknown) {
       ++unknown_;
     } else {
       ++failed_;
@@ -220,20 +224,26 @@ class Enqueuer {
                      {"enqueued", enqueued_},
                      {"failed", failed_},
                      {"unknown", unknown_},
+                     {"unconfirmed", unconfirmed_},
+                     {"lost", lost_jobs_.load()},
                      {"seconds", seconds()},
                      {"jobs_per_second", rate()}});
     } else {
       std::string text = "Enqueued " + jobs_text(enqueued_) + " into " + arguments_.name;
       text += ", " + format_count(failed_) + " failed";
       if (unknown_ > 0) text += ", " + format_count(unknown_) + " stored or not, nobody knows";
+      if (unconfirmed_ > 0) {
+        text += ", " + format_count(unconfirmed_) + " stored but not as --durability asks";
+      }
       text += "; " + format_rate(rate()) + "/s in " +
               format_duration(std::chrono::milliseconds{std::llround(seconds() * 1000)}) + ".";
       output_.line(text);
     }
-    if (lost_calls_ > 0) {
-      output_.warning("Redis lost at least " + format_count(lost_calls_) +
-                      " calls that it had acknowledged, each with one job or more; was there a "
-                      "failover, or a restart without fsync?");
+    if (lost_jobs_ > 0) {
+      output_.warning("Redis lost " + jobs_text(lost_jobs_) +
+                      " that it had acknowledged, after a failover or a restart without fsync; "
+                      "they are among those enqueued here. --durability replicated:1 waits for a "
+                      "replica");
     }
     if (stopped_ || over_) {
       output_.warning("stopped after line " + std::to_string(reader_.line_number()) +
@@ -244,7 +254,8 @@ class Enqueuer {
   int exit_code() const {
     if (lasting_exit_ != exit_ok) return lasting_exit_;
     if (input_was_bad_) return exit_usage;
-    return failed_ + unknown_ + lost_calls_ > 0 || stopped_ ? exit_found_wrong : exit_ok;
+    return failed_ + unknown_ + unconfirmed_ + lost_jobs_ > 0 || stopped_ ? exit_found_wrong
+                                                                          : exit_ok;
   }
 
   Output& output_;
@@ -252,13 +263,14 @@ class Enqueuer {
   Interrupt interrupt_;  // before the client, whose threads must not take the signals
   Input input_;
   LineReader reader_;
-  std::atomic<std::int64_t> lost_calls_ = 0;  // before the client, whose thread counts
+  std::atomic<std::int64_t> lost_jobs_ = 0;  // before the client, whose thread counts
   Client client_;
   std::deque<UnderWay> under_way_;
   const steady_clock::time_point begun_ = steady_clock::now();
   std::int64_t enqueued_ = 0;
   std::int64_t failed_ = 0;
   std::int64_t unknown_ = 0;
+  std::int64_t unconfirmed_ = 0;
   std::uint64_t turns_ = 0;
   Exit lasting_exit_ = exit_ok;
   bool input_was_bad_ = false;
@@ -312,6 +324,11 @@ void add_enqueue(CLI::App& program, Command& chosen) {
   verb->add_flag("--strict", arguments->strict, "Stop at the first bad line");
   verb->add_option("--timeout", arguments->timeout, "How long to wait for a Redis that went away")
       ->type_name("TIME")
+      ->capture_default_str();
+  verb->add_option("--durability", arguments->durability,
+                   "When a job counts as enqueued: fast (Redis has it), replicated:N (N replicas "
+                   "too), synced (on disk)")
+      ->type_name("LEVEL")
       ->capture_default_str();
   verb->footer(footer);
   verb->callback([&chosen, arguments] {

@@ -40,6 +40,7 @@ Exit exit_of(ErrorCode code) {
       return exit_usage;
     case ErrorCode::unavailable:
     case ErrorCode::outcome_unknown:
+    case ErrorCode::unconfirmed:
       return exit_unreachable;
     case ErrorCode::denied:
     case ErrorCode::unsupported:

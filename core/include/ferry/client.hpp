@@ -83,8 +83,10 @@ struct ClientStats {
   std::uint64_t expired_jobs = 0;
   std::uint64_t calls = 0;  ///< enqueue calls acknowledged by Redis
   std::uint64_t envelopes = 0;
-  std::uint64_t duplicate_calls = 0;  ///< repeated after a lost reply and recognised by Redis
-  std::uint64_t lost_calls = 0;       ///< acknowledged once, missing later (see `on_loss`)
+  std::uint64_t duplicate_calls = 0;    ///< repeated after a lost reply and recognised by Redis
+  std::uint64_t unconfirmed_calls = 0;  ///< stored, but not as `durability` asks; then repeated
+  std::uint64_t lost_calls = 0;         ///< acknowledged once, missing later (see `on_loss`)
+  std::uint64_t lost_jobs = 0;          ///< in those calls
   std::uint64_t reconnects = 0;
   std::uint64_t redis_commands = 0;
   std::uint64_t round_trips = 0;

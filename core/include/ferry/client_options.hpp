@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "ferry/durability.hpp"
+
 namespace ferry {
 
 /// How to reach Redis and how long to wait for it; shared by clients, workers and queue inspection.
@@ -12,6 +14,13 @@ struct RedisOptions {
   /// `redis://[user[:password]@]host[:port][/db]` or
   /// `unix://[user[:password]@]/path/to.sock[?db=0]`; user, password and path may be
   /// percent-encoded.
+  ///
+  /// `redis-sentinel://[user[:password]@]host[:port],host[:port],…/master-name[/db]` asks the
+  /// sentinels where the master is, one after the other, whenever it connects: also after a lost
+  /// connection, and when the server has become a replica. User and password are those of the
+  /// master; the sentinels themselves are asked without. A master that is cut off from its
+  /// sentinels goes on accepting jobs that will be lost: set `min-replicas-to-write 1` in its
+  /// redis.conf, then it refuses after `min-replicas-max-lag` seconds.
   std::string url = "redis://127.0.0.1:6379";
   /// Every key begins with it: `[A-Za-z0-9_.-]{1,64}`.
   std::string prefix = "ferry";
@@ -42,15 +51,32 @@ struct QueueLimits {
   std::chrono::milliseconds max_age{0};
 };
 
+/// What Redis had acknowledged to this client and has lost: in a failover to a replica that had not
+/// received it, in a restart from files that had not been written.
+struct Loss {
+  std::string queue;
+  /// At least 1; a lower bound when the queue was lost with all it knew of this client.
+  std::int64_t lost_calls = 0;
+  /// The jobs in those calls. Some of them may have run before they were lost.
+  std::int64_t lost_jobs = 0;
+  /// False when there were more: the client remembers its last calls only, at least 4096 of them.
+  bool exact = true;
+};
+
 struct ClientOptions {
   RedisOptions redis{};
   /// Where jobs go unless EnqueueOptions names another queue: `[A-Za-z0-9_.-]{1,64}`.
   std::string queue = "default";
   QueueLimits limits{};
+  /// What must be true of a job before it counts as stored. A call that is stored but not confirmed
+  /// is repeated until `block_timeout` has passed, without storing anything twice; then its jobs
+  /// fail with `unconfirmed`.
+  Durability durability{};
   WhenFull when_full = WhenFull::block;
   /// Units: 0 to 1 h; 0 = one try. How long one call may wait: for room, for Redis to come back,
   /// for its reply. It can take as long as one more command (`command_timeout`, at most this) to
-  /// notice that a Redis hangs; jobs that travel together give up together, up to a tenth early.
+  /// notice that a Redis hangs, and one more to ask replicas in vain; jobs that travel together
+  /// give up together, up to a tenth early.
   std::chrono::milliseconds block_timeout{30'000};
   /// Units: 0 to 1 s. Wait for company before sending; 0 sends at once (jobs that arrive while a
   /// reply is under way still travel together).
@@ -67,9 +93,10 @@ struct ClientOptions {
   /// 0 = never compress.
   std::size_t compress_from_bytes = 0;
   /// Called from the thread that sends (a caller's, or the client's own) when Redis has lost calls
-  /// it had acknowledged (a failover, a restart without fsync). `lost_calls` is a lower bound,
-  /// >= 1. Must return soon and not enqueue with this client; what it throws is dropped.
-  std::function<void(const std::string& queue, std::int64_t lost_calls)> on_loss{};
+  /// it had acknowledged; each is told once. The client notices when it has connected anew, and
+  /// with the next call to the queue. Must return soon and not enqueue with this client; what it
+  /// throws is dropped. Without it a loss shows in ClientStats only.
+  std::function<void(const Loss&)> on_loss{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

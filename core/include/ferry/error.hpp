@@ -13,7 +13,8 @@ enum class ErrorCode : std::uint8_t {
   invalid_argument,  ///< the caller is wrong; the message names the field
   unavailable,       ///< Redis cannot be reached or is not ready; nothing was stored
   outcome_unknown,   ///< the connection broke and stayed broken: stored or not, nobody knows
-  full,              ///< the queue's bound is reached; nothing was stored (see Error::full)
+  unconfirmed,  ///< stored by the primary, but not as safely as `durability` asks; repeated in vain
+  full,         ///< the queue's bound is reached; nothing was stored (see Error::full)
   buffer_full,  ///< the client's local buffer is full and the policy is `reject`, or the wait ended
   expired,      ///< the job's `expires_after` passed before it could be stored
   shed,         ///< dropped from the local buffer to make room for a newer job

@@ -8,11 +8,11 @@
 
 namespace ferry {
 
-enum class Durability : std::uint8_t { none, everysec, always };
+enum class Fsync : std::uint8_t { none, everysec, always };
 
 struct PrivateRedisOptions {
   /// AOF off, fsync each second, fsync before each reply.
-  Durability durability = Durability::none;
+  Fsync durability = Fsync::none;
   /// Units: bytes; 0 = no limit.
   std::int64_t maxmemory = 0;
   /// Extra `redis-server` arguments, as in `{"--requirepass", "secret"}`.

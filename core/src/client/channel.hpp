@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/confirmation.hpp"
 #include "client/flight.hpp"
 #include "client/producer_sequence.hpp"
 #include "functions/enqueue_call.hpp"
@@ -14,6 +15,10 @@
 #include "redis/backoff.hpp"
 
 namespace ferry::detail {
+
+/// Redis forgets producers that were silent for long (ferry_v1_expire_producers): a sequence that
+/// goes on after such a silence would look like a loss.
+constexpr auto long_silence = std::chrono::hours{1};
 
 /// One call that may be under way, with the sequence that lets it happen once.
 struct Slot {
@@ -35,6 +40,9 @@ struct Channel {
   EnqueueTransaction transaction;
   /// Two, so that Redis has work while we read its reply and pack the next call.
   std::array<Slot, 2> slots;
+  /// Producers that were given up with a call that may be stored: what they stored before can still
+  /// get lost. Checked with the next connection, then forgotten.
+  std::vector<ProducerSequence> given_up;
   /// The connection (counted) on which the queue was added to the set of all queues.
   std::uint64_t announced_on = 0;
 
@@ -58,13 +66,15 @@ struct Leg {
   std::vector<JobId> expired;
   bool prepared = false;
   bool sent = false;
-  bool empty = false;  ///< nothing was left to send
+  bool empty = false;       ///< nothing was left to send
+  bool ends_write = false;  ///< behind it we ask whether all that was sent is safe
   std::size_t envelopes = 0;
   Fate fate = Fate::away;
   SharedError error;               ///< of away, lost and broken
   std::uint64_t announces_on = 0;  ///< 0 = the queue is not announced by this call
   bool as_transaction = false;
   EnqueueReply reply;
+  Confirmation::Answer confirmed{.enough = true};
   ProducerSequence::Decision decision;
 };
 

@@ -19,29 +19,24 @@ std::string make_producer_id() {
 ProducerSequence::ProducerSequence(std::function<std::string()> make_id)
     : make_id_(std::move(make_id)), producer_(make_id_()) {}
 
-ProducerSequence::Decision ProducerSequence::on_reply(const EnqueueReply& reply) {
+ProducerSequence::Decision ProducerSequence::on_reply(const EnqueueReply& reply, std::size_t jobs,
+                                                      bool confirmed) {
   switch (reply.kind) {
     case EnqueueReply::Kind::ok:
-      may_be_stored_ = false;
-      ++sequence_;
-      return {Step::stored};
+      return stored(Step::stored, jobs, confirmed);
     case EnqueueReply::Kind::dup:
       if (!may_be_stored_) {
         // Someone else used this sequence; ours was never sent before, so it is not stored.
         start_over();
         return {Step::send_again};
       }
-      may_be_stored_ = false;
-      ++sequence_;
-      return {Step::stored_before};
-    case EnqueueReply::Kind::gap: {
-      const std::int64_t lost = sequence_ - 1 - reply.last_sequence;
-      start_over();
-      return {Step::send_again, std::max<std::int64_t>(lost, 1)};
-    }
+      return stored(Step::stored_before, jobs, confirmed);
+    case EnqueueReply::Kind::gap:
+      return lose_all_after(reply.last_sequence);
     case EnqueueReply::Kind::full:
       // Redis looks for a repeated call first: FULL says that it is not stored.
       may_be_stored_ = false;
+      unconfirmed_ = false;
       return {Step::wait_for_room};
     case EnqueueReply::Kind::error:
       // Says nothing about an earlier sending whose reply was lost: may_be_stored_ stays.
@@ -50,11 +45,38 @@ ProducerSequence::Decision ProducerSequence::on_reply(const EnqueueReply& reply)
       break;
   }
   may_be_stored_ = true;
+  unconfirmed_ = false;
   return {Step::not_understood};
 }
 
+ProducerSequence::Decision ProducerSequence::stored(Step step, std::size_t jobs, bool confirmed) {
+  may_be_stored_ = !confirmed;
+  unconfirmed_ = !confirmed;
+  if (!confirmed) return {Step::unconfirmed};
+  acknowledged_.add(sequence_++, jobs);
+  return {step};
+}
+
+ProducerSequence::Decision ProducerSequence::on_probe(std::int64_t last_sequence) {
+  if (last_sequence >= sequence_ - 1) return {Step::stored};
+  return lose_all_after(last_sequence);
+}
+
+ProducerSequence::Decision ProducerSequence::lose_all_after(std::int64_t last_sequence) {
+  Decision decision{Step::send_again};
+  decision.lost_calls = std::max<std::int64_t>(sequence_ - 1 - last_sequence, 1);
+  decision.lost_jobs = acknowledged_.jobs_after(last_sequence);
+  start_over();
+  return decision;
+}
+
 void ProducerSequence::on_given_up() {
-  if (may_be_stored_) start_over();
+  if (unconfirmed_) {
+    // Its caller was not told that it is stored: it counts for nothing should it get lost.
+    stored(Step::stored, 0, true);
+  } else if (may_be_stored_) {
+    start_over();
+  }
 }
 
 void ProducerSequence::on_long_silence() {
@@ -65,6 +87,8 @@ void ProducerSequence::start_over() {
   producer_ = make_id_();
   sequence_ = 1;
   may_be_stored_ = false;
+  unconfirmed_ = false;
+  acknowledged_.clear();
 }
 
 }  // namespace ferry::detail

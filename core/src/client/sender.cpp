@@ -41,10 +41,17 @@ RedisOptions Sender::redis_options_of(const ClientOptions& options) {
   return redis;
 }
 
+/// Nobody else is served on the connection while replicas or the disk are asked.
+std::chrono::milliseconds Sender::confirmation_time_of(const ClientOptions& options) {
+  if (options.durability == Durability::fast()) return std::chrono::milliseconds{0};
+  return redis_options_of(options).command_timeout;
+}
+
 Sender::Sender(ClientOptions options)
     : options_(validated(options)),
       cargo_limits_(cargo_limits_of(options_)),
-      connection_(redis_options_of(options_)),
+      connection_(redis_options_of(options_), confirmation_time_of(options_)),
+      confirmation_(options_.durability, confirmation_time_of(options_)),
       queues_key_(queues_key(options_.redis.prefix)),
       thread_([this] { serve(); }) {}
 
@@ -134,9 +141,10 @@ void Sender::lead_round(Lock& lock) {
   if (legs_.empty()) return;
   lock.unlock();
   const std::size_t decided = travel();
-  report_losses(decided);
+  report_losses();
   const redis::Meter meter = connection_.meter();
   lock.lock();
+  count_losses();
   bool away = false;
   for (std::size_t i = 0; i < decided; ++i) {
     Leg& leg = legs_.front();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "client/channel.hpp"
+#include "client/confirmation.hpp"
 #include "client/flight.hpp"
 #include "ferry/client.hpp"
 #include "redis/backoff.hpp"
@@ -102,23 +103,36 @@ class Sender {
   std::size_t travel();
   bool send_new();
   void connect();
-  std::size_t lose_all(const Error& error, Leg::Fate unsent);
+  std::size_t lose_from(std::size_t first, const Error& error, Leg::Fate unsent);
   void prepare(Leg& leg);
   void send(Leg& leg);
-  void receive(Leg& leg);
-  void report_losses(std::size_t legs);
+  std::size_t receive_oldest();
+  void read_reply(Leg& leg);
+  void decide(Leg& leg);
   void apply(Leg& leg);
   void apply_reply(Leg& leg);
   void apply_stored(Leg& leg, bool before);
+  void apply_unconfirmed(Leg& leg);
   void apply_full(Leg& leg);
   void apply_refusal(Leg& leg);
   void try_later(Leg& leg, Clock::duration pause);
   void expire(Flight& flight, const std::vector<JobId>& ids);
   void fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  static void give_up(Channel& channel, Flight& flight);
   void depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
   SharedError give_up_error(const Channel& channel, const Flight& flight) const;
+
+  // sender_losses.cpp: what Redis had acknowledged and has lost
+  struct Probe;
+  void check_sequences();
+  std::vector<Probe> make_probes();
+  void note_loss(Channel& channel, const ProducerSequence::Decision& decision);
+  void report_losses();
+  void count_losses();
+
   static CargoLimits cargo_limits_of(const ClientOptions& options);
   static RedisOptions redis_options_of(const ClientOptions& options);
+  static std::chrono::milliseconds confirmation_time_of(const ClientOptions& options);
 
   const ClientOptions options_;
   const CargoLimits cargo_limits_;
@@ -145,7 +159,10 @@ class Sender {
   redis::Connection connection_;
   bool library_ready_ = false;
   bool may_transact_ = false;
-  std::deque<Leg> legs_;  ///< calls under way, the oldest first; behind them those to be sent
+  bool sequences_checked_ = true;  ///< false: Redis may have lost what it acknowledged
+  const Confirmation confirmation_;
+  std::vector<Loss> losses_;  ///< found in this round
+  std::deque<Leg> legs_;      ///< calls under way, the oldest first; behind them those to be sent
   std::vector<OutgoingEnvelope> envelopes_;
   std::string queues_key_;
 

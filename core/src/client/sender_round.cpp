@@ -13,10 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Redis forgets producers that were silent for long (ferry_v1_expire_producers): a sequence that
-/// goes on after such a silence would look like a loss.
-constexpr auto long_silence = std::chrono::hours{1};
-
 constexpr int max_installs = 2;
 
 std::uint64_t system_now_ms() {
@@ -30,31 +26,29 @@ std::int64_t room_left(std::int64_t bound, std::int64_t used) {
 
 }  // namespace
 
-/// Sends what is new and reads the oldest reply.
+/// Sends what is new and reads the oldest reply, or the oldest that are confirmed together.
 ///
 /// Returns: how many legs, the oldest first, are decided now.
 std::size_t Sender::travel() {
   for (Leg& leg : legs_) {
     if (!leg.prepared) prepare(leg);
   }
+  std::size_t decided = 0;
   try {
     if (!send_new()) return legs_.size();
-    if (!legs_.front().empty) receive(legs_.front());
+    decided = receive_oldest();
   } catch (const Error& error) {
-    return lose_all(error, Leg::Fate::lost);
+    return lose_from(0, error, Leg::Fate::lost);
   }
-  const EnqueueReply& reply = legs_.front().reply;
-  if (reply.kind == EnqueueReply::Kind::error &&
-      redis::remedy_of(reply.text) == redis::Remedy::reconnect) {
-    connection_.close();
-    const Error error = redis::error_of(reply.text);
-    const Leg first = std::move(legs_.front());
-    legs_.pop_front();
-    const std::size_t lost = lose_all(error, Leg::Fate::away);
-    legs_.push_front(first);
-    return lost + 1;
+  for (std::size_t i = 0; i < decided; ++i) {
+    const EnqueueReply& reply = legs_[i].reply;
+    if (reply.kind == EnqueueReply::Kind::error &&
+        redis::remedy_of(reply.text) == redis::Remedy::reconnect) {
+      connection_.close();
+      return lose_from(decided, redis::error_of(reply.text), Leg::Fate::away);
+    }
   }
-  return 1;
+  return decided;
 }
 
 void Sender::prepare(Leg& leg) {
@@ -73,12 +67,18 @@ void Sender::prepare(Leg& leg) {
 void Sender::connect() {
   if (!connection_.connected()) {
     library_ready_ = false;
+    sequences_checked_ = false;
     connection_.connect();
   }
   if (!library_ready_) {
     ensure_library(connection_);
     may_transact_ = may_transact(connection_);
+    if (confirmation_.needed()) confirmation_.check(connection_);
     library_ready_ = true;
+  }
+  if (!sequences_checked_) {
+    check_sequences();
+    sequences_checked_ = true;
   }
 }
 
@@ -88,27 +88,34 @@ bool Sender::send_new() {
   const auto first = std::ranges::find_if(legs_, is_new);
   if (first == legs_.end()) return true;
   const bool replies_to_come = std::any_of(legs_.begin(), first, std::mem_fn(&Leg::sent));
-  // The functions are looked at between calls only.
-  if (replies_to_come && !library_ready_) return true;
+  // The functions and the sequences are looked at between calls only.
+  if (replies_to_come && !(library_ready_ && sequences_checked_)) return true;
   try {
     connect();
   } catch (const Error& error) {
-    lose_all(error, error.code() == ErrorCode::unavailable ? Leg::Fate::away : Leg::Fate::broken);
+    lose_from(0, error,
+              error.code() == ErrorCode::unavailable ? Leg::Fate::away : Leg::Fate::broken);
     return false;
   }
-  std::for_each(first, legs_.end(), [&](Leg& leg) {
-    if (is_new(leg)) send(leg);
-  });
+  Leg* last = nullptr;
+  for (auto leg = first; leg != legs_.end(); ++leg) {
+    if (is_new(*leg)) send(*(last = &*leg));
+  }
+  if (confirmation_.needed()) {
+    confirmation_.append(connection_);
+    last->ends_write = true;
+  }
   connection_.flush();
   return true;
 }
 
-/// The connection is gone: nobody knows what became of the calls under way.
+/// The connection is gone: nobody knows what became of the calls under way, from `first` on.
 ///
-/// Returns: the number of legs.
-std::size_t Sender::lose_all(const Error& error, Leg::Fate unsent) {
+/// Returns: the number of all legs.
+std::size_t Sender::lose_from(std::size_t first, const Error& error, Leg::Fate unsent) {
   const auto shared = std::make_shared<const Error>(error);
-  for (Leg& leg : legs_) {
+  for (std::size_t i = first; i < legs_.size(); ++i) {
+    Leg& leg = legs_[i];
     if (leg.empty) continue;
     leg.fate = leg.sent ? Leg::Fate::lost : unsent;
     leg.error = shared;
@@ -141,7 +148,35 @@ void Sender::send(Leg& leg) {
   }
 }
 
-void Sender::receive(Leg& leg) {
+/// Returns: how many legs, the oldest first, have their reply and are decided.
+std::size_t Sender::receive_oldest() {
+  if (!confirmation_.needed()) {
+    if (!legs_.front().empty) {
+      read_reply(legs_.front());
+      decide(legs_.front());
+    }
+    return 1;
+  }
+  std::size_t end = 0;
+  bool confirmed = false;
+  while (end < legs_.size() && !confirmed) {
+    Leg& leg = legs_[end];
+    if (!leg.empty && !leg.sent) break;
+    if (leg.sent) read_reply(leg);
+    confirmed = leg.ends_write;
+    ++end;
+  }
+  // Nothing is decided before this is read: the connection may break here too.
+  const auto answer = confirmed ? confirmation_.read(connection_) : Confirmation::Answer{};
+  for (std::size_t i = 0; i < end; ++i) {
+    if (legs_[i].empty) continue;
+    legs_[i].confirmed = answer;
+    decide(legs_[i]);
+  }
+  return end;
+}
+
+void Sender::read_reply(Leg& leg) {
   if (leg.announces_on != 0) {
     // Refused (out of memory, loading …): announced again with the next call.
     const auto added = connection_.read();
@@ -149,22 +184,16 @@ void Sender::receive(Leg& leg) {
   }
   leg.reply = leg.as_transaction ? EnqueueTransaction::read(connection_, leg.envelopes)
                                  : read_enqueue_reply(connection_.read()->root());
-  leg.decision = leg.flight->slot->sequence.on_reply(leg.reply);
-  if (leg.decision.lost_calls > 0) leg.channel->announced_on = 0;  // that may be lost too
-  leg.fate = Leg::Fate::replied;
 }
 
-void Sender::report_losses(std::size_t legs) {
-  if (!options_.on_loss) return;
-  for (std::size_t i = 0; i < legs; ++i) {
-    const Leg& leg = legs_[i];
-    if (leg.decision.lost_calls == 0) continue;
-    try {
-      options_.on_loss(leg.channel->queue, leg.decision.lost_calls);
-    } catch (...) {
-      // A callback that throws must not stop the sending of everybody's jobs.
-    }
+void Sender::decide(Leg& leg) {
+  leg.decision = leg.flight->slot->sequence.on_reply(leg.reply, leg.flight->cargo.slice_jobs(),
+                                                     leg.confirmed.enough);
+  if (leg.decision.lost_calls > 0) {
+    note_loss(*leg.channel, leg.decision);
+    sequences_checked_ = false;  // what else is lost?
   }
+  leg.fate = Leg::Fate::replied;
 }
 
 void Sender::apply(Leg& leg) {
@@ -188,12 +217,13 @@ void Sender::apply(Leg& leg) {
 
 void Sender::apply_reply(Leg& leg) {
   using Step = ProducerSequence::Step;
-  stats_.lost_calls += static_cast<std::uint64_t>(leg.decision.lost_calls);
   switch (leg.decision.step) {
     case Step::stored:
       return apply_stored(leg, false);
     case Step::stored_before:
       return apply_stored(leg, true);
+    case Step::unconfirmed:
+      return apply_unconfirmed(leg);
     case Step::send_again:
       return;
     case Step::wait_for_room:
@@ -217,6 +247,18 @@ void Sender::apply_stored(Leg& leg, bool before) {
   leg.flight->installs = 0;
   cargo.slice_stored();
   if (cargo.jobs() == 0) depart(*leg.channel, leg.flight, nullptr);
+}
+
+/// The same call again, and the same question behind it: until the copies are there, or the time is
+/// over.
+void Sender::apply_unconfirmed(Leg& leg) {
+  ++stats_.unconfirmed_calls;
+  leg.channel->hint = {leg.reply.depth_jobs, leg.reply.oldest_age};
+  leg.flight->fullness.reset();
+  leg.flight->last_error = std::make_shared<const Error>(
+      ErrorCode::unconfirmed, "jobs for queue \"" + leg.channel->queue + "\" are " +
+                                  confirmation_.shortfall(leg.confirmed, options_.block_timeout));
+  try_later(leg, leg.channel->refusals.next());
 }
 
 void Sender::apply_full(Leg& leg) {
@@ -285,6 +327,7 @@ SharedError Sender::give_up_error(const Channel& channel, const Flight& flight) 
   const std::string waited = std::to_string(options_.block_timeout.count()) + " ms";
   const std::string last =
       flight.last_error != nullptr ? std::string(": ") + flight.last_error->what() : "";
+  if (flight.slot != nullptr && flight.slot->sequence.is_unconfirmed()) return flight.last_error;
   if (flight.slot != nullptr && flight.slot->sequence.may_be_stored()) {
     return std::make_shared<const Error>(
         ErrorCode::outcome_unknown,
@@ -323,7 +366,7 @@ void Sender::expire(Flight& flight, const std::vector<JobId>& ids) {
 void Sender::fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error) {
   Cargo& cargo = flight->cargo;
   stats_.failed_jobs += cargo.jobs();
-  if (flight->slot != nullptr) flight->slot->sequence.on_given_up();
+  give_up(channel, *flight);
   if (!cargo.partly_stored()) return depart(channel, flight, std::move(error));
   flight->fail_singles(cargo.ids_left(), std::move(error));
   depart(channel, flight, nullptr);

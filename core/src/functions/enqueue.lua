@@ -13,7 +13,7 @@
 --         error FERRYBAD        an argument is wrong, or a delayed envelope's first id is parked
 --                               already; nothing was stored and the sequence is not used up
 --   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it.
---   cost  5 commands, one for each envelope and two more for each delayed one
+--   cost  5 commands, one for each envelope and two more for each delayed one; a DUP 4
 
 local ages = {}   -- state key -> {looked at, oldest}
 local rates = {}  -- state key -> {since, settled then, jobs per ms}
@@ -89,6 +89,8 @@ local function admit(keys, args, weigh)
   local known = call('HGET', keys[2], args[1])
   local last = known and tonumber(string.match(known, '^%d+')) or 0
   if sequence <= last then
+    -- A write, so that a WAIT behind it covers what an earlier connection stored.
+    call('HSET', keys[2], args[1], last .. ':' .. now_ms())
     return nil, {'DUP', depth, b.bytes, oldest_age(state, keys, now_ms())}
   end
   if sequence > last + 1 then return nil, {'GAP', last} end

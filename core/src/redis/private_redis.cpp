@@ -68,8 +68,8 @@ std::filesystem::path make_folder() {
 
 std::vector<std::string> server_arguments(const PrivateRedisOptions& options,
                                           const std::filesystem::path& folder) {
-  const bool keeps = options.durability != Durability::none;
-  const bool always = options.durability == Durability::always;
+  const bool keeps = options.durability != Fsync::none;
+  const bool always = options.durability == Fsync::always;
   std::vector<std::string> arguments{"--port",
                                      "0",
                                      "--unixsocket",

@@ -163,5 +163,68 @@ TEST(ProducerIdTest, IsSixteenHexCharactersAndDiffersEachTime) {
   EXPECT_EQ(ids.size(), 100u);
 }
 
+TEST_F(ProducerSequenceTest, TellsTheJobsOfLostCalls) {
+  for (const std::size_t jobs : {1, 20, 300}) sequence.on_reply(reply(Kind::ok), jobs);
+  const auto decision = sequence.on_reply(reply(Kind::gap, 1), 5);
+  EXPECT_EQ(decision.lost_calls, 2);
+  EXPECT_EQ(decision.lost_jobs.count, 320);
+  EXPECT_TRUE(decision.lost_jobs.exact);
+}
+
+TEST_F(ProducerSequenceTest, RepeatsACallThatIsNotConfirmed) {
+  store(3);
+  EXPECT_EQ(sequence.on_reply(reply(Kind::ok), 1, false).step, Step::unconfirmed);
+  EXPECT_TRUE(sequence.is_unconfirmed());
+  EXPECT_TRUE(sequence.may_be_stored());
+  EXPECT_EQ(sequence.sequence(), 4);
+  EXPECT_EQ(sequence.on_reply(reply(Kind::dup), 1, false).step, Step::unconfirmed);
+  EXPECT_EQ(sequence.on_reply(reply(Kind::dup), 1, true).step, Step::stored_before);
+  EXPECT_EQ(sequence.sequence(), 5);
+  EXPECT_FALSE(sequence.may_be_stored());
+  EXPECT_FALSE(sequence.is_unconfirmed());
+}
+
+TEST_F(ProducerSequenceTest, GoesOnBehindAnUnconfirmedCallThatIsGivenUp) {
+  sequence.on_reply(reply(Kind::ok), 7);
+  sequence.on_reply(reply(Kind::ok), 10, false);
+  sequence.on_given_up();
+  EXPECT_EQ(sequence.producer(), "producer1");
+  EXPECT_EQ(sequence.sequence(), 3);
+  EXPECT_FALSE(sequence.may_be_stored());
+  const auto decision = sequence.on_probe(0);
+  EXPECT_EQ(decision.lost_calls, 2);
+  EXPECT_EQ(decision.lost_jobs.count, 7) << "the other ten were never promised";
+}
+
+TEST_F(ProducerSequenceTest, IsUncertainOfAnUnconfirmedCallAfterTheConnectionBroke) {
+  sequence.on_reply(reply(Kind::ok), 1, false);
+  sequence.on_connection_lost();
+  EXPECT_FALSE(sequence.is_unconfirmed());
+  EXPECT_TRUE(sequence.may_be_stored());
+  sequence.on_given_up();
+  EXPECT_EQ(sequence.producer(), "producer2");
+}
+
+TEST_F(ProducerSequenceTest, FindsLossesByAsking) {
+  store(4);
+  EXPECT_EQ(sequence.probe_sequence(), 6);
+  EXPECT_EQ(sequence.on_probe(4).lost_calls, 0);
+  EXPECT_EQ(sequence.producer(), "producer1");
+  const auto decision = sequence.on_probe(1);
+  EXPECT_EQ(decision.lost_calls, 3);
+  EXPECT_EQ(sequence.producer(), "producer2");
+  EXPECT_EQ(sequence.sequence(), 1);
+}
+
+TEST_F(ProducerSequenceTest, TakesACallUnderWayForNoLossWhenAsking) {
+  store(4);
+  sequence.on_connection_lost();  // the fifth: stored or not
+  EXPECT_EQ(sequence.on_probe(5).lost_calls, 0);
+  EXPECT_EQ(sequence.on_probe(4).lost_calls, 0);
+  EXPECT_TRUE(sequence.may_be_stored());
+  EXPECT_EQ(sequence.on_probe(3).lost_calls, 1);
+  EXPECT_FALSE(sequence.may_be_stored());
+}
+
 }  // namespace
 }  // namespace ferry::detail

@@ -52,7 +52,7 @@ TEST(CompareOptionsTest, ReadsEveryOption) {
   EXPECT_EQ(options.repetitions, 7U);
   EXPECT_EQ(options.limit, 200U);
   EXPECT_EQ(options.concurrency, 3U);
-  EXPECT_EQ(options.durability, Durability::always);
+  EXPECT_EQ(options.durability, Fsync::always);
   EXPECT_TRUE(options.seed_given);
   EXPECT_EQ(options.json, "out.json");
   EXPECT_EQ(options.settings.at("folder"), "/opt");

@@ -24,10 +24,10 @@ std::uint64_t number(std::string_view option, std::string_view value, std::uint6
   return parsed;
 }
 
-Durability durability_of(std::string_view value) {
-  if (value == "none") return Durability::none;
-  if (value == "everysec") return Durability::everysec;
-  if (value == "always") return Durability::always;
+Fsync durability_of(std::string_view value) {
+  if (value == "none") return Fsync::none;
+  if (value == "everysec") return Fsync::everysec;
+  if (value == "always") return Fsync::always;
   wrong("--durability is '" + one_line(value) + "'; expected none, everysec or always");
 }
 
@@ -162,13 +162,13 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
   return text;
 }
 
-std::string to_string(Durability durability) {
+std::string to_string(Fsync durability) {
   switch (durability) {
-    case Durability::none:
+    case Fsync::none:
       return "none";
-    case Durability::everysec:
+    case Fsync::everysec:
       return "everysec";
-    case Durability::always:
+    case Fsync::always:
       return "always";
   }
   return "unknown";

@@ -24,7 +24,7 @@ struct Options {
   std::size_t limit = 0;
   std::vector<Policy> policies;
   std::size_t concurrency = 0;
-  Durability durability = Durability::everysec;
+  Fsync durability = Fsync::everysec;
   bool durability_given = false;
   std::uint64_t seed = 0;
   bool seed_given = false;
@@ -42,6 +42,6 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
 /// Returns: what `--help` prints.
 std::string help_text(const std::string& program, const Experiment& experiment);
 
-std::string to_string(Durability durability);
+std::string to_string(Fsync durability);
 
 }  // namespace ferry::compare
