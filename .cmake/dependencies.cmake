@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 # hiredis 0.14 exports no CMake target, 1.x does; the .pc file is there in both.
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 
 find_package(spdlog REQUIRED)
 find_package(TBB REQUIRED)

@@ -40,6 +40,8 @@ function check_outside(from) {
   # The benchmarks compare us with what Redis and hiredis can do without us, so these go past us.
   if (target ~ /^<hiredis/ && from !~ /^(core\/src\/redis\/|bench\/(limit|floor)\.cpp$)/)
     forbid("hiredis is known to core/src/redis only")
+  if (target ~ /^<sodium/ && from !~ /^core\/src\/secrets\//)
+    forbid("libsodium is known to core/src/secrets only")
   if (target ~ /^<(tbb|oneapi)\// && from !~ /^workers\/src\/(stages\/|upkeep\/|worker)/)
     forbid("oneTBB is known to the pipeline only: workers/src/stages, upkeep and worker*")
   if (target ~ /^<(spdlog|fmt)\// && from !~ /^workers\/src\/log/)

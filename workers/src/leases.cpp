@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "redis/errors.hpp"
+#include "functions/refusal.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -24,8 +24,8 @@ void add_streams(std::vector<std::string_view>& call, const Keys& keys) {
   call.insert(call.end(), keys.ready.begin(), keys.ready.end());
 }
 
-void check(const redis::Reply& reply) {
-  if (reply.is_error()) throw redis::error_of(reply.text);
+void check(std::string_view function, const redis::Reply& reply) {
+  if (reply.is_error()) throw refusal_of(function, reply.text);
 }
 
 bool is_stale(const redis::Reply& reply) { return reply.size > 0 && reply[0].text == "STALE"; }
@@ -100,10 +100,10 @@ void Leases::register_missing(redis::Connection& connection) {
   }
   for (const std::size_t i : missing) {
     auto call = fcall("ferry_v1_register", "5");
-    call.insert(call.end(), {queues_[i].state, queues_[i].workers});
+    call.insert(call.end(), {queues_[i].control, queues_[i].workers});
     add_streams(call, queues_[i]);
     call.push_back(name);
-    connection.call(call);
+    check("ferry_v1_register", connection.command(call)->root());
     const std::lock_guard lock(mutex_);
     Epoch* epoch = find(number);
     if (epoch != nullptr && epoch->standing[i] == Standing::unregistered) {
@@ -131,7 +131,7 @@ std::vector<bool> Leases::renew(redis::Connection& connection) {
   connection.connect();
   for (const Beat& beat : beats) {
     auto call = fcall("ferry_v1_renew", "2");
-    call.insert(call.end(), {queues_[beat.queue].state, queues_[beat.queue].workers, beat.name});
+    call.insert(call.end(), {queues_[beat.queue].control, queues_[beat.queue].workers, beat.name});
     connection.append(call);
   }
   std::vector<redis::ReplyPtr> replies;
@@ -139,7 +139,7 @@ std::vector<bool> Leases::renew(redis::Connection& connection) {
   std::vector<bool> paused(queues_.size(), false);
   for (std::size_t i = 0; i < beats.size(); ++i) {
     const redis::Reply& reply = replies[i]->root();
-    check(reply);
+    check("ferry_v1_renew", reply);
     if (is_stale(reply)) {
       lost(beats[i].queue, beats[i].epoch);
     } else if (reply.size > 1) {
@@ -167,7 +167,7 @@ void Leases::retire_before(std::uint64_t oldest_in_use, redis::Connection& conne
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       if (epoch.standing[i] != Standing::registered) continue;
       auto call = fcall("ferry_v1_leave", "5");
-      call.insert(call.end(), {queues_[i].state, queues_[i].workers});
+      call.insert(call.end(), {queues_[i].control, queues_[i].workers});
       add_streams(call, queues_[i]);
       call.push_back(epoch.name);
       try {

@@ -6,6 +6,7 @@
 
 #include "client/sender.hpp"
 #include "functions/library.hpp"
+#include "functions/refusal.hpp"
 #include "redis/errors.hpp"
 
 namespace ferry::detail {
@@ -284,7 +285,8 @@ void Sender::apply_full(Leg& leg) {
 void Sender::apply_refusal(Leg& leg) {
   Flight& flight = *leg.flight;
   flight.fullness.reset();
-  flight.last_error = std::make_shared<const Error>(redis::error_of(leg.reply.text));
+  flight.last_error = std::make_shared<const Error>(
+      refusal_of(leg.as_transaction ? "ferry_v1_open" : "ferry_v1_enqueue", leg.reply.text));
   switch (redis::remedy_of(leg.reply.text)) {
     case redis::Remedy::retry:
     case redis::Remedy::reconnect:

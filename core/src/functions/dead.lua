@@ -5,8 +5,11 @@
 --   reply jobs moved; names that are not dead letters (any more) are passed over
 --         error FERRYBAD  an envelope is wrong, or has not as many jobs as the dead letter;
 --                         nothing was changed
+--         error NOPERM    the caller is no operator; nothing was changed
 --   cost  2 commands and 5 for each
 local function dead_retry(keys, args)
+  local refused = not_operator(keys[1])
+  if refused then return refused end
   for i = 1, #args, 2 do
     local jobs = args[i + 1] and head(args[i + 1])
     if not jobs then return bad_envelope((i + 1) / 2) end
@@ -35,8 +38,11 @@ end
 --   KEYS  1 state  2 dead  3 parked
 --   ARGV  names in `dead`, at most 500
 --   reply jobs dropped
+--         error NOPERM    the caller is no operator; nothing was changed
 --   cost  2 commands and 3 for each
 local function dead_drop(keys, args)
+  local refused = not_operator(keys[1])
+  if refused then return refused end
   local dropped = 0
   for _, name in ipairs(args) do
     if call('ZREM', keys[2], name) == 1 then

@@ -2,7 +2,8 @@
 --   KEYS  1 state  2 due  3 parked  4 stream of high  5 of normal  6 of low
 --   ARGV  1 parked envelopes to move at most, 1..500  2 bytes for one new envelope at most
 --   reply {jobs moved, ms until the next one is due or -1}
---   cost  6 commands and one for each new envelope
+--   cost  6 commands and one for each new envelope; 6 more at most ten times a second for a queue
+--         whose producers may not read jobs and so cannot see how old the oldest is
 --
 -- A single envelope moves as it is. Several become one bundle: an envelope with flag 4 whose body is
 -- a msgpack array of envelopes.
@@ -60,6 +61,7 @@ local function promote(keys, args)
     if moved > 0 then call('HINCRBY', state, 'delayed', -moved) end
     if grown ~= 0 then call('HINCRBY', state, 'bytes', grown) end
   end
+  look_for_the_blind(state, keys, 4, now)
   local next_due = call('ZRANGE', due, 0, 0, 'WITHSCORES')
   return {moved, next_due[2] and math.max(0, math.floor(tonumber(next_due[2]) - now)) or -1}
 end

@@ -12,22 +12,57 @@
 --                               refused so: the producer must cut it
 --         error FERRYBAD        an argument is wrong, or a delayed envelope's first id is parked
 --                               already; nothing was stored and the sequence is not used up
---   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it.
+--   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it. A
+--         producer that has no right to read jobs (XRANGE) is told what a worker saw at most 100 ms
+--         ago; without workers, the time since its own first job that was not fetched yet.
 --   cost  5 commands, one for each envelope and two more for each delayed one; a DUP 4
 
-local ages = {}   -- state key -> {looked at, oldest}
+local ages = {}   -- state key -> {asked at, looked at, oldest, its stream, blind: see `remember`}
 local rates = {}  -- state key -> {since, settled then, jobs per ms}
 
-local function oldest_age(state, keys, now)
+local function look(state, streams, first, now)
+  local known = {at = now, looked = now, blind = ages[state] and ages[state].blind}
+  for i = first, #streams do
+    local at = oldest_waiting(streams[i])
+    if at and (not known.oldest or at < known.oldest) then
+      known.oldest, known.stream = at, streams[i]
+    end
+  end
+  ages[state] = known
+  return known
+end
+
+-- For a caller that may not read jobs: what was seen last, unless a worker has it by now.
+local function remember(state, known, now)
+  known = known or {}
+  known.at, known.blind = now, true
+  if known.oldest then
+    local delivered = tonumber(string.match(last_delivered(known.stream), '^%d+'))
+    if delivered >= known.oldest then known.oldest = nil end
+  end
+  ages[state] = known
+  return known
+end
+
+-- Whoever may read jobs looks for the producers that may not.
+local function look_for_the_blind(state, streams, first, now)
+  local known = ages[state]
+  if known and known.blind and math.abs(now - (known.looked or 0)) > 100 then
+    look(state, streams, first, now)
+  end
+end
+
+-- `stored`: the stream that takes jobs in this call, if any.
+local function oldest_age(state, keys, now, stored)
   local known = ages[state]
   if not known or now - known.at > 100 or now < known.at then
-    known = {at = now}
-    for i = 5, #keys do
-      local at = oldest_waiting(keys[i])
-      if at and (not known.oldest or at < known.oldest) then known.oldest = at end
+    if not keys[5] or redis.acl_check_cmd('XRANGE', keys[5], '-', '+') then
+      known = look(state, keys, 5, now)
+    else
+      known = remember(state, known, now)
     end
-    ages[state] = known
   end
+  if known.blind and stored and not known.oldest then known.oldest, known.stream = now, stored end
   return known.oldest and math.max(0, now - known.oldest) or 0
 end
 
@@ -100,7 +135,7 @@ local function admit(keys, args, weigh)
 
   local full_jobs = max_jobs > 0 and depth + jobs > max_jobs
   local full_bytes = max_bytes > 0 and b.bytes + bytes > max_bytes
-  if max_age > 0 then ages[state] = nil end
+  if max_age > 0 and ages[state] then ages[state].at = -1000 end
   if full_jobs or full_bytes or (max_age > 0 and oldest_age(state, keys, now_ms()) > max_age) then
     local now = now_ms()
     local bound = max_jobs > 0 and max_jobs or math.max(depth, 1)
@@ -136,7 +171,8 @@ local function enqueue(keys, args)
   end
   now = now or tonumber(string.match(stamp, '^%d+'))
   record(keys, args, b, jobs, bytes, delayed, now)
-  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, oldest_age(keys[1], keys, now)}
+  local stored = stamp and keys[tonumber(args[6])]
+  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, oldest_age(keys[1], keys, now, stored)}
 end
 
 redis.register_function{function_name = 'ferry_v1_enqueue', callback = enqueue}
@@ -172,7 +208,7 @@ local function open(keys, args)
   local b, jobs, bytes = admit(keys, args, weight_told)
   if not b then return jobs end
   local now = now_ms()
-  local age = oldest_age(keys[1], keys, now)
+  local age = oldest_age(keys[1], keys, now, keys[4])
   local moved = redis.pcall('RENAMENX', keys[4], keys[3])
   if type(moved) == 'table' then
     call('XGROUP', 'CREATE', keys[4], group, '0', 'MKSTREAM')

@@ -22,7 +22,7 @@ local function count_range(stream, progress, from, to, most)
 end
 
 -- ferry_v1_counts: a queue's books and what lies beside them, at one instant.
---   KEYS  1 state  2 workers  3 progress  4 due  5 parked  6 dead  7.. streams
+--   KEYS  1 state  2 workers  3 progress  4 due  5 parked  6 dead  7..9 streams  10 control
 --   reply {accepted, done, expired, cancelled, delayed, dead, bytes, ready, envelopes, leased
 --         envelopes, delayed envelopes, parked envelopes, dead envelopes, workers, oldest age ms,
 --         paused, server time ms, {last delivered id of each stream}}
@@ -31,7 +31,7 @@ local function counts(keys)
   local b = books(keys[1])
   local now = now_ms()
   local envelopes, leased, oldest, last = 0, 0, nil, {}
-  for i = 7, #keys do
+  for i = 7, math.min(#keys, 9) do
     envelopes = envelopes + call('XLEN', keys[i])
     local summary = redis.pcall('XPENDING', keys[i], group)
     if not summary.err then leased = leased + summary[1] end
@@ -43,7 +43,7 @@ local function counts(keys)
     b.accepted, b.done, b.expired, b.cancelled, b.delayed, b.dead, b.bytes, b.ready, envelopes,
     leased, call('ZCARD', keys[4]), call('HLEN', keys[5]), call('ZCARD', keys[6]),
     call('HLEN', keys[2]), oldest and math.max(0, now - oldest) or 0,
-    call('HGET', keys[1], 'paused') == '1' and 1 or 0, now, last
+    call('HGET', keys[10] or keys[1], 'paused') == '1' and 1 or 0, now, last
   }
 end
 
@@ -75,11 +75,17 @@ local function count_parked(keys, args)
 end
 
 -- ferry_v1_pause: workers look at it with every renewal.
---   KEYS  1 state
+-- The flag has a key of its own, so that those who write `state` all day need no right to it.
+--   KEYS  1 control
 --   ARGV  1 '1' pause, '0' resume
 --   reply 'OK'
+--         error NOPERM  the caller may not write `control`
 --   cost  1 command
 local function pause(keys, args)
+  if not redis.acl_check_cmd('HSET', keys[1], 'paused', '1') then
+    return redis.error_reply('NOPERM only an operator may do this: the user has no right to HSET ' ..
+      keys[1] .. '; nothing was changed')
+  end
   if args[1] == '1' then
     call('HSET', keys[1], 'paused', '1')
   else
@@ -92,8 +98,12 @@ end
 --   KEYS  1 state  2 due  3 parked  4 progress  5.. streams
 --   ARGV  1 entries at most, 1..500
 --   reply jobs removed, 0 when none are left
+--         error NOPERM  the caller is no operator; nothing was changed
 --   cost  about 6 commands, 3 for each stream and 2 for each entry
 local function purge(keys, args)
+  local refused = not_operator(keys[1])
+  if refused then return refused end
+  ages[keys[1]] = nil
   local most, jobs, bytes, delayed = tonumber(args[1]), 0, 0, 0
   local names = call('ZRANGE', keys[2], 0, most - 1)
   if #names > 0 then

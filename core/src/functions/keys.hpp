@@ -15,6 +15,7 @@ struct Keys {
       : base(std::string(prefix) + ":{" + std::string(queue) + ":" + std::to_string(partition) +
              "}:"),
         state(base + "state"),
+        control(base + "control"),
         producers(base + "producers"),
         workers(base + "workers"),
         progress(base + "progress"),
@@ -24,7 +25,8 @@ struct Keys {
         ready{base + "ready:0", base + "ready:1", base + "ready:2"} {}
 
   std::string base;
-  std::string state;      ///< hash: exact counters, pause flag
+  std::string state;      ///< hash: exact counters
+  std::string control;    ///< hash: what operators ask for: the pause flag
   std::string producers;  ///< hash: producer -> last sequence ":" when, ms
   std::string workers;    ///< hash: worker -> last heartbeat, ms
   std::string progress;   ///< hash: "<priority digit>:<entry id>" -> one character for each job

@@ -5,7 +5,7 @@
 -- later under that name is STALE.
 
 -- ferry_v1_register: lets a worker in and makes the streams' groups.
---   KEYS  1 state  2 workers  3.. streams
+--   KEYS  1 control  2 workers  3.. streams
 --   ARGV  1 worker
 --   reply {'OK', paused}
 --   A name that was struck off must not come back: its old envelopes belong to others.
@@ -20,7 +20,7 @@ local function register(keys, args)
 end
 
 -- ferry_v1_renew: a worker's heartbeat.
---   KEYS  1 state  2 workers
+--   KEYS  1 control  2 workers
 --   ARGV  1 worker
 --   reply {'OK', paused} or {'STALE'}: struck off, register under a new name
 --   cost  4 commands
@@ -31,7 +31,7 @@ local function renew(keys, args)
 end
 
 -- ferry_v1_leave: a worker's orderly goodbye; what it still holds can be reclaimed at once.
---   KEYS  1 state  2 workers  3.. streams
+--   KEYS  1 control  2 workers  3.. streams
 --   ARGV  1 worker
 --   reply envelopes still pending under its name, up to 1000 for each stream
 --   cost  1 command and two for each stream

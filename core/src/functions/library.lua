@@ -62,6 +62,17 @@ local function bad(what)
   return redis.error_reply('FERRYBAD ' .. what .. '; nothing was changed')
 end
 
+-- A function runs with the rights (Redis ACL) of its caller. Most roles are told apart by the commands
+-- inside; what a worker's rights suffice for, but only an operator shall do, asks for this one.
+-- Returns nil for a caller who may write `control`, which stands beside `state`, or what to reply.
+local function not_operator(state)
+  local control, found = string.gsub(state, ':state$', ':control')
+  if found == 0 then return bad('the first key is not that of a state') end
+  if redis.acl_check_cmd('HSET', control, 'paused', '1') then return nil end
+  return redis.error_reply('NOPERM only an operator may do this: the user has no right to HSET ' ..
+    control .. '; nothing was changed')
+end
+
 local function bad_envelope(which)
   return bad('envelope ' .. which .. ' is not an envelope of version 1 with 1 to 1000 jobs')
 end

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ferry/error.hpp"
+#include "functions/refusal.hpp"
 
 namespace ferry {
 namespace {
@@ -22,14 +23,29 @@ std::int64_t integer_of(const Reply& reply, std::string_view function) {
   return reply.integer;
 }
 
+redis::ReplyPtr call_as(std::string_view verb, redis::Connection& connection,
+                        std::string_view function, std::span<const std::string_view> keys,
+                        std::span<const std::string_view> arguments) {
+  const std::string key_count = std::to_string(keys.size());
+  std::vector<std::string_view> command{verb, function, key_count};
+  command.insert(command.end(), keys.begin(), keys.end());
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  redis::ReplyPtr reply = connection.command(command);
+  if (reply->root().is_error()) throw refusal_of(function, reply->root().text);
+  return reply;
+}
+
 redis::ReplyPtr call(redis::Connection& connection, std::string_view function,
                      std::span<const std::string_view> keys,
                      std::span<const std::string_view> arguments) {
-  const std::string key_count = std::to_string(keys.size());
-  std::vector<std::string_view> command{"FCALL", function, key_count};
-  command.insert(command.end(), keys.begin(), keys.end());
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return connection.call(command);
+  return call_as("FCALL", connection, function, keys, arguments);
+}
+
+/// For a user that may only read: FCALL asks for the right to write to its keys, whatever it does.
+redis::ReplyPtr look(redis::Connection& connection, std::string_view function,
+                     std::span<const std::string_view> keys,
+                     std::span<const std::string_view> arguments) {
+  return call_as("FCALL_RO", connection, function, keys, arguments);
 }
 
 }  // namespace
@@ -44,10 +60,10 @@ bool CountsReply::same_books(const CountsReply& other) const {
 
 CountsReply call_counts(redis::Connection& connection, const Keys& keys) {
   constexpr std::string_view function = "ferry_v1_counts";
-  const std::string_view names[] = {keys.state,    keys.workers,  keys.progress,
-                                    keys.due,      keys.parked,   keys.dead,
-                                    keys.ready[0], keys.ready[1], keys.ready[2]};
-  const auto answer = call(connection, function, names, {});
+  const std::string_view names[] = {keys.state,    keys.workers, keys.progress, keys.due,
+                                    keys.parked,   keys.dead,    keys.ready[0], keys.ready[1],
+                                    keys.ready[2], keys.control};
+  const auto answer = look(connection, function, names, {});
   const Reply& reply = answer->root();
   if (reply.type != Type::array || reply.size < 18) refuse_reply(function);
   CountsReply counts;
@@ -76,7 +92,7 @@ JobsAndBytes count_range(redis::Connection& connection, const Keys& keys, std::s
   JobsAndBytes sum;
   while (true) {
     const std::string_view arguments[] = {next, to, most};
-    const auto answer = call(connection, function, names, arguments);
+    const auto answer = look(connection, function, names, arguments);
     const Reply& reply = answer->root();
     if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
     sum.jobs += integer_of(reply[0], function);
@@ -95,7 +111,7 @@ JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const
   while (true) {
     const std::string from = std::to_string(rank);
     const std::string_view arguments[] = {from, most};
-    const auto answer = call(connection, function, names, arguments);
+    const auto answer = look(connection, function, names, arguments);
     const Reply& reply = answer->root();
     if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
     sum.jobs += integer_of(reply[0], function);
@@ -107,7 +123,7 @@ JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const
 }
 
 void call_pause(redis::Connection& connection, const Keys& keys, bool paused) {
-  const std::string_view names[] = {keys.state};
+  const std::string_view names[] = {keys.control};
   const std::string_view arguments[] = {paused ? "1" : "0"};
   call(connection, "ferry_v1_pause", names, arguments);
 }

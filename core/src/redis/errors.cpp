@@ -41,7 +41,9 @@ constexpr std::array rules{
     Rule{"NOAUTH", Remedy::stop, ErrorCode::denied, "put user and password into the URL"},
     Rule{"WRONGPASS", Remedy::stop, ErrorCode::denied, "check user and password in the URL"},
     Rule{"NOPERM", Remedy::stop, ErrorCode::denied,
-         "give the user this right (ACL SETUSER), or use another user"},
+         "give the user this right (`ferry setup --acl` writes users with what their role needs), "
+         "or "
+         "use another user"},
     Rule{"DENIED", Remedy::stop, ErrorCode::denied,
          "Redis is in protected mode: set a password there, or connect from its own machine"},
     Rule{"MOVED", Remedy::stop, ErrorCode::unsupported,
@@ -61,6 +63,9 @@ constexpr std::array phrases{
          "Ferry's functions are missing; run `ferry setup`"},
     Rule{"ERR unknown command", Remedy::tell_caller, ErrorCode::unsupported,
          "Ferry needs Redis 7.0 or later with its commands under their own names"},
+    Rule{"ERR The user executing the script can't", Remedy::stop, ErrorCode::denied,
+         "the user lacks a right that the function needs, ACL LOG names it; `ferry setup --acl` "
+         "writes users with what their role needs"},
     Rule{"ERR max number of clients reached", Remedy::retry, ErrorCode::unavailable,
          "raise maxclients, or close other connections, then try again"},
 };

@@ -67,7 +67,7 @@ FleetOptions fleet_options(const Arguments& arguments) {
   options.in_flight = arguments.number("--in-flight");
   options.drain_seconds = arguments.number("--drain-seconds");
   options.durability =
-      arguments.text("--durability") == "always" ? Durability::always : Durability::everysec;
+      arguments.text("--durability") == "always" ? Fsync::always : Fsync::everysec;
   return options;
 }
 

@@ -12,11 +12,11 @@ double rounded(double value, double to = 10) { return std::round(value * to) / t
 
 std::string durability_of(const FleetOptions& options) {
   switch (options.durability) {
-    case Durability::none:
+    case Fsync::none:
       return "none";
-    case Durability::everysec:
+    case Fsync::everysec:
       return "everysec";
-    case Durability::always:
+    case Fsync::always:
       return "always";
   }
   return "?";

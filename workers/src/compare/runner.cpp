@@ -218,8 +218,8 @@ void Runner::check_books(const std::string& prefix, std::int64_t jobs) const {
 
 void Runner::remove(const Keys& keys, const std::string& prefix) {
   connection_.connect();
-  connection_.call({"UNLINK", keys.state, keys.producers, keys.workers, keys.progress, keys.due,
-                    keys.parked, keys.dead, keys.ready[0], keys.ready[1], keys.ready[2]});
+  connection_.call({"UNLINK", keys.state, keys.control, keys.producers, keys.workers, keys.progress,
+                    keys.due, keys.parked, keys.dead, keys.ready[0], keys.ready[1], keys.ready[2]});
   connection_.call({"UNLINK", queues_key(prefix)});
 }
 

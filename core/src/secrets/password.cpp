@@ -1,0 +1,77 @@
+#include "secrets/password.hpp"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+#include "ferry/error.hpp"
+
+namespace ferry::secrets {
+namespace {
+
+constexpr std::size_t password_bytes = 32;
+
+[[noreturn]] void refuse(const std::string& path, const std::string& what) {
+  throw Error(ErrorCode::invalid_argument, path + ' ' + what);
+}
+
+[[noreturn]] void refuse(const std::string& path, const std::string& what, int error_number) {
+  refuse(path, what + ": " + std::error_code(error_number, std::generic_category()).message());
+}
+
+void require_sodium() {
+  if (::sodium_init() >= 0) return;
+  throw Error(ErrorCode::internal, "libsodium could not be set up: no source of random bytes");
+}
+
+}  // namespace
+
+std::string random_password() {
+  require_sodium();
+  std::array<unsigned char, password_bytes> bytes;
+  ::randombytes_buf(bytes.data(), bytes.size());
+  constexpr int form = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+  std::string text(sodium_base64_ENCODED_LEN(password_bytes, form), '\0');
+  ::sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), form);
+  text.pop_back();  // the zero behind it
+  return text;
+}
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
+  ::crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                       text.size());
+  std::string hex(2 * hash.size() + 1, '\0');
+  ::sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
+  hex.pop_back();
+  return hex;
+}
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line) || line.empty() || line == "\r") {
+    refuse(path, "has no first line that can be read; write the password there, alone");
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+void write_private_file(const std::string& path, std::string_view text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) refuse(path, "cannot be made", errno);
+  const ssize_t written = ::write(file, text.data(), text.size());
+  const int problem = written == static_cast<ssize_t>(text.size()) ? ::fsync(file) : -1;
+  const int error_number = errno;
+  ::close(file);
+  if (problem == 0) return;
+  ::unlink(path.c_str());
+  refuse(path, "cannot be written", error_number);
+}
+
+}  // namespace ferry::secrets
