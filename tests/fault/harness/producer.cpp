@@ -57,8 +57,8 @@ class Producer {
     ClientOptions options;
     options.redis.url = arguments.text("--redis");
     options.block_timeout = std::chrono::milliseconds{arguments.number("--block-ms")};
-    options.on_loss = [this](const std::string&, std::int64_t calls) {
-      const Claim loss{static_cast<std::uint64_t>(calls), {}, Fate::reported};
+    options.on_loss = [this](const Loss& reported) {
+      const Claim loss{static_cast<std::uint64_t>(reported.lost_calls), {}, Fate::reported};
       claims_.append(std::span(&loss, 1));
     };
     return options;

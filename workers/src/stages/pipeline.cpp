@@ -3,6 +3,8 @@
 #include <oneapi/tbb/flow_graph.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_scheduler_observer.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -46,6 +48,22 @@ using Envelopes = std::shared_ptr<std::vector<EnvelopePtr>>;
 thread_local RunPtr* own_run = nullptr;
 
 }  // namespace
+
+/// Names the graph's threads, for top -H and the like; else they have the name of whoever needed
+/// them first.
+class ThreadNames : public oneapi::tbb::task_scheduler_observer {
+ public:
+  explicit ThreadNames(oneapi::tbb::task_arena& arena) : task_scheduler_observer(arena) {
+    observe();
+  }
+  ~ThreadNames() override { observe(false); }
+  ThreadNames(const ThreadNames&) = delete;
+  ThreadNames& operator=(const ThreadNames&) = delete;
+
+  void on_scheduler_entry(bool is_worker) override {
+    if (is_worker) pthread_setname_np(pthread_self(), "ferry-handler");
+  }
+};
 
 class Pipeline::Graph {
  public:
@@ -318,6 +336,7 @@ class Pipeline::Graph {
 
   oneapi::tbb::global_control allow_threads_;
   oneapi::tbb::task_arena arena_;
+  ThreadNames thread_names_{arena_};
   std::unique_ptr<flow::graph> graph_;
   std::unique_ptr<DecodeNode> decode_;
   std::unique_ptr<BatchNode> batch_;

@@ -15,9 +15,10 @@ std::chrono::system_clock::time_point at_us(std::uint64_t us) {
           std::chrono::microseconds(us)));
 }
 
-void fill(JobContext& context, const LeasedEnvelope& envelope, std::uint32_t index,
-          const std::vector<std::string>& queue_names) {
+JobContext context_of(const LeasedEnvelope& envelope, std::uint32_t index,
+                      const std::vector<std::string>& queue_names) {
   const wire::StoredJob& job = envelope.stored.jobs[index];
+  JobContext context;
   context.id = job.id;
   context.kind = job.kind;
   context.queue = queue_names[envelope.queue];
@@ -35,6 +36,7 @@ void fill(JobContext& context, const LeasedEnvelope& envelope, std::uint32_t ind
     context.batch_key = extras.batch_key;
     context.headers = extras.headers;
   }
+  return context;
 }
 
 /// Runs the handler once over `batch`.
@@ -106,13 +108,12 @@ void run_group(const RawHandler& handler, Run& run) {
 }
 
 void prepare(Run& run, const std::vector<std::string>& queue_names) {
-  run.contexts.resize(run.places.size());
-  run.batch.items.resize(run.places.size());
-  for (std::size_t i = 0; i < run.places.size(); ++i) {
-    const Run::Place& place = run.places[i];
-    fill(run.contexts[i], *place.envelope, place.index, queue_names);
-    run.batch.items[i].context = &run.contexts[i];
-    run.batch.items[i].payload = place.envelope->stored.jobs[place.index].payload;
+  run.contexts.reserve(run.places.size());
+  run.batch.items.reserve(run.places.size());
+  for (const Run::Place& place : run.places) {
+    run.contexts.push_back(context_of(*place.envelope, place.index, queue_names));
+    run.batch.items.push_back(
+        {&run.contexts.back(), place.envelope->stored.jobs[place.index].payload, {}, false});
   }
 }
 
