@@ -24,14 +24,37 @@ void expect_sound(const char* name, const WorldLimits& limits) {
   EXPECT_TRUE(found.complete);
 }
 
+TEST(ExplorationTest, HoldsForOneJobWithEveryFault) { expect_sound("one job", {.envelopes = 1}); }
+
 TEST(ExplorationTest, HoldsForOneEnvelopeOfTwoJobs) {
   expect_sound(
       "one envelope of two jobs",
-      {.envelopes = 1, .jobs_in_an_envelope = 2, .crashes = 1, .purges = 0, .revivals = 0});
+      {.envelopes = 1, .jobs_in_an_envelope = 2, .max_attempts = 1, .purges = 0, .revivals = 0});
 }
 
-TEST(ExplorationTest, HoldsForTwoEnvelopesOfOneJob) {
-  expect_sound("two envelopes of one job", {.crashes = 0, .purges = 0, .revivals = 0});
+TEST(ExplorationTest, HoldsForTwoEnvelopesAndACrash) {
+  expect_sound("two envelopes",
+               {.max_attempts = 1, .purges = 0, .old_calls = false, .revivals = 0});
+}
+
+TEST(ExplorationTest, HoldsForTwoEnvelopesAndOldCalls) {
+  expect_sound("two envelopes, old calls",
+               {.max_attempts = 1, .crashes = 0, .purges = 0, .revivals = 0});
+}
+
+TEST(ExplorationTest, HoldsForTwoEnvelopesInAFullQueue) {
+  expect_sound("a bound of one job",
+               {.max_jobs = 1, .crashes = 0, .purges = 1, .old_calls = false, .revivals = 0});
+}
+
+TEST(ExplorationTest, HoldsForTwoJobsThatAreRetried) {
+  expect_sound("one envelope of two jobs with retries", {.envelopes = 1,
+                                                         .jobs_in_an_envelope = 2,
+                                                         .names = 1,
+                                                         .crashes = 0,
+                                                         .purges = 0,
+                                                         .old_calls = false,
+                                                         .revivals = 0});
 }
 
 TEST(ExplorationTest, FindsEveryRuleThatIsBroken) {

@@ -46,7 +46,7 @@ class Generator {
   };
 
   void pass_time() {
-    now_ += random_.pick({0, 0, 0, 1, 1, 7, 40, 101, 150, 450, 1001});
+    now_ += random_.pick({0, 0, 0, 1, 1, 7, 40, 100, 101, 150, 450, 1000, 1001});
     if (random_.one_in(60)) now_ += random_.pick({5000, -30, -1500});
   }
 

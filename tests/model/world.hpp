@@ -22,7 +22,8 @@ struct WorldLimits {
   int names = 2;       ///< a worker that was struck off comes back under a new one
   int crashes = 1;
   int purges = 1;
-  int revivals = 1;  ///< dead letters that somebody sends back
+  bool old_calls = true;  ///< a worker's last call may arrive once more, late
+  int revivals = 1;       ///< dead letters that somebody sends back
 };
 
 /// A tampering with what the twin did, to see whether the exploration notices. Called after each

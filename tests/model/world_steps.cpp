@@ -40,7 +40,7 @@ void World::worker_steps(std::size_t who, std::vector<Step>& steps) const {
   const auto step = [&](const std::string& label, std::function<void(World&)> take) {
     steps.push_back({me + " " + label, std::move(take)});
   };
-  if (mind.old) {
+  if (mind.old && limits_->old_calls) {
     step("sent " + mind.old->function + " that arrives late",
          [who](World& w) { w.call(*w.workers_[who].old); });
   }
@@ -154,7 +154,7 @@ std::map<std::string, char> World::short_names(std::size_t first) const {
   for (const auto& [name, seen] : twin_.workers) others.insert(name);
   for (const WorkerMind& mind : workers_) {
     for (const auto* sent : {&mind.unanswered, &mind.old}) {
-      if (*sent) others.insert((*sent)->args[0]);
+      if (*sent && (sent != &mind.old || limits_->old_calls)) others.insert((*sent)->args[0]);
     }
   }
   for (const std::string& name : others) names.emplace(name, static_cast<char>('a' + names.size()));
@@ -213,7 +213,7 @@ std::string World::ordered(std::size_t first) const {
     }
     for (const auto* sent : {&mind.unanswered, &mind.old}) {
       text += ';';
-      if (!*sent) continue;
+      if (!*sent || (sent == &mind.old && !limits_->old_calls)) continue;
       text += {(*sent)->function[0], (*sent)->function[1], names.at((*sent)->args[0]),
                rank((*sent)->key.second)};
       text += (*sent)->told;
