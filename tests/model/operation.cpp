@@ -46,7 +46,7 @@ class Generator {
   };
 
   void pass_time() {
-    now_ += random_.pick({0, 0, 0, 1, 1, 7, 40, 101, 150, 450, 1001});
+    now_ += random_.pick({0, 0, 0, 1, 1, 7, 40, 100, 101, 150, 450, 1000, 1001});
     if (random_.one_in(60)) now_ += random_.pick({5000, -30, -1500});
   }
 
@@ -248,8 +248,9 @@ class Generator {
       std::int64_t index =
           static_cast<std::int64_t>(random_.below(std::min<std::uint64_t>(2, total)));
       if (random_.one_in(40)) index = total;
-      args.insert(args.end(), {parts_.number(static_cast<std::int64_t>(one.digit)) + ":" + one.id,
-                               parts_.told(total), parts_.told(index)});
+      std::string field = parts_.number(static_cast<std::int64_t>(one.digit)) + ":" + one.id;
+      if (random_.one_in(60)) field = random_.pick<std::string>({"here", "3:5-5", "1:5"});
+      args.insert(args.end(), {field, parts_.told(total), parts_.told(index)});
     }
     return {"start", 1, args};
   }

@@ -130,7 +130,7 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
   if (f == "register" || f == "leave") return and_streams({k.state, k.workers});
   if (f == "renew") return {k.state, k.workers};
   if (f == "reclaim") return and_streams({k.state, k.workers, k.progress});
-  if (f == "start") return {k.workers, k.progress};
+  if (f == "start") return and_streams({k.workers, k.progress});
   if (f == "done" || f == "release") return {k.state, k.workers, k.progress, stream};
   if (f == "settle") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
   if (f == "bury") return {k.state, k.workers, k.progress, stream, k.dead, k.parked};

@@ -96,9 +96,16 @@ Answer Twin::start(const Words& args) {
   for (std::size_t i = 1; i < args.size(); i += 3) {
     const auto total = whole(args[i + 1]), index = whole(args[i + 2]);
     if (!total || !index || *index >= *total) return bad();
+    if (args[i].size() < 2 || args[i][0] < '0' || args[i][0] > '2' || args[i][1] != ':' ||
+        !entry_id(args[i].substr(2))) {
+      return bad();
+    }
   }
   if (!workers.contains(args[0])) return "STALE";
   for (std::size_t i = 1; i < args.size(); i += 3) {
+    const Stream& stream = streams[static_cast<std::size_t>(args[i][0] - '0')];
+    // A late copy of the call leaves nothing behind.
+    if (!stream.held_by(args[0], *entry_id(args[i].substr(2)))) continue;
     const auto known = progress.find(args[i]);
     std::string marks =
         known == progress.end() ? std::string(*whole(args[i + 1]), '.') : known->second;

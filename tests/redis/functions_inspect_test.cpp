@@ -98,6 +98,54 @@ TEST_F(InspectFunctionTest, PurgesTheProgressOfAReleasedEnvelopeToo) {
   EXPECT_EQ(command({"EXISTS", keys.progress}), "0");
 }
 
+TEST_F(InspectFunctionTest, LetsEverythingButEnqueueWorkWhenRedisIsFull) {
+  const Leased leased = lease_one("w", 2);
+  const Leased other = lease_one("w", 1);
+  const std::string letter = one_of(other.bytes, 0);
+  command({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_TRUE(enqueue_at(3, {{envelope()}}).starts_with("error OOM"));
+  EXPECT_EQ(register_worker("v"), "[OK, 0]");
+  EXPECT_EQ(renew("v"), "[OK, 0]");
+  EXPECT_EQ(fcall("start", {keys.workers, keys.progress}, {"w", "1:" + leased.entry_id, "2", "0"}),
+            "OK");
+  EXPECT_EQ(settle("w", other, {}, {}, {{0, "f", 0, letter}}), "[OK, 1, 1]");
+  EXPECT_EQ(fcall("dead_retry", with_streams({keys.state, keys.dead, keys.parked}),
+                  {name_of(letter), letter}),
+            "1");
+  EXPECT_EQ(fcall("dead_drop", {keys.state, keys.dead, keys.parked}, {name_of(letter)}), "0");
+  EXPECT_EQ(release("w", {leased}), "[OK, 1]");
+  EXPECT_EQ(bury("w", leased, envelope()), "[GONE]");
+  EXPECT_EQ(done("w", {leased}), "[OK, 0]");
+  EXPECT_EQ(show(promote()->root()), "[0, -1]");
+  EXPECT_EQ(fcall("expire_producers", {keys.producers}, {"0", "3600000"}), "[0, 0]");
+  EXPECT_EQ(show(reclaim_reply("w", 60'000)->root()), "[OK]");
+  EXPECT_EQ(fcall("pause", {keys.state}, {"0"}), "OK");
+  EXPECT_EQ(purge(10), "3");
+  EXPECT_EQ(fcall("leave", with_streams({keys.state, keys.workers}), {"v"}), "0");
+  EXPECT_EQ(books().cancelled, 3);
+  EXPECT_TRUE(count_range("-", "+", 1).starts_with("[0, 0"));
+  EXPECT_EQ(fcall("count_parked", {keys.due, keys.parked}, {"0", "1"}), "[0, 0, 0]");
+  EXPECT_FALSE(fcall("revision", {}).starts_with("error"));
+  command({"CONFIG", "SET", "maxmemory", "0"});
+}
+
+// They say that they write nothing, so a user without rights to write and a replica may call them.
+TEST_F(InspectFunctionTest, LooksWithoutWriting) {
+  for (const auto& [name, arguments] :
+       std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"revision", {"0"}},
+           {"counts",
+            {"6", keys.state, keys.workers, keys.progress, keys.due, keys.parked, keys.dead}},
+           {"count_range", {"2", keys.progress, keys.ready[1], "-", "+", "1"}},
+           {"count_parked", {"2", keys.due, keys.parked, "0", "1"}}}) {
+    const std::string function = "ferry_v1_" + name;
+    std::vector<std::string_view> words{"FCALL_RO", function};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    const redis::ReplyPtr reply = connection->command(words);
+    EXPECT_FALSE(reply->root().is_error()) << name << ": " << show(reply->root());
+  }
+}
+
 TEST_F(InspectFunctionTest, StaysBalancedThroughALongMixture) {
   register_worker("w");
   for (int round = 0; round < 40; ++round) {

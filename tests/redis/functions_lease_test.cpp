@@ -14,7 +14,7 @@ class LeaseFunctionTest : public FunctionsTest {
   }
 
   std::string mark(const std::vector<std::string>& arguments) {
-    return fcall("start", {keys.workers, keys.progress}, arguments);
+    return fcall("start", with_streams({keys.workers, keys.progress}), arguments);
   }
 };
 
@@ -230,10 +230,28 @@ TEST_F(LeaseFunctionTest, DoesNotMarkASettledJobAsStarted) {
   EXPECT_EQ(command({"HGET", keys.progress, "1:" + leased.entry_id}), "x.");
 }
 
+TEST_F(LeaseFunctionTest, LeavesNoMarkOnWhatTheWorkerDoesNotHold) {
+  const Leased leased = lease_one("w", 2);
+  const std::string field = "1:" + leased.entry_id;
+  register_worker("other");
+  EXPECT_EQ(mark({"other", field, "2", "0"}), "OK");
+  EXPECT_EQ(done("w", {leased}), "[OK, 1]");
+  EXPECT_EQ(mark({"w", field, "2", "0"}), "OK") << "a copy of the call that arrives late";
+  EXPECT_EQ(command({"EXISTS", keys.progress}), "0");
+}
+
+TEST_F(LeaseFunctionTest, LetsWorkersOfBeforeStartWithoutNamingTheStreams) {
+  const Leased leased = lease_one("w", 2);
+  const std::string field = "1:" + leased.entry_id;
+  EXPECT_EQ(fcall("start", {keys.workers, keys.progress}, {"w", field, "2", "1"}), "OK");
+  EXPECT_EQ(command({"HGET", keys.progress, field}), ".1");
+}
+
 TEST_F(LeaseFunctionTest, RefusesAnIndexBeyondTheEnvelopeBeforeItMarksAnything) {
   const Leased leased = lease_one("w", 2);
   const std::string field = "1:" + leased.entry_id;
   EXPECT_TRUE(mark({"w", field, "2", "0", field, "2", "2"}).starts_with("error FERRYBAD"));
+  EXPECT_TRUE(mark({"w", field, "2", "0", "here", "2", "1"}).starts_with("error FERRYBAD"));
   EXPECT_EQ(command({"EXISTS", keys.progress}), "0");
 }
 

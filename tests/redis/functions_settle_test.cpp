@@ -265,6 +265,23 @@ TEST_F(SettleFunctionTest, KeepsEveryEntryThatNoProducerStored) {
   EXPECT_EQ(b.bytes, 0);
 }
 
+TEST_F(SettleFunctionTest, SaysWhichEnvelopeOfAMoveIsWrong) {
+  const Leased leased = lease_one("w", 2);
+  const std::string good = one_of(leased.bytes, 0);
+  EXPECT_TRUE(settle("w", leased, {}, {}, {{0, "r", 0, good}, {1, "r", 0, "hello"}})
+                  .starts_with("error FERRYBAD envelope 2 is not"));
+}
+
+// Somebody else took it out of the stream; its lease must not stay for ever.
+TEST_F(SettleFunctionTest, EndsTheLeaseOfAnEntryThatIsGone) {
+  const Leased leased = lease_one("w", 1);
+  command({"XDEL", keys.ready[1], leased.entry_id});
+  EXPECT_EQ(bury("w", leased, leased.bytes), "[GONE]");
+  EXPECT_EQ(books().leased, 0);
+  EXPECT_EQ(books().dead, 0);
+  command({"DEL", keys.state});  // it counts a job that nobody has
+}
+
 TEST_F(SettleFunctionTest, BuriesOnlyUnderAnEnvelope) {
   const Leased leased = lease_one("w", 1);
   EXPECT_TRUE(bury("w", leased, "hello").starts_with("error FERRYBAD"));

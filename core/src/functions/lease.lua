@@ -144,23 +144,31 @@ end
 
 -- ferry_v1_start: notes that suspects are about to run, so that a job that kills its worker is
 -- counted and its neighbours are not.
---   KEYS  1 workers  2 progress
+--   KEYS  1 workers  2 progress  3 stream of high  4 of normal  5 of low
 --   ARGV  1 worker, then for each suspect: progress field, jobs in its envelope, index
---   reply 'OK' or 'STALE'
---   cost  1 command and two for each suspect
+--   reply 'OK' or 'STALE'. What the worker does not hold is passed over: a copy of the call that
+--         arrives late must leave no progress of an envelope that is gone. (Workers of revision 2
+--         do not name the streams; nothing is passed over then.)
+--         error FERRYBAD  an argument is wrong; nothing was changed
+--   cost  1 command and three for each suspect
 local function start(keys, args)
   for i = 2, #args, 3 do
     local total, index = tonumber(args[i + 1]), tonumber(args[i + 2])
     if not is_whole(total) or not is_whole(index) or index >= total then
       return bad('suspect ' .. args[i] .. ' has no job with this index')
     end
+    if not string.find(args[i], '^[012]:%d+%-%d+$') then
+      return bad('suspect ' .. args[i] .. ' is not named as in progress')
+    end
   end
   if call('HEXISTS', keys[1], args[1]) == 0 then return 'STALE' end
   for i = 2, #args, 3 do
+    local stream, id = keys[3 + tonumber(string.sub(args[i], 1, 1))], string.sub(args[i], 3)
+    local held = not stream or #call('XPENDING', stream, group, id, id, 1, args[1]) > 0
     local marks = call('HGET', keys[2], args[i]) or string.rep('.', tonumber(args[i + 1]))
     local at = tonumber(args[i + 2]) + 1
     local mark = string.sub(marks, at, at)
-    if mark ~= 'x' then
+    if held and mark ~= 'x' then
       local times = mark == '.' and 0 or tonumber(mark)
       call('HSET', keys[2], args[i],
         string.sub(marks, 1, at - 1) .. math.min(9, times + 1) .. string.sub(marks, at + 1))

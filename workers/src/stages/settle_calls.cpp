@@ -101,14 +101,14 @@ Settler::Call Settler::put_off_call(LeasedEnvelope& envelope) {
 Settler::Call Settler::start_call(const RunPtr& run) {
   const LeasedEnvelope& envelope = *run->places.front().envelope;
   const Keys& keys = leases_.queues()[envelope.queue];
-  Call call{
-      Call::Kind::start,
-      envelope.queue,
-      envelope.priority,
-      envelope.epoch,
-      {"FCALL", "ferry_v1_start", "2", keys.workers, keys.progress, leases_.name(envelope.epoch)},
-      {},
-      {run}};
+  Call call{Call::Kind::start,
+            envelope.queue,
+            envelope.priority,
+            envelope.epoch,
+            {"FCALL", "ferry_v1_start", "5", keys.workers, keys.progress, keys.ready[0],
+             keys.ready[1], keys.ready[2], leases_.name(envelope.epoch)},
+            {},
+            {run}};
   for (const Run::Place& place : run->places) {
     call.arguments.push_back(place.envelope->progress_field());
     call.arguments.push_back(std::to_string(place.envelope->marks.size()));

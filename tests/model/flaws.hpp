@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/world.hpp"
+
+namespace ferry::model {
+
+/// A rule of the protocol, broken.
+struct NamedFlaw {
+  std::string rule;
+  Flaw flaw;
+};
+
+/// One for each rule that an exploration has to guard.
+std::vector<NamedFlaw> flaws();
+
+}  // namespace ferry::model
