@@ -15,6 +15,7 @@
 #include "stages/alarm.hpp"
 #include "stages/batch.hpp"
 #include "stages/decode.hpp"
+#include "wire/promised_bytes.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -24,6 +25,9 @@ namespace flow = oneapi::tbb::flow;
 
 /// How long a group of short jobs may take before those behind are given to others.
 constexpr std::chrono::milliseconds slow_group{5};
+
+/// When an envelope for which there was no memory is looked at again.
+constexpr std::chrono::milliseconds put_off_for{2};
 
 /// What oneTBB may start in this process. It takes the lowest value of all that are set, so every
 /// worker of a process sets the same one; the arenas bound what each really uses.
@@ -50,10 +54,14 @@ class Pipeline::Graph {
         log_(log),
         outlets_(std::move(outlets)),
         stage_(handlers_, settings_.concurrency),
+        inflated_(settings_.max_inflated_bytes),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
         alarm_([this] { batch_->try_put(Tick{}); }),
-        watch_([this] { help_slow_groups(); }) {
+        watch_([this] {
+          help_slow_groups();
+          decode_put_off();
+        }) {
     for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
     arena_.execute([this] { build(); });
   }
@@ -70,7 +78,14 @@ class Pipeline::Graph {
 
   void flush_for_stop() { batch_->try_put(FlushForStop{}); }
 
-  void drain() { batch_->try_put(Drain{}); }
+  void drain() {
+    {
+      // From now on the envelopes belong to whoever releases them.
+      const std::lock_guard lock(put_off_mutex_);
+      draining_ = true;
+    }
+    batch_->try_put(Drain{});
+  }
 
   std::size_t running() const { return running_; }
 
@@ -108,6 +123,7 @@ class Pipeline::Graph {
     for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
     decoded.arrivals.reserve(jobs);
     for (const EnvelopePtr& envelope : envelopes) {
+      if (!take_memory(envelope)) continue;
       decode_envelope(*envelope, kinds_, settings_.max_deliveries, now, wall, decoded);
     }
     for (const Burial& burial : decoded.report.burials) {
@@ -119,6 +135,31 @@ class Pipeline::Graph {
       batch_->try_put(Arrived{std::make_shared<std::vector<Arrival>>(std::move(decoded.arrivals))});
     }
     outlets_.report(std::move(decoded.report));
+  }
+
+  /// Returns: false when the envelope has to wait until others gave back what they inflated to.
+  bool take_memory(const EnvelopePtr& envelope) {
+    const std::size_t bytes = wire::promised_bytes(envelope->bytes);
+    if (bytes == 0) return true;
+    envelope->inflated = inflated_.take(bytes);
+    if (envelope->inflated != nullptr) return true;
+    {
+      const std::lock_guard lock(watch_mutex_);
+      put_off_.push_back(envelope);
+    }
+    watch_.set(Clock::now() + put_off_for);
+    return false;
+  }
+
+  void decode_put_off() {
+    const std::lock_guard deciding(put_off_mutex_);
+    if (draining_) return;
+    std::vector<EnvelopePtr> again;
+    {
+      const std::lock_guard lock(watch_mutex_);
+      again.swap(put_off_);
+    }
+    if (!again.empty()) arrive(std::move(again));
   }
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
@@ -277,6 +318,7 @@ class Pipeline::Graph {
   Outlets outlets_;
   KindIndex kinds_;
   BatchStage stage_;
+  InflatedMemory inflated_;
   std::atomic<std::size_t> running_{0};
 
   oneapi::tbb::global_control allow_threads_;
@@ -286,7 +328,10 @@ class Pipeline::Graph {
   std::unique_ptr<BatchNode> batch_;
   std::unique_ptr<RunNode> run_;
   std::mutex watch_mutex_;
-  std::vector<RunPtr> groups_;  ///< that are running
+  std::vector<RunPtr> groups_;        ///< that are running
+  std::vector<EnvelopePtr> put_off_;  ///< not decoded yet, for want of memory
+  std::mutex put_off_mutex_;          ///< held while they are decoded
+  bool draining_ = false;
   Alarm alarm_;
   Alarm watch_;
 };
