@@ -6,7 +6,7 @@
 // Property: what decodes is encoded again, job by job, to the same meaning, and is not decodable
 // any more when its last byte is cut off. The head is read alike by whoever reads the head alone.
 // What does not decode says why in one line and can always be wrapped for the dead letters, from
-// where it comes back to the byte.
+// where it comes back to the byte. What inflates can be told beforehand.
 
 #include "wire/envelope.hpp"
 
@@ -14,6 +14,7 @@
 
 #include "fuzz/property.hpp"
 #include "wire/msgpack_append.hpp"
+#include "wire/promised_bytes.hpp"
 #include "wire/zstd_frame.hpp"
 
 namespace ferry::wire {
@@ -98,6 +99,9 @@ void require_wrapped(std::string_view bytes) {
 void check(std::string_view bytes) {
   StoredEnvelope read;
   const std::string problem = decode(bytes, read);
+  const std::size_t promised = promised_bytes(bytes);
+  require(promised <= max_inflated_bytes, "no more is promised than decoding allows");
+  require(promised > 0 || read.inflated.empty(), "what inflates was promised");
   if (!problem.empty()) {
     fuzz::require_message(problem);
     require_wrapped(bytes);

@@ -56,7 +56,8 @@ TEST_F(CliTest, BadUsageExitsWithTwoAndSaysWhereHelpIs) {
       {{"queue", "ls", "--redis", "nonsense"}, "url: scheme is missing"},
       {{"queue", "ls", "--redis", "rediss://host"}, "TLS"},
       {{"queue", "ls", "--prefix", "a b"}, "prefix is \"a b\""},
-      {{"queue", "ls", "--password-file", "/does/not/exist"}, "--password-file /does/not/exist"}};
+      {{"queue", "ls", "--password-file", "/does/not/exist"}, "--password-file /does/not/exist"},
+      {{"queue", "ls", "--password-file", "/dev/zero"}, "a first line of more than 2048 bytes"}};
   for (const auto& [words, message] : bad) {
     const Ended ended = ferry(words);
     EXPECT_EQ(ended.exit_code, 2) << ended.err;

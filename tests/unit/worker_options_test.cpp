@@ -27,6 +27,16 @@ std::string refusal(const std::function<void(WorkerOptions&)>& change) {
   return "no error";
 }
 
+TEST(WorkerOptionsTest, BoundsTheNumberOfQueues) {
+  WorkerOptions options;
+  options.queues.clear();
+  for (int i = 0; i < 256; ++i) options.queues.push_back({"q" + std::to_string(i), 1});
+  EXPECT_NO_THROW(options.validate());
+  options.queues.push_back({"one_more", 1});
+  EXPECT_THAT(refusal([&](WorkerOptions& changed) { changed = options; }),
+              StartsWith("queues is a list of 257: expected at most 256"));
+}
+
 TEST(WorkerOptionsTest, AcceptsItsDefaultsAndItsLimits) {
   EXPECT_NO_THROW(WorkerOptions{}.validate());
   WorkerOptions options;

@@ -1,6 +1,7 @@
 #include "cli/session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 
@@ -15,15 +16,24 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+/// Redis takes longer ones, but then a URL cannot hold it (see redis/url.hpp).
+constexpr std::size_t max_password_bytes = 2048;
+
 std::string password_of(const Globals& globals) {
   if (globals.password_file.empty()) return environment("FERRY_REDIS_PASSWORD");
   std::ifstream file(globals.password_file);
-  std::string password;
-  if (!std::getline(file, password)) {
+  // Never a line of any length: a wrong name may be that of an image, or of a device without end.
+  std::array<char, max_password_bytes + 2> line{};
+  if (!file.getline(line.data(), line.size()) || file.gcount() == 0) {
+    const bool too_long = file.gcount() + 1 >= static_cast<std::streamsize>(line.size());
     throw Error(ErrorCode::invalid_argument,
                 "--password-file " + globals.password_file +
-                    " has no first line that can be read; write the password there, alone");
+                    (too_long ? " has a first line of more than " +
+                                    std::to_string(max_password_bytes) + " bytes"
+                              : " has no first line that can be read") +
+                    "; write the password there, alone");
   }
+  std::string password(line.data());
   if (password.ends_with('\r')) password.pop_back();
   return password;
 }

@@ -27,6 +27,10 @@ std::string text(milliseconds duration) { return std::to_string(duration.count()
 
 void validate_queues(const std::vector<QueueShare>& queues) {
   require(!queues.empty(), "queues", "empty", "at least one queue to work on");
+  // Each is three streams of every fetch.
+  constexpr std::size_t most_queues = 256;
+  require(queues.size() <= most_queues, "queues", "a list of " + std::to_string(queues.size()),
+          "at most 256; start several workers");
   std::set<std::string> names;
   for (std::size_t i = 0; i < queues.size(); ++i) {
     const QueueShare& queue = queues[i];

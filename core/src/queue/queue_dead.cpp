@@ -72,7 +72,7 @@ std::vector<std::string> names_until(Connection& connection, const Keys& keys,
 std::optional<std::string> revived(const std::string& bytes) {
   wire::StoredEnvelope envelope;
   if (!wire::decode(bytes, envelope).empty()) return std::nullopt;
-  if (!envelope.opaque.empty()) {
+  if (envelope.is_opaque()) {
     if (!wire::decode_head(envelope.opaque)) return std::nullopt;
     return std::string(envelope.opaque);
   }
@@ -143,7 +143,7 @@ std::optional<std::string> Queue::dead_payload(const JobId& id) {
   if (!letter) return std::nullopt;
   wire::StoredEnvelope envelope;
   if (!wire::decode(letter->bytes, envelope).empty()) return letter->bytes;
-  if (!envelope.opaque.empty()) return std::string(envelope.opaque);
+  if (envelope.is_opaque()) return std::string(envelope.opaque);
   const auto found = std::ranges::find(envelope.jobs, id, &wire::StoredJob::id);
   if (found == envelope.jobs.end()) return std::nullopt;
   return std::string(found->payload);

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "one_line.hpp"
 #include "queue/queue_impl.hpp"
 
 namespace ferry::detail {
@@ -184,7 +185,7 @@ std::array<StreamId, priority_count> cursor_of(const std::string& from) {
 
 void refuse_cursor(const std::string& from) {
   throw Error(ErrorCode::invalid_argument,
-              "from is \"" + from.substr(0, 80) + "\": expected the `next` of an earlier page");
+              "from is \"" + one_line(from) + "\": expected the `next` of an earlier page");
 }
 
 std::chrono::system_clock::time_point time_of_ms(std::uint64_t milliseconds) {
@@ -219,7 +220,7 @@ void add_parked(const std::string& name, std::string_view bytes, std::uint64_t s
   const std::size_t first = jobs.size();
   wire::StoredEnvelope envelope;
   std::string problem = wire::decode(bytes, envelope);
-  if (problem.empty() && envelope.opaque.empty()) {
+  if (problem.empty() && !envelope.is_opaque()) {
     for (const auto& job : envelope.jobs) jobs.push_back(info_of(job, state, priority));
   } else {
     const auto stored = problem.empty() ? envelope.opaque : bytes;

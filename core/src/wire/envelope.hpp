@@ -78,6 +78,9 @@ struct StoredEnvelope {
   std::string_view opaque;  ///< the raw bytes under flag_opaque; `jobs` is empty then
   std::deque<Extras> extras;
   std::vector<std::unique_ptr<char[]>> inflated;
+
+  /// Not told by `opaque`: the bytes that could not be decoded may have been none.
+  bool is_opaque() const { return (head.flags & flag_opaque) != 0; }
 };
 
 /// Decodes under all limits: nothing is allocated beyond a small multiple of the bytes given, or

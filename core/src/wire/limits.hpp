@@ -5,6 +5,23 @@
 
 namespace ferry::wire {
 
+// Everything that comes from outside has a bound. Here are those of what is stored; the others
+// stand where they are checked, and all are checked by a test:
+//
+//   URL                       8 KiB                          core/src/redis/url.hpp
+//   elements in one reply     1 Mi, promised or sent         core/src/redis/reply_reader.cpp
+//   text quoted in a message  128 bytes, one line            core/src/one_line.hpp
+//   buffer of a client        10 M jobs, 4 GiB at most       core/include/ferry/client_options.hpp
+//   call of `enqueue`         256 envelopes, 256 KiB         core/src/client/cargo.hpp
+//   page of jobs              1000                           core/include/ferry/queue.hpp
+//   jobs and bytes in flight  40,000 and 64 MiB by default   workers/include/ferry/worker.hpp
+//   queues of a worker        256                            workers/include/ferry/worker.hpp
+//   inflated, held at once    as bytes in flight             workers/src/stages/inflated_memory.hpp
+//   elements of a payload     as many as it has bytes        workers/src/unpack_payload.cpp
+//   NDJSON line               32 MiB                         workers/cli/parts/job_line.hpp
+//   password file             2 KiB                          workers/cli/session.cpp
+//   policies compared         64                             workers/src/compare/options.cpp
+
 /// What is accepted from a producer and from Redis. The functions check the job count themselves.
 inline constexpr std::size_t max_jobs_in_envelope = 1000;
 inline constexpr std::size_t max_payload_bytes = 8 * 1024 * 1024;

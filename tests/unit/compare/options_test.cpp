@@ -72,6 +72,19 @@ TEST(CompareOptionsTest, RefusesWhatItCannotRead) {
   EXPECT_THAT(refusal({"dance"}), HasSubstr("dance"));
 }
 
+TEST(CompareOptionsTest, BoundsTheNumberOfPolicies) {
+  std::vector<std::string> policies;
+  for (int i = 1; i <= 65; ++i) policies.push_back("realtime(" + std::to_string(i) + ")");
+  std::vector<const char*> line{"compare"};
+  for (const std::string& policy : policies) {
+    line.push_back("--policy");
+    line.push_back(policy.c_str());
+  }
+  EXPECT_THAT(refusal(line), HasSubstr("more than 64 times"));
+  line.resize(line.size() - 2);
+  EXPECT_EQ(parse(line).policies.size(), 64u);
+}
+
 TEST(CompareOptionsTest, ShowsWhatItRefusesOnOneShortLine) {
   const std::string odd = "a\nforged\x1b[31m" + std::string(900, '!');
   for (const std::vector<const char*>& line : {std::vector<const char*>{odd.c_str()},

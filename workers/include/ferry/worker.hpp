@@ -34,6 +34,7 @@ struct LogOptions {
 
 struct WorkerOptions {
   RedisOptions redis{};
+  /// 1..256
   std::vector<QueueShare> queues{{"default", 1}};
   QueueOrder order = QueueOrder::weighted;
   /// Handlers that run side by side: 1..1024; 0 = the machine's processors.
@@ -41,7 +42,7 @@ struct WorkerOptions {
   /// Jobs taken from Redis and not settled, at most (one envelope may overshoot): 1..1,000,000.
   /// Only fast handlers get that far: a worker holds twice what it settled in the last 200 ms.
   std::size_t max_jobs_in_flight = 40'000;
-  /// The same in stored bytes: 64 KiB..64 GiB.
+  /// The same in stored bytes, and again in what compressed envelopes inflate to: 64 KiB..64 GiB.
   std::size_t max_bytes_in_flight = 64 * 1024 * 1024;
   /// Units: 200 ms..1 h. A worker silent for this long is taken for dead and its jobs go elsewhere.
   std::chrono::milliseconds lease{3000};

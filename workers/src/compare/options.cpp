@@ -47,6 +47,10 @@ bool take(Options& options, std::string_view name, const std::string& value) {
   } else if (name == "--limit") {
     options.limit = number(name, value, 0, 1'000'000'000);
   } else if (name == "--policy" && options.command != Command::produce) {
+    constexpr std::size_t most_policies = 64;
+    if (options.policies.size() == most_policies) {
+      wrong("--policy is given more than 64 times; compare fewer at once");
+    }
     options.policies.push_back(Policy::parse(value));
     options.policies.back().validate();
   } else if (name == "--concurrency" && options.command != Command::produce) {

@@ -1,5 +1,7 @@
 #include "stages/decode.hpp"
 
+#include <new>
+
 namespace ferry::detail {
 namespace {
 
@@ -37,6 +39,18 @@ void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t 
   const std::string reason = "envelope cannot be decoded: " + why;
   report.burials.push_back(
       {&envelope, wire::wrap_opaque(envelope.bytes, count, first, {reason, now_ms, 0})});
+  // It may have inflated to much before it turned out to be wrong.
+  envelope.stored = {};
+  envelope.inflated.reset();
+}
+
+std::string decoded(LeasedEnvelope& envelope) {
+  try {
+    return wire::decode(envelope.bytes, envelope.stored);
+  } catch (const std::bad_alloc&) {
+    // Not again and again, in every worker: whoever has more memory may retry the dead letter.
+    return "memory is short; retry this dead letter where there is more";
+  }
 }
 
 }  // namespace
@@ -57,7 +71,7 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
                      Patience& patience, std::chrono::steady_clock::time_point now,
                      std::chrono::system_clock::time_point wall, Decoded& out) {
   const std::uint64_t now_ms = ms_since_1970(wall);
-  std::string why = wire::decode(envelope.bytes, envelope.stored);
+  std::string why = decoded(envelope);
   const std::size_t count = envelope.stored.jobs.size();
   if (why.empty() && count == 0) why = "it is a dead letter's wrapping";
   if (why.empty() && !envelope.progress.empty() && envelope.progress.size() != count) {
@@ -66,6 +80,11 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
   if (envelope.stored.newer && patience.lasts(envelope.place(), now)) {
     out.report.put_offs.push_back(&envelope);
     return;
+  }
+  // Whoever settles the last job of an envelope removes it in the same step.
+  if (why.empty() && !envelope.progress.empty() &&
+      envelope.progress.find_first_not_of('x') == std::string::npos) {
+    why = "its progress says that all jobs are settled, yet it is still there";
   }
   if (!why.empty()) return bury_whole(envelope, why, now_ms, out.report);
 

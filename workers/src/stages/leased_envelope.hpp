@@ -9,6 +9,7 @@
 
 #include "ferry/job.hpp"
 #include "redis/reply.hpp"
+#include "stages/inflated_memory.hpp"
 #include "wire/envelope.hpp"
 
 namespace ferry::detail {
@@ -49,6 +50,7 @@ struct LeasedEnvelope {
 
   std::size_t count = 1;  ///< jobs, settled ones included
   wire::StoredEnvelope stored;
+  InflatedMemory::Share inflated;  ///< what decoding took beyond the stored bytes
 
   std::size_t open = 0;     ///< jobs without an outcome
   std::size_t pending = 0;  ///< jobs with an outcome Redis does not know

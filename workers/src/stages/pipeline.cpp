@@ -18,6 +18,7 @@
 #include "stages/alarm.hpp"
 #include "stages/batch.hpp"
 #include "stages/decode.hpp"
+#include "wire/promised_bytes.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -30,6 +31,9 @@ constexpr std::chrono::milliseconds slow_group{5};
 
 /// How often a standing nuisance is logged.
 constexpr std::chrono::minutes complaint_period{1};
+
+/// When an envelope for which there was no memory is looked at again.
+constexpr std::chrono::milliseconds deferred_for{2};
 
 /// What oneTBB may start in this process. It takes the lowest value of all that are set, so every
 /// worker of a process sets the same one; the arenas bound what each really uses.
@@ -76,11 +80,12 @@ class Pipeline::Graph {
         log_(log),
         outlets_(std::move(outlets)),
         stage_(handlers_, settings_.concurrency),
+        inflated_(settings_.max_inflated_bytes),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
         caller_run_([this] { return outlets_.take_over(); }),
         alarm_([this] { batch_->try_put(Tick{}); }),
-        watch_([this] { watch_runs(); }) {
+        watch_([this] { look_around(); }) {
     for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
     arena_.execute([this] { build(); });
   }
@@ -104,7 +109,14 @@ class Pipeline::Graph {
 
   void flush_for_stop() { batch_->try_put(FlushForStop{}); }
 
-  void drain() { batch_->try_put(Drain{}); }
+  void drain() {
+    {
+      // From now on the envelopes belong to whoever releases them.
+      const std::lock_guard lock(deferred_mutex_);
+      draining_ = true;
+    }
+    batch_->try_put(Drain{});
+  }
 
   std::size_t running() const { return running_; }
 
@@ -142,6 +154,7 @@ class Pipeline::Graph {
     for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
     decoded.arrivals.reserve(jobs);
     for (const EnvelopePtr& envelope : envelopes) {
+      if (!take_memory(envelope)) continue;
       decode_envelope(*envelope, kinds_, settings_.max_deliveries, patience_, now, wall, decoded);
     }
     for (const Burial& burial : decoded.report.burials) {
@@ -165,6 +178,31 @@ class Pipeline::Graph {
         "dead letters: replace this worker",
         {{"queue", std::string_view(settings_.queue_names[envelope.queue])},
          {"entry", std::string_view(envelope.entry_id)}});
+  }
+
+  /// Returns: false when the envelope has to wait until others gave back what they inflated to.
+  bool take_memory(const EnvelopePtr& envelope) {
+    const std::size_t bytes = wire::promised_bytes(envelope->bytes);
+    if (bytes == 0) return true;
+    envelope->inflated = inflated_.take(bytes);
+    if (envelope->inflated != nullptr) return true;
+    {
+      const std::lock_guard lock(watch_mutex_);
+      deferred_.push_back(envelope);
+    }
+    watch_.set(Clock::now() + deferred_for);
+    return false;
+  }
+
+  void decode_deferred() {
+    const std::lock_guard deciding(deferred_mutex_);
+    if (draining_) return;
+    std::vector<EnvelopePtr> again;
+    {
+      const std::lock_guard lock(watch_mutex_);
+      again.swap(deferred_);
+    }
+    if (!again.empty()) arrive(std::move(again), CallerMay::hand_over);
   }
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
@@ -221,8 +259,9 @@ class Pipeline::Graph {
     std::erase(groups_, run);
   }
 
-  void watch_runs() {
+  void look_around() {
     help_slow_groups();
+    decode_deferred();
     if (const auto look = caller_run_.look(Clock::now())) watch_.set(*look);
   }
 
@@ -332,6 +371,7 @@ class Pipeline::Graph {
   Patience patience_;                   ///< decode node only
   Clock::time_point next_complaint_{};  ///< likewise
   BatchStage stage_;
+  InflatedMemory inflated_;
   std::atomic<std::size_t> running_{0};
 
   oneapi::tbb::global_control allow_threads_;
@@ -342,8 +382,11 @@ class Pipeline::Graph {
   std::unique_ptr<BatchNode> batch_;
   std::unique_ptr<RunNode> run_;
   std::mutex watch_mutex_;
-  std::vector<RunPtr> groups_;  ///< that are running
   CallerRun caller_run_;
+  std::vector<RunPtr> groups_;         ///< that are running
+  std::vector<EnvelopePtr> deferred_;  ///< not decoded yet, for want of memory
+  std::mutex deferred_mutex_;          ///< held while they are decoded
+  bool draining_ = false;
   Alarm alarm_;
   Alarm watch_;
 };

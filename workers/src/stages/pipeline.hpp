@@ -44,6 +44,7 @@ class Pipeline {
     std::vector<std::string> queue_names;
     std::size_t concurrency = 1;
     int max_deliveries = 3;
+    std::size_t max_inflated_bytes = 64 * 1024 * 1024;
   };
   /// Where the graph's results go.
   struct Outlets {
