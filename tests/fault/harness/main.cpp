@@ -28,7 +28,7 @@ struct Profile {
 /// is `mixed` in so few seconds that most faults come at least once.
 Profile profile_named(const std::string& name) {
   if (name == "workers") return {{.kill_worker = 2500ms}, {1.0, 5000}};
-  if (name == "kills") return {{.kill_worker = 1500ms, .kill_redis = 6000ms}, {1.0, 0}};
+  if (name == "kills") return {{.kill_worker = 1000ms, .kill_redis = 4000ms}, {1.0, 0}};
   if (name == "mixed") {
     return {{.kill_worker = 2000ms,
              .stop_worker = 9000ms,

@@ -18,8 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A batch takes as long as so many single jobs.
-constexpr int batch_takes_jobs = 15;
+/// A batch takes as long as one single job, and for each of its jobs a part of that.
+constexpr std::size_t cheaper_in_a_batch = 20;
 
 Effect effect_of(std::uint64_t number, const JobContext& context) {
   return {number, context.id, monotonic_us(), static_cast<std::uint32_t>(context.attempt),
@@ -41,7 +41,7 @@ Handlers make_handlers(const RecordFile& effects, std::chrono::microseconds work
     return done();
   });
   handlers.on_batch<BatchedJob>(realtime(200), [&effects, work](Batch<BatchedJob>& batch) {
-    std::this_thread::sleep_for(batch_takes_jobs * work);
+    std::this_thread::sleep_for(work + batch.size() * work / cheaper_in_a_batch);
     std::vector<Effect> ran;
     for (auto& item : batch) {
       if (wants_another_run(item->number, item.context())) {
