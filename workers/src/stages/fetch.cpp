@@ -62,6 +62,7 @@ void Fetcher::loop() {
         }
         backoff_.reset();
       }
+      if (in_flight_.take_delivered_again()) adopter_.want_recovery();
       if (adopter_.take_wanted_recovery()) adopter_.recover(connection_);
       fetch_once();
     } catch (const Error& e) {
