@@ -44,6 +44,26 @@ TEST_F(CliEnqueueTest, StopsAtTheFirstBadLineWhenStrict) {
   EXPECT_EQ(Queue(options(), "mail").counts().accepted, 1);
 }
 
+TEST_F(CliEnqueueTest, SaysWhatIsNotAsSafeAsAsked) {
+  const std::string lines =
+      "{\"kind\": \"a\", \"payload\": 1}\n{\"kind\": \"a\", \"payload\": 2}\n";
+  const Ended alone = ferry(
+      {"enqueue", "mail", "--durability", "replicated:1", "--timeout", "200ms", "--output", "json"},
+      lines);
+  EXPECT_EQ(alone.exit_code, 3);
+  EXPECT_EQ(alone.value().at("unconfirmed"), 2);
+  EXPECT_EQ(alone.value().at("enqueued"), 0);
+  const json error = json::parse(lines_of(alone.err).at(0)).at("error");
+  EXPECT_EQ(error.at("code"), "unconfirmed");
+  EXPECT_THAT(error.at("message"), HasSubstr("not on 1 of its replicas"));
+  EXPECT_EQ(Queue(options(), "mail").counts().accepted, 2);
+
+  const Ended unknown = ferry({"enqueue", "mail", "--durability", "quick"}, lines);
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("durability is \"quick\""));
+  EXPECT_EQ(ferry({"enqueue", "mail", "--durability", "fast"}, lines).exit_code, 0);
+}
+
 TEST_F(CliEnqueueTest, EnqueuesWithEveryOption) {
   const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const Ended ended =

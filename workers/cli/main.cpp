@@ -47,7 +47,8 @@ class Formatter : public CLI::Formatter {
 void add_globals(CLI::App& program, Globals& globals) {
   program
       .add_option("--redis", globals.redis,
-                  "redis://[user@]host[:port][/db] or unix:///path/to.sock[?db=0]\n"
+                  "redis://[user@]host[:port][/db], unix:///path/to.sock[?db=0] or\n"
+                  "redis-sentinel://[user@]host[:port],…/master-name[/db]\n"
                   "(without it redis://127.0.0.1:6379)")
       ->type_name("URL");
   program

@@ -1,17 +1,25 @@
 #include "in_flight.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ferry::detail {
 
 InFlight::InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit)
     : credits_(max_jobs, max_bytes), limit_(limit) {}
 
-std::string InFlight::key(std::uint32_t queue, Priority priority, std::string_view entry_id) {
-  std::string key = std::to_string(queue);
-  key += static_cast<char>('0' + static_cast<int>(priority));
-  key += entry_id;
+std::string InFlight::key(std::uint32_t queue, Priority priority, std::uint64_t epoch,
+                          std::string_view entry_id) {
+  std::string key(entry_id);
+  key += static_cast<char>('h' + static_cast<int>(priority));
+  key += std::to_string(queue);
+  key += ':';
+  key += std::to_string(epoch);
   return key;
+}
+
+std::string InFlight::key_of(const LeasedEnvelope& envelope) {
+  return key(envelope.queue, envelope.priority, envelope.epoch, envelope.entry_id);
 }
 
 std::int64_t InFlight::room(std::chrono::steady_clock::time_point now) {
@@ -34,12 +42,23 @@ std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point unti
   return closed_ || free <= 0 ? 0 : static_cast<std::size_t>(free);
 }
 
-void InFlight::add(const std::vector<EnvelopePtr>& envelopes) {
+std::vector<EnvelopePtr> InFlight::add(std::vector<EnvelopePtr> envelopes) {
   const std::lock_guard lock(mutex_);
-  for (const EnvelopePtr& envelope : envelopes) {
-    held_.emplace(key(envelope->queue, envelope->priority, envelope->entry_id), envelope);
-    credits_.take(envelope->count, envelope->bytes.size());
-  }
+  std::erase_if(envelopes, [&](const EnvelopePtr& envelope) {
+    const auto [at, is_new] = held_.try_emplace(key_of(*envelope), Held{envelope});
+    if (is_new) {
+      credits_.take(envelope->count, envelope->bytes.size());
+    } else {
+      at->second.delivered_again = true;
+    }
+    return !is_new;
+  });
+  return envelopes;
+}
+
+bool InFlight::take_delivered_again() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(delivered_again_, false);
 }
 
 void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now) {
@@ -49,11 +68,12 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [envelope, jobs_settled] : ended) {
-      const auto at = held_.find(key(envelope->queue, envelope->priority, envelope->entry_id));
-      if (at == held_.end() || at->second.get() != envelope) continue;
+      const auto at = held_.find(key_of(*envelope));
+      if (at == held_.end() || at->second.envelope.get() != envelope) continue;
       credits_.give(envelope->count, envelope->bytes.size());
       limit_.on_settled(jobs_settled, now);
-      last.push_back(std::move(at->second));
+      delivered_again_ = delivered_again_ || at->second.delivered_again;
+      last.push_back(std::move(at->second.envelope));
       held_.erase(at);
     }
     somebody_waits_for_this = held_.empty() || worth_a_fetch(now);
@@ -78,14 +98,14 @@ std::vector<EnvelopePtr> InFlight::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<EnvelopePtr> all;
   all.reserve(held_.size());
-  for (const auto& [key, envelope] : held_) all.push_back(envelope);
+  for (const auto& [key, held] : held_) all.push_back(held.envelope);
   return all;
 }
 
 std::unordered_set<std::string> InFlight::keys() const {
   const std::lock_guard lock(mutex_);
   std::unordered_set<std::string> keys;
-  for (const auto& [key, envelope] : held_) keys.insert(key);
+  for (const auto& [key, held] : held_) keys.insert(key);
   return keys;
 }
 

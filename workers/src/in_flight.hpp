@@ -33,7 +33,16 @@ class InFlight {
   /// Returns: how many more jobs may be taken now; 0 = none.
   std::size_t wait_for_credit(std::chrono::steady_clock::time_point until);
 
-  void add(const std::vector<EnvelopePtr>& envelopes);
+  /// Takes in what is new, and its credits. An entry that is held already, under the same of our
+  /// names, is the same lease: after a failover the new server may not know of the first delivery
+  /// and deliver it again.
+  ///
+  /// Returns: those that are new.
+  std::vector<EnvelopePtr> add(std::vector<EnvelopePtr> envelopes);
+
+  /// Whether something has ended that was delivered again meanwhile: the second lease may have come
+  /// after the outcomes were told, and then nobody works on it.
+  bool take_delivered_again();
 
   /// An envelope whose end Redis has acknowledged, and how many of its jobs that settled.
   struct Ended {
@@ -52,9 +61,12 @@ class InFlight {
   void close();
 
   std::vector<EnvelopePtr> all() const;
-  /// Returns: keys (queue, priority, entry id) of everything held.
+  /// Returns: keys of everything held.
   std::unordered_set<std::string> keys() const;
-  static std::string key(std::uint32_t queue, Priority priority, std::string_view entry_id);
+  /// An entry may be held twice: under an old name of ours that was struck off, whose outcomes will
+  /// be refused, and under the new one.
+  static std::string key(std::uint32_t queue, Priority priority, std::uint64_t epoch,
+                         std::string_view entry_id);
 
   struct Books {
     std::int64_t jobs_free;
@@ -69,7 +81,15 @@ class InFlight {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::unordered_map<std::string, EnvelopePtr> held_;
+  static std::string key_of(const LeasedEnvelope& envelope);
+
+  struct Held {
+    EnvelopePtr envelope;
+    bool delivered_again = false;
+  };
+
+  std::unordered_map<std::string, Held> held_;
+  bool delivered_again_ = false;
   Credits credits_;
   FlightLimit limit_;
   bool closed_ = false;

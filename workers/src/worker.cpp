@@ -214,7 +214,8 @@ bool Worker::Impl::prepare() {
       return true;
     } catch (const Error& e) {
       connection.close();
-      if (e.code() == ErrorCode::denied || e.code() == ErrorCode::unsupported) {
+      if (e.code() == ErrorCode::denied || e.code() == ErrorCode::unsupported ||
+          e.code() == ErrorCode::invalid_argument) {
         log_.error("Redis refuses; stopping", {{"reason", std::string_view(e.what())}});
         return false;
       }

@@ -8,25 +8,25 @@ namespace ferry {
 
 /// How safe a job must be before the client says that it is stored.
 ///
-/// What an accepted job can still be lost by, with Redis as it is set up most often (append-only
-/// file, fsync every second; Sentinel):
+/// What an accepted job can still be lost by, where Redis keeps an append-only file and syncs it
+/// each second (with none, whatever comes back by itself has lost all since its last snapshot):
 ///
-/// | | Redis is killed | its machine loses power | a replica takes over |
-/// |---|---|---|---|
-/// | `fast()` | nothing | the last second or two | what had not reached the replica: usually less
-/// than a millisecond, without bound while they are cut off | | `replicated(n)` | nothing | nothing
-/// that a replica still has, once that one has taken over | nothing, when the replica that takes
-/// over is one of the `n` that have it | | `synced()` | nothing | nothing | as `fast()` |
+/// `fast()`: the process is killed: nothing. Its machine loses power: the last second or two. A
+/// replica takes over: what had not reached it, mostly less than a millisecond, but without bound
+/// while it was cut off.
 ///
-/// Without an append-only file, a Redis that is killed and comes back by itself has lost everything
-/// since its last snapshot, whatever the level: then only a replica that takes over saves the jobs.
-/// Sentinel promotes the replica that has received most. With `n` = the number of all replicas the
-/// promise needs no more than that; with fewer it also needs Sentinel to know who that is, which is
-/// some seconds old knowledge.
+/// `replicated(n)`: the process is killed: nothing. Power: nothing if a replica takes over; if the
+/// primary comes back first, the last second or two as above. A replica takes over: nothing if it
+/// is one of the `n`. Sentinel promotes the one that has received most, by what it knew some
+/// seconds ago; with `n` = all replicas it cannot choose wrongly.
 ///
-/// A primary that is cut off from the others does not know that it was replaced and goes on
-/// accepting. `replicated(n)` refuses to confirm there; for `fast()` set `min-replicas-to-write 1`
-/// in redis.conf. What was lost is told afterwards (`ClientOptions::on_loss`).
+/// `synced()`: the process is killed, or power: nothing. A replica takes over: as `fast()`.
+///
+/// A primary that is cut off does not know that it was replaced and goes on accepting: with
+/// `replicated(n)` nothing is confirmed there; for the others set `min-replicas-to-write 1` in
+/// redis.conf. What was lost is told afterwards (`ClientOptions::on_loss`).
+///
+/// A level is its client's, for all queues: who needs two levels makes two clients.
 ///
 /// Source: https://redis.io/docs/latest/commands/wait/ and …/waitaof/
 struct Durability {

@@ -9,6 +9,7 @@
 
 #include "redis/errors.hpp"
 #include "redis/reply_reader.hpp"
+#include "redis/sentinels.hpp"
 #include "redis/socket.hpp"
 
 namespace ferry::redis {
@@ -48,11 +49,15 @@ CommandHead::CommandHead(std::initializer_list<std::string_view> arguments) {
 
 struct Connection::Impl {
   Impl(const RedisOptions& redis, std::chrono::milliseconds extra_wait)
-      : endpoint(parse_url(redis.url)),
+      : configured(parse_url(redis.url)),
+        endpoint(configured),
+        sentinels(redis.connect_timeout),
         connect_timeout(redis.connect_timeout),
         reply_timeout(redis.command_timeout + extra_wait) {}
 
-  Endpoint endpoint;
+  Endpoint configured;  ///< as in the URL
+  Endpoint endpoint;    ///< the server itself: the same, or what the sentinels said last
+  Sentinels sentinels;
   std::chrono::milliseconds connect_timeout;
   std::chrono::milliseconds reply_timeout;
   Socket socket;
@@ -188,7 +193,10 @@ struct Connection::Impl {
     return read(until, [](ReplyReader& from) { return from.next(); });
   }
 
-  /// Introduces us: AUTH, SELECT and CLIENT SETNAME in one round trip.
+  bool asks_sentinels() const { return !configured.sentinels.empty(); }
+
+  /// Introduces us: AUTH, SELECT and CLIENT SETNAME in one round trip, and ROLE where it may be
+  /// wrong.
   void greet() {
     std::vector<std::string_view> authenticate{"AUTH"};
     const bool has_user = !endpoint.user.empty();
@@ -202,6 +210,7 @@ struct Connection::Impl {
     }
     if (selects) append(std::vector<std::string_view>{"SELECT", database});
     append(std::vector<std::string_view>{"CLIENT", "SETNAME", client_name});
+    if (asks_sentinels()) append(std::vector<std::string_view>{"ROLE"});
 
     const Deadline until = deadline();
     if (authenticates) check_authenticated(read(until)->root());
@@ -210,6 +219,16 @@ struct Connection::Impl {
     // A user may be forbidden to name itself; it can still work.
     const Reply& reply = named->root();
     if (reply.is_error() && !reply.text.starts_with("NOPERM")) throw refusal(reply.text);
+    if (asks_sentinels()) check_role(read(until)->root());
+  }
+
+  /// Sentinels may know too late what became of their master. Who may not ask learns it by
+  /// READONLY.
+  void check_role(const Reply& reply) const {
+    if (reply.is_error() || reply.size == 0 || reply[0].text == "master") return;
+    throw Error(ErrorCode::unavailable,
+                endpoint.redacted() + " is a replica, although the sentinels name it as master \"" +
+                    configured.master_name + "\": a failover is under way; try again");
   }
 
   Error refusal(std::string_view text) const {
@@ -258,6 +277,7 @@ void Connection::connect() {
   impl_->or_close([&] {
     impl_->forget();
     impl_->reader.clear();
+    if (impl_->asks_sentinels()) impl_->endpoint = impl_->sentinels.find_master(impl_->configured);
     impl_->socket.connect(impl_->endpoint, impl_->connect_timeout);
     ++impl_->meter.connects;
     impl_->greet();

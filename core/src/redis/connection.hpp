@@ -51,7 +51,8 @@ class Connection {
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
 
-  /// Connects, authenticates and selects the database; does nothing when connected.
+  /// Connects, authenticates and selects the database; does nothing when connected. With sentinels
+  /// in the URL it asks them first, each time, and makes sure that the server is a master.
   void connect();
   bool connected() const;
   void close();
@@ -79,6 +80,7 @@ class Connection {
   /// Makes a read that is under way, and every later one, fail until the next `connect`.
   void interrupt();
 
+  /// The server itself; with sentinels, the one they named last.
   const Endpoint& endpoint() const;
   Meter meter() const;
 

@@ -14,12 +14,19 @@ namespace ferry::redis {
 namespace {
 
 constexpr std::uint16_t default_port = 6379;
+constexpr std::uint16_t default_sentinel_port = 26379;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorCode::invalid_argument,
               "url: " + what +
-                  "; expected redis://[user[:password]@]host[:port][/db] or "
-                  "unix:///path/to.sock[?db=0]");
+                  "; expected redis://[user[:password]@]host[:port][/db], "
+                  "unix:///path/to.sock[?db=0] or "
+                  "redis-sentinel://[user[:password]@]host[:port],…/master-name[/db]");
+}
+
+std::string text_of(const HostPort& address) {
+  const bool brackets = address.host.find(':') != std::string::npos;
+  return (brackets ? '[' + address.host + ']' : address.host) + ':' + std::to_string(address.port);
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -78,7 +85,8 @@ bool is_address_character(char c) {
   return std::isxdigit(static_cast<unsigned char>(c)) || c == ':' || c == '.';
 }
 
-void parse_host(std::string_view text, Endpoint& endpoint) {
+HostPort parse_host(std::string_view text, std::uint16_t usual_port) {
+  HostPort found{.host = {}, .port = usual_port};
   std::string_view port;
   if (text.starts_with('[')) {
     const std::size_t close = text.find(']');
@@ -90,7 +98,7 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
         !std::all_of(digits.begin(), digits.end(), is_address_character)) {
       refuse("host \"" + one_line(address) + "\" is not an IPv6 address");
     }
-    endpoint.host = address;
+    found.host = address;
     port = text.substr(close + 1);
     if (!port.empty() && port[0] != ':') refuse("only \":port\" may follow the host's \"]\"");
   } else {
@@ -104,10 +112,9 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
     if (!std::all_of(host.begin(), host.end(), is_host_character)) {
       refuse("host \"" + one_line(host) + "\" has a character that no host name has");
     }
-    endpoint.host = host;
+    found.host = host;
   }
-  endpoint.port = default_port;
-  if (port.empty()) return;
+  if (port.empty()) return found;
   const auto parsed = number<std::uint16_t>(port.substr(1));
   if (!parsed || *parsed == 0) {
     // Whoever forgot "@host" wrote the password here.
@@ -115,25 +122,68 @@ void parse_host(std::string_view text, Endpoint& endpoint) {
     refuse("port" + (digits ? " \"" + one_line(port.substr(1)) + '"' : std::string()) +
            " is not a number from 1 to 65535");
   }
-  endpoint.port = *parsed;
+  found.port = *parsed;
+  return found;
+}
+
+/// The parts of a URL that names hosts.
+struct HostUrl {
+  Endpoint endpoint;  ///< user and password
+  std::string_view hosts;
+  std::string_view tail;  ///< "/…", or empty
+};
+
+HostUrl split_host_url(std::string_view rest) {
+  HostUrl parts;
+  const std::size_t end = rest.find_first_of("/?#");
+  const std::string_view authority = rest.substr(0, end);
+  parts.tail = end == std::string_view::npos ? "" : rest.substr(end);
+  // What stands before this '@' may be half of a password: no later message may quote any of it.
+  if (parts.tail.find('@') != std::string_view::npos) {
+    refuse("user or password has a \"/\", \"?\" or \"#\"; write it as %2F, %3F or %23");
+  }
+  const std::size_t at = authority.rfind('@');
+  if (at != std::string_view::npos) parse_user(authority.substr(0, at), parts.endpoint);
+  parts.hosts = at == std::string_view::npos ? authority : authority.substr(at + 1);
+  return parts;
+}
+
+void refuse_query(std::string_view tail, std::string_view example) {
+  if (tail.find_first_of("?#") == std::string_view::npos) return;
+  refuse("query: redis:// takes none; the database is the path, as in " + std::string(example));
 }
 
 Endpoint parse_tcp(std::string_view rest) {
-  const std::size_t end = rest.find_first_of("/?#");
-  const std::string_view authority = rest.substr(0, end);
-  const std::string_view tail = end == std::string_view::npos ? "" : rest.substr(end);
-  // What stands before this '@' may be half of a password: no later message may quote any of it.
-  if (tail.find('@') != std::string_view::npos) {
-    refuse("user or password has a \"/\", \"?\" or \"#\"; write it as %2F, %3F or %23");
-  }
-  Endpoint endpoint;
-  const std::size_t at = authority.rfind('@');
-  if (at != std::string_view::npos) parse_user(authority.substr(0, at), endpoint);
-  parse_host(at == std::string_view::npos ? authority : authority.substr(at + 1), endpoint);
-  if (tail.find_first_of("?#") != std::string_view::npos) {
-    refuse("query: redis:// takes none; the database is the path, as in redis://host:6379/1");
-  }
+  auto [endpoint, hosts, tail] = split_host_url(rest);
+  HostPort address = parse_host(hosts, default_port);
+  endpoint.host = std::move(address.host);
+  endpoint.port = address.port;
+  refuse_query(tail, "redis://host:6379/1");
   if (tail.size() > 1) endpoint.database = parse_database(tail.substr(1));
+  return endpoint;
+}
+
+Endpoint parse_sentinels(std::string_view rest) {
+  auto [endpoint, hosts, tail] = split_host_url(rest);
+  for (std::size_t begin = 0; begin <= hosts.size();) {
+    const std::size_t end = std::min(hosts.find(',', begin), hosts.size());
+    endpoint.sentinels.push_back(
+        parse_host(hosts.substr(begin, end - begin), default_sentinel_port));
+    begin = end + 1;
+  }
+  refuse_query(tail, "redis-sentinel://host:26379/master-name/1");
+  const std::size_t slash = tail.find('/', 1);
+  endpoint.master_name = tail.substr(std::min<std::size_t>(1, tail.size()),
+                                     slash == std::string_view::npos ? slash : slash - 1);
+  if (endpoint.master_name.empty() ||
+      !std::all_of(endpoint.master_name.begin(), endpoint.master_name.end(), is_host_character)) {
+    refuse(
+        "the name that the sentinels have for the master is missing or has a character that none "
+        "has; it follows the hosts, as in redis-sentinel://host:26379/mymaster");
+  }
+  if (slash != std::string_view::npos && slash + 1 < tail.size()) {
+    endpoint.database = parse_database(tail.substr(slash + 1));
+  }
   return endpoint;
 }
 
@@ -189,6 +239,7 @@ Endpoint parse_url(std::string_view url) {
   const std::string_view rest = url.substr(colon + 3);
   if (scheme == "redis") return parse_tcp(rest);
   if (scheme == "unix") return parse_unix(rest);
+  if (scheme == "redis-sentinel") return parse_sentinels(rest);
   if (scheme == "rediss") {
     throw Error(
         ErrorCode::unsupported,
@@ -197,7 +248,7 @@ Endpoint parse_url(std::string_view url) {
   }
   // A word with other characters may be anything, a secret too.
   const bool plain = std::all_of(scheme.begin(), scheme.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '+';
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '+' || c == '-';
   });
   refuse(plain ? "scheme \"" + one_line(scheme) + "\" is not known" : "scheme is not known");
 }
@@ -221,6 +272,7 @@ std::string percent_encoded(std::string_view text, std::string_view also_plain) 
 
 std::string Endpoint::redacted() const {
   std::string text = socket_path.empty() ? "redis://" : "unix://";
+  if (!sentinels.empty()) text = "redis-sentinel://";
   if (!user.empty() || !password.empty()) {
     text += percent_encoded(user);
     if (!password.empty()) text += ":***";
@@ -231,9 +283,11 @@ std::string Endpoint::redacted() const {
     if (database != 0) text += "?db=" + std::to_string(database);
     return text;
   }
-  const bool brackets = host.find(':') != std::string::npos;
-  text += brackets ? '[' + host + ']' : host;
-  text += ':' + std::to_string(port);
+  for (const HostPort& sentinel : sentinels) {
+    if (&sentinel != sentinels.data()) text += ',';
+    text += text_of(sentinel);
+  }
+  text += sentinels.empty() ? text_of({host, port}) : '/' + master_name;
   if (database != 0) text += '/' + std::to_string(database);
   return text;
 }

@@ -4,11 +4,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ferry::redis {
 
 /// A user and a password of a kilobyte each fit, percent-encoded or not.
 inline constexpr std::size_t max_url_bytes = 8 * 1024;
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
 
 /// Where a Redis server is and who we are there.
 struct Endpoint {
@@ -18,6 +24,9 @@ struct Endpoint {
   std::string user;         ///< empty = Redis's default user
   std::string password;     ///< empty = none
   int database = 0;
+  /// Not empty: host and port are not known, these know them.
+  std::vector<HostPort> sentinels{};
+  std::string master_name{};  ///< as the sentinels call it
 
   /// Returns: the URL without its password, for logs and messages.
   std::string redacted() const;
@@ -26,6 +35,8 @@ struct Endpoint {
 /// Reads `redis://[user[:password]@]host[:port][/db]` and `unix://[user[:password]@]/path[?db=0]`;
 /// `redis://:secret@…` is a password without a user, host may be an IPv6 address in brackets. User,
 /// password and path may be percent-encoded.
+/// `redis-sentinel://[user[:password]@]host[:port],…/name` with an optional `/db` behind it names
+/// the sentinels that know the master of that name.
 ///
 /// Errors: `invalid_argument` naming the part that is wrong (never the password); `unsupported` for
 /// `rediss://`.

@@ -53,6 +53,7 @@ TEST(ClientOptionsTest, NamesTheFieldThatIsOutOfRange) {
   expect_refused("when_full", [](ClientOptions& o) { o.when_full = static_cast<WhenFull>(9); });
   expect_refused("block_timeout", [](ClientOptions& o) { o.block_timeout = -1ms; });
   expect_refused("block_timeout", [](ClientOptions& o) { o.block_timeout = 1h + 1ms; });
+  expect_refused("durability.replicas", [](auto& o) { o.durability = Durability::replicated(0); });
   expect_refused("linger", [](ClientOptions& o) { o.linger = 1s + 1us; });
   expect_refused("max_jobs_per_envelope", [](ClientOptions& o) { o.max_jobs_per_envelope = 0; });
   expect_refused("max_jobs_per_envelope", [](ClientOptions& o) { o.max_jobs_per_envelope = 1001; });

@@ -50,6 +50,44 @@ TEST(UrlTest, ReadsTcpAddresses) {
   }
 }
 
+TEST(UrlTest, ReadsSentinels) {
+  const Endpoint one = parse_url("redis-sentinel://host/mymaster");
+  ASSERT_EQ(one.sentinels.size(), 1u);
+  EXPECT_EQ(one.sentinels[0].host, "host");
+  EXPECT_EQ(one.sentinels[0].port, 26379);
+  EXPECT_EQ(one.master_name, "mymaster");
+  EXPECT_EQ(one.database, 0);
+  EXPECT_EQ(one.host, "");
+
+  const Endpoint three = parse_url("redis-sentinel://me:s%40crt@a.b:1,[::1]:2,c/the-master_1.x/7");
+  ASSERT_EQ(three.sentinels.size(), 3u);
+  EXPECT_EQ(three.sentinels[0].host, "a.b");
+  EXPECT_EQ(three.sentinels[1].host, "::1");
+  EXPECT_EQ(three.sentinels[1].port, 2);
+  EXPECT_EQ(three.sentinels[2].port, 26379);
+  EXPECT_EQ(three.user, "me");
+  EXPECT_EQ(three.password, "s@crt");
+  EXPECT_EQ(three.master_name, "the-master_1.x");
+  EXPECT_EQ(three.database, 7);
+  EXPECT_EQ(three.redacted(), "redis-sentinel://me:***@a.b:1,[::1]:2,c:26379/the-master_1.x/7");
+  EXPECT_EQ(parse_url("redis-sentinel://a/m/").database, 0);
+}
+
+TEST(UrlTest, RefusesSentinelsThatAreIncomplete) {
+  for (const char* url :
+       {"redis-sentinel://", "redis-sentinel://a", "redis-sentinel://a/", "redis-sentinel:///m",
+        "redis-sentinel://a,/m", "redis-sentinel://,a/m", "redis-sentinel://a:0/m",
+        "redis-sentinel://a/m m", "redis-sentinel://a/m/x", "redis-sentinel://a/m/1/2",
+        "redis-sentinel://a/m?db=1", "redis-sentinel://a:1:2/m"}) {
+    try {
+      parse_url(url);
+      ADD_FAILURE() << url << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument) << url;
+    }
+  }
+}
+
 TEST(UrlTest, ReadsUnixSockets) {
   EXPECT_EQ(parse_url("unix:///run/redis.sock").socket_path, "/run/redis.sock");
   EXPECT_EQ(parse_url("unix:///run/redis.sock?db=3").database, 3);

@@ -44,9 +44,9 @@ EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPt
 }
 
 bool Adopter::adopt(std::vector<EnvelopePtr> envelopes, CallerMay may) {
+  envelopes = in_flight_.add(std::move(envelopes));
   if (envelopes.empty()) return true;
   std::size_t jobs = 0;
-  in_flight_.add(envelopes);
   for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
   metrics_.update([&](WorkerStats& stats) {
     stats.fetched_jobs += jobs;
@@ -95,7 +95,7 @@ void Adopter::recover_stream(redis::Connection& connection, std::uint32_t queue,
     for (const redis::Reply& entry : pending->root()) {
       const std::string id(entry[0].text);
       from = "(" + id;
-      if (known.contains(InFlight::key(queue, priority, id))) continue;
+      if (known.contains(InFlight::key(queue, priority, epoch, id))) continue;
       const auto stored = connection.call({"XRANGE", stream, id, id});
       if (stored->root().size == 0) continue;
       auto envelope = envelope_of(stored->root()[0], stored, queue, priority, epoch);

@@ -92,6 +92,7 @@ void Fetcher::loop() {
         }
         backoff_.reset();
       }
+      if (in_flight_.take_delivered_again()) adopter_.want_recovery();
       if (adopter_.take_wanted_recovery()) adopter_.recover(connection_);
       if (!fetch_once()) {
         const std::lock_guard lock(threads_mutex_);

@@ -1,0 +1,70 @@
+#include "in_flight.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace ferry::detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+EnvelopePtr envelope(const std::string& entry_id, std::uint64_t epoch, std::size_t jobs = 10) {
+  auto made = std::make_shared<LeasedEnvelope>();
+  made->entry_id = entry_id;
+  made->epoch = epoch;
+  made->count = jobs;
+  return made;
+}
+
+class InFlightTest : public testing::Test {
+ protected:
+  void end(const EnvelopePtr& which) {
+    const InFlight::Ended ended{which.get(), which->count};
+    in_flight.remove({&ended, 1}, Clock::now());
+  }
+
+  InFlight in_flight{1000, 1'000'000, {4, 100, 1000}};
+};
+
+TEST_F(InFlightTest, GivesBackTheCreditsItTook) {
+  const auto first = envelope("1-0", 1, 3);
+  const auto second = envelope("2-0", 1, 4);
+  EXPECT_EQ(in_flight.add({first, second}).size(), 2u);
+  EXPECT_EQ(in_flight.books().jobs_out, 7);
+  end(first);
+  end(second);
+  EXPECT_EQ(in_flight.books().jobs_out, 0);
+  EXPECT_EQ(in_flight.books().jobs_free, 1000);
+}
+
+TEST_F(InFlightTest, HoldsAnEntryOnceThatIsDeliveredTwice) {
+  const auto first = envelope("1-0", 1);
+  in_flight.add({first});
+  const auto again = in_flight.add({envelope("1-0", 1), envelope("2-0", 1)});
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0]->entry_id, "2-0");
+  EXPECT_EQ(in_flight.books().jobs_out, 20);
+  end(again[0]);
+  EXPECT_FALSE(in_flight.take_delivered_again());
+  end(first);
+  EXPECT_EQ(in_flight.books().jobs_out, 0);
+  EXPECT_TRUE(in_flight.take_delivered_again());
+  EXPECT_FALSE(in_flight.take_delivered_again());
+}
+
+TEST_F(InFlightTest, HoldsAnEntryUnderANewNameBesideTheOldOne) {
+  const auto old_lease = envelope("1-0", 1);
+  const auto new_lease = envelope("1-0", 2);
+  in_flight.add({old_lease});
+  EXPECT_EQ(in_flight.add({new_lease}).size(), 1u);
+  EXPECT_EQ(in_flight.books().jobs_out, 20);
+  EXPECT_TRUE(in_flight.keys().contains(InFlight::key(0, Priority::normal, 2, "1-0")));
+  end(new_lease);
+  EXPECT_EQ(in_flight.all(), std::vector<EnvelopePtr>{old_lease});
+  end(old_lease);
+  EXPECT_EQ(in_flight.books().jobs_out, 0);
+}
+
+}  // namespace
+}  // namespace ferry::detail
