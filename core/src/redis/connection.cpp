@@ -10,6 +10,7 @@
 #include "redis/errors.hpp"
 #include "redis/reply_reader.hpp"
 #include "redis/socket.hpp"
+#include "secrets/password.hpp"
 
 namespace ferry::redis {
 namespace {
@@ -49,10 +50,12 @@ CommandHead::CommandHead(std::initializer_list<std::string_view> arguments) {
 struct Connection::Impl {
   Impl(const RedisOptions& redis, std::chrono::milliseconds extra_wait)
       : endpoint(parse_url(redis.url)),
+        password_file(redis.password_file),
         connect_timeout(redis.connect_timeout),
         reply_timeout(redis.command_timeout + extra_wait) {}
 
   Endpoint endpoint;
+  std::string password_file;
   std::chrono::milliseconds connect_timeout;
   std::chrono::milliseconds reply_timeout;
   Socket socket;
@@ -192,12 +195,13 @@ struct Connection::Impl {
   void greet() {
     std::vector<std::string_view> authenticate{"AUTH"};
     const bool has_user = !endpoint.user.empty();
-    const bool authenticates = has_user || !endpoint.password.empty();
+    const std::string password = password_file.empty() ? endpoint.password : password_of_file();
+    const bool authenticates = has_user || !password.empty();
     const std::string database = std::to_string(endpoint.database);
     const bool selects = endpoint.database != 0;
     if (authenticates) {
       if (has_user) authenticate.push_back(endpoint.user);
-      authenticate.push_back(endpoint.password);
+      authenticate.push_back(password);
       append(authenticate);
     }
     if (selects) append(std::vector<std::string_view>{"SELECT", database});
@@ -210,6 +214,15 @@ struct Connection::Impl {
     // A user may be forbidden to name itself; it can still work.
     const Reply& reply = named->root();
     if (reply.is_error() && !reply.text.starts_with("NOPERM")) throw refusal(reply.text);
+  }
+
+  /// A file that is being replaced at this moment is whole at the next try.
+  std::string password_of_file() const {
+    try {
+      return secrets::first_line(password_file);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::unavailable, endpoint.redacted() + ": " + error.what());
+    }
   }
 
   Error refusal(std::string_view text) const {

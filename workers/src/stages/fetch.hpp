@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -61,7 +62,7 @@ class Fetcher {
   redis::Meter meter_;
   std::atomic<bool> stopping_{false};
   double jobs_per_envelope_ = 1;  ///< seen lately, to turn credits into envelopes
-  bool away_ = false;
+  std::optional<ErrorCode> away_;  ///< why we cannot fetch, once that is logged
   std::thread thread_;
 };
 
