@@ -3,6 +3,7 @@
 #include "ferry/client_options.hpp"
 #include "ferry/error.hpp"
 #include "redis/url.hpp"
+#include "secrets/password.hpp"
 #include "wire/names.hpp"
 
 namespace ferry {
@@ -17,7 +18,19 @@ void require_timeout(const std::string& field, std::chrono::milliseconds value) 
 }  // namespace
 
 void RedisOptions::validate() const {
-  redis::parse_url(url);
+  const redis::Endpoint endpoint = redis::parse_url(url);
+  if (!password_file.empty()) {
+    if (!endpoint.password.empty()) {
+      throw Error(ErrorCode::invalid_argument,
+                  "password_file is " + password_file +
+                      ", and url has a password as well: leave one of them out");
+    }
+    try {
+      secrets::first_line(password_file);
+    } catch (const Error& error) {
+      throw Error(error.code(), std::string("password_file: ") + error.what());
+    }
+  }
   wire::require_name("prefix", prefix);
   require_timeout("connect_timeout", connect_timeout);
   require_timeout("command_timeout", command_timeout);

@@ -120,7 +120,7 @@ TEST_F(CliTest, ARefusedPasswordExitsWithFourAndIsNeverShown) {
   EXPECT_EQ(ferry({"queue", "ls"}).exit_code, 0);
 }
 
-TEST_F(CliTest, APasswordFileIsReadAndAPasswordInTheArgumentsIsWarnedOf) {
+TEST_F(CliTest, APasswordFileIsReadAndAPasswordInTheArgumentsIsRefused) {
   const PrivateRedis locked({.arguments = {"--requirepass", "hunter2"}});
   environment[0] = "FERRY_REDIS=" + locked.url();
   const Memory file("hunter2\n");
@@ -130,10 +130,17 @@ TEST_F(CliTest, APasswordFileIsReadAndAPasswordInTheArgumentsIsWarnedOf) {
 
   std::string url = locked.url();
   url.insert(url.find("://") + 3, ":hunter2@");
-  const Ended warned = ferry({"setup", "--redis", url});
-  EXPECT_EQ(warned.exit_code, 0);
-  EXPECT_THAT(warned.err, HasSubstr("warning: the password in --redis can be seen"));
-  EXPECT_THAT(warned.out + warned.err, Not(HasSubstr("hunter2")));
+  const Ended refused = ferry({"setup", "--redis", url});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("the password in --redis can be seen"));
+  EXPECT_THAT(refused.out + refused.err, Not(HasSubstr("hunter2")));
+
+  environment.emplace_back("FERRY_REDIS_PASSWORD=wrong");
+  EXPECT_EQ(ferry({"setup"}).exit_code, 4);
+  environment.emplace_back("FERRY_REDIS_PASSWORD_FILE=" + path);
+  EXPECT_EQ(ferry({"setup"}).exit_code, 0) << "the file goes first";
+  environment.back() = "FERRY_REDIS_PASSWORD_FILE=/does/not/exist";
+  EXPECT_THAT(ferry({"setup"}).err, HasSubstr("FERRY_REDIS_PASSWORD_FILE /does/not/exist"));
 }
 
 TEST_F(CliTest, MissingRightsExitWithFour) {

@@ -39,11 +39,11 @@ TEST_F(LeaseFunctionTest, RefusesToRegisterWhereAKeyIsNoStream) {
 }
 
 TEST_F(LeaseFunctionTest, TellsWorkersThatTheQueueIsPaused) {
-  EXPECT_EQ(fcall("pause", {keys.state}, {"1"}), "OK");
+  EXPECT_EQ(fcall("pause", {keys.control}, {"1"}), "OK");
   EXPECT_EQ(register_worker("w"), "[OK, 1]");
   EXPECT_EQ(renew("w"), "[OK, 1]");
   EXPECT_EQ(books().paused, 1);
-  EXPECT_EQ(fcall("pause", {keys.state}, {"0"}), "OK");
+  EXPECT_EQ(fcall("pause", {keys.control}, {"0"}), "OK");
   EXPECT_EQ(renew("w"), "[OK, 0]");
 }
 

@@ -134,7 +134,7 @@ class FunctionsTest : public RedisTest {
   }
 
   std::string register_worker(const std::string& worker) {
-    return fcall("register", with_streams({keys.state, keys.workers}), {worker});
+    return fcall("register", with_streams({keys.control, keys.workers}), {worker});
   }
 
   std::vector<Leased> fetch(const std::string& worker, int most = 10,
@@ -210,7 +210,7 @@ class FunctionsTest : public RedisTest {
   }
 
   std::string renew(const std::string& worker) {
-    return fcall("renew", {keys.state, keys.workers}, {worker});
+    return fcall("renew", {keys.control, keys.workers}, {worker});
   }
 
   redis::ReplyPtr promote(int most = 500, int most_bytes = 1 << 20) {
@@ -242,9 +242,10 @@ class FunctionsTest : public RedisTest {
   }
 
   Books books() {
-    const redis::ReplyPtr reply = fcall_reply(
-        "counts",
-        with_streams({keys.state, keys.workers, keys.progress, keys.due, keys.parked, keys.dead}));
+    std::vector<std::string> all =
+        with_streams({keys.state, keys.workers, keys.progress, keys.due, keys.parked, keys.dead});
+    all.push_back(keys.control);
+    const redis::ReplyPtr reply = fcall_reply("counts", all);
     const redis::Reply& r = reply->root();
     EXPECT_EQ(r.size, 18u) << show(r);
     const auto at = [&](std::size_t i) { return r[i].integer; };

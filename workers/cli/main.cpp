@@ -20,9 +20,10 @@ constexpr const char* footer =
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
 Environment:
-  FERRY_REDIS             the URL, unless --redis is given
-  FERRY_REDIS_PASSWORD    the password, unless --password-file is given
-  NO_COLOR                no colours
+  FERRY_REDIS                the URL, unless --redis is given
+  FERRY_REDIS_PASSWORD_FILE  a file whose first line is the password, unless --password-file is given
+  FERRY_REDIS_PASSWORD       the password itself, unless one of these files is given
+  NO_COLOR                   no colours
 
 Exit codes:
   0  all is well

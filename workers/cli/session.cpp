@@ -1,11 +1,10 @@
 #include "cli/session.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <fstream>
 
 #include "cli/parts/redis_url.hpp"
+#include "secrets/password.hpp"
 #include "wire/names.hpp"
 
 namespace ferry::cli {
@@ -16,29 +15,28 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// Redis takes longer ones, but then a URL cannot hold it (see redis/url.hpp).
-constexpr std::size_t max_password_bytes = 2048;
-
-std::string password_of(const Globals& globals) {
-  if (globals.password_file.empty()) return environment("FERRY_REDIS_PASSWORD");
-  std::ifstream file(globals.password_file);
-  // Never a line of any length: a wrong name may be that of an image, or of a device without end.
-  std::array<char, max_password_bytes + 2> line{};
-  if (!file.getline(line.data(), line.size()) || file.gcount() == 0) {
-    const bool too_long = file.gcount() + 1 >= static_cast<std::streamsize>(line.size());
-    throw Error(ErrorCode::invalid_argument,
-                "--password-file " + globals.password_file +
-                    (too_long ? " has a first line of more than " +
-                                    std::to_string(max_password_bytes) + " bytes"
-                              : " has no first line that can be read") +
-                    "; write the password there, alone");
+/// A file that is named goes before the password itself.
+void add_password(const Globals& globals, RedisOptions& options) {
+  options.password_file = globals.password_file;
+  if (options.password_file.empty()) {
+    options.password_file = environment("FERRY_REDIS_PASSWORD_FILE");
   }
-  std::string password(line.data());
-  if (password.ends_with('\r')) password.pop_back();
-  return password;
+  if (options.password_file.empty()) {
+    const std::string password = environment("FERRY_REDIS_PASSWORD");
+    if (!password.empty()) options.url = with_password(options.url, password);
+    return;
+  }
+  try {
+    secrets::first_line(options.password_file);
+  } catch (const Error& error) {
+    throw Error(error.code(), (globals.password_file.empty() ? "FERRY_REDIS_PASSWORD_FILE "
+                                                             : "--password-file ") +
+                                  std::string(error.what()));
+  }
+  options.url = without_password(options.url);
 }
 
-RedisOptions redis_of(const Globals& globals, Output& output) {
+RedisOptions redis_of(const Globals& globals) {
   RedisOptions options;
   const std::string from_environment = environment("FERRY_REDIS");
   if (!from_environment.empty()) options.url = from_environment;
@@ -51,19 +49,18 @@ RedisOptions redis_of(const Globals& globals, Output& output) {
     throw Error(ErrorCode::invalid_argument, error.what());
   }
   if (!globals.redis.empty() && has_password(globals.redis)) {
-    output.warning(
-        "the password in --redis can be seen by every user of this machine; put it into "
-        "FERRY_REDIS_PASSWORD or a file for --password-file");
+    throw Error(ErrorCode::invalid_argument,
+                "the password in --redis can be seen by every user of this machine; put it into a "
+                "file for --password-file, or into FERRY_REDIS_PASSWORD");
   }
-  const std::string password = password_of(globals);
-  if (!password.empty()) options.url = with_password(options.url, password);
+  add_password(globals, options);
   return options;
 }
 
 }  // namespace
 
 Session::Session(const Globals& globals, Output& output)
-    : output_(output), redis_(redis_of(globals, output)) {}
+    : output_(output), redis_(redis_of(globals)) {}
 
 void Session::require_queues(const std::vector<std::string>& names) {
   for (const std::string& name : names) wire::require_name("queue", name);

@@ -22,6 +22,9 @@ struct RedisOptions {
   /// sentinels goes on accepting jobs that will be lost: set `min-replicas-to-write 1` in its
   /// redis.conf, then it refuses after `min-replicas-max-lag` seconds.
   std::string url = "redis://127.0.0.1:6379";
+  /// A file whose first line is the password, instead of one in `url`; read whenever we connect, so
+  /// that a new password needs no restart. Empty = none.
+  std::string password_file{};
   /// Every key begins with it: `[A-Za-z0-9_.-]{1,64}`.
   std::string prefix = "ferry";
   /// Units: 1 ms to 1 h.
@@ -29,7 +32,8 @@ struct RedisOptions {
   /// Units: 1 ms to 1 h. How long one command may take.
   std::chrono::milliseconds command_timeout{5000};
 
-  /// Errors: `invalid_argument` with the field and the value; `unsupported` for `rediss://`.
+  /// Errors: `invalid_argument` with the field and the value (of `password_file` the path only);
+  /// `unsupported` for `rediss://`.
   void validate() const;
 };
 

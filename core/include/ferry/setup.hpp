@@ -34,7 +34,7 @@ struct AccessUser {
   Role role = Role::viewer;
   std::string prefix = "ferry";
   /// Empty = every queue under the prefix.
-  std::vector<std::string> queues;
+  std::vector<std::string> queues{};
 };
 
 /// Returns: `ACL SETUSER …` in full, with the password's SHA-256 in place of the password.

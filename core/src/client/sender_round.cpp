@@ -118,9 +118,12 @@ std::size_t Sender::lose_from(std::size_t first, const Error& error, Leg::Fate u
   for (std::size_t i = first; i < legs_.size(); ++i) {
     Leg& leg = legs_[i];
     if (leg.empty) continue;
+    ProducerSequence& sequence = leg.flight->slot->sequence;
     leg.fate = leg.sent ? Leg::Fate::lost : unsent;
     leg.error = shared;
-    if (leg.sent) leg.flight->slot->sequence.on_connection_lost();
+    if (leg.sent) sequence.on_connection_lost();
+    // What may be stored is asked for again while there is time: passwords and rights change back.
+    if (leg.fate == Leg::Fate::broken && sequence.may_be_stored()) leg.fate = Leg::Fate::away;
   }
   return legs_.size();
 }

@@ -11,6 +11,7 @@
 #include "redis/reply_reader.hpp"
 #include "redis/sentinels.hpp"
 #include "redis/socket.hpp"
+#include "secrets/password.hpp"
 
 namespace ferry::redis {
 namespace {
@@ -52,12 +53,14 @@ struct Connection::Impl {
       : configured(parse_url(redis.url)),
         endpoint(configured),
         sentinels(redis.connect_timeout),
+        password_file(redis.password_file),
         connect_timeout(redis.connect_timeout),
         reply_timeout(redis.command_timeout + extra_wait) {}
 
   Endpoint configured;  ///< as in the URL
   Endpoint endpoint;    ///< the server itself: the same, or what the sentinels said last
   Sentinels sentinels;
+  std::string password_file;
   std::chrono::milliseconds connect_timeout;
   std::chrono::milliseconds reply_timeout;
   Socket socket;
@@ -200,12 +203,13 @@ struct Connection::Impl {
   void greet() {
     std::vector<std::string_view> authenticate{"AUTH"};
     const bool has_user = !endpoint.user.empty();
-    const bool authenticates = has_user || !endpoint.password.empty();
+    const std::string password = password_file.empty() ? endpoint.password : password_of_file();
+    const bool authenticates = has_user || !password.empty();
     const std::string database = std::to_string(endpoint.database);
     const bool selects = endpoint.database != 0;
     if (authenticates) {
       if (has_user) authenticate.push_back(endpoint.user);
-      authenticate.push_back(endpoint.password);
+      authenticate.push_back(password);
       append(authenticate);
     }
     if (selects) append(std::vector<std::string_view>{"SELECT", database});
@@ -229,6 +233,15 @@ struct Connection::Impl {
     throw Error(ErrorCode::unavailable,
                 endpoint.redacted() + " is a replica, although the sentinels name it as master \"" +
                     configured.master_name + "\": a failover is under way; try again");
+  }
+
+  /// A file that is being replaced at this moment is whole at the next try.
+  std::string password_of_file() const {
+    try {
+      return secrets::first_line(password_file);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::unavailable, endpoint.redacted() + ": " + error.what());
+    }
   }
 
   Error refusal(std::string_view text) const {

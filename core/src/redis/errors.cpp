@@ -38,8 +38,8 @@ constexpr std::array rules{
          "raise maxmemory, let workers drain the queue, or set QueueLimits"},
     Rule{"NOGROUP", Remedy::make_group, ErrorCode::unavailable,
          "the queue's streams were removed; workers make them again when they register"},
-    Rule{"NOAUTH", Remedy::stop, ErrorCode::denied, "put user and password into the URL"},
-    Rule{"WRONGPASS", Remedy::stop, ErrorCode::denied, "check user and password in the URL"},
+    Rule{"NOAUTH", Remedy::stop, ErrorCode::denied, "put user and password into the URL, or the password into password_file"},
+    Rule{"WRONGPASS", Remedy::stop, ErrorCode::denied, "check the user in the URL, and the password there or in password_file"},
     Rule{"NOPERM", Remedy::stop, ErrorCode::denied,
          "give the user this right (`ferry setup --acl` writes users with what their role needs), "
          "or "

@@ -15,6 +15,8 @@ namespace ferry::secrets {
 namespace {
 
 constexpr std::size_t password_bytes = 32;
+/// Redis takes longer ones, but then a URL cannot hold it (see redis/url.hpp).
+constexpr std::size_t max_line_bytes = 2048;
 
 [[noreturn]] void refuse(const std::string& path, const std::string& what) {
   throw Error(ErrorCode::invalid_argument, path + ' ' + what);
@@ -54,10 +56,16 @@ std::string sha256_hex(std::string_view text) {
 
 std::string first_line(const std::string& path) {
   std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line) || line.empty() || line == "\r") {
-    refuse(path, "has no first line that can be read; write the password there, alone");
+  // Never a line of any length: a wrong name may be that of an image, or of a device without end.
+  std::array<char, max_line_bytes + 2> buffer{};
+  if (!file.getline(buffer.data(), buffer.size()) || buffer[0] == '\0' || buffer[0] == '\r') {
+    const bool too_long = file.gcount() + 1 >= static_cast<std::streamsize>(buffer.size());
+    const std::string what =
+        too_long ? "has a first line of more than " + std::to_string(max_line_bytes) + " bytes"
+                 : "has no first line that can be read";
+    refuse(path, what + "; write the password there, alone");
   }
+  std::string line(buffer.data());
   if (line.ends_with('\r')) line.pop_back();
   return line;
 }

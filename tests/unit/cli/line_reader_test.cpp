@@ -74,6 +74,8 @@ TEST(RedisUrlTest, PutsAPasswordIntoAnyUrl) {
   EXPECT_EQ(with_password("redis://user:old@host:1/2", "new"), "redis://user:new@host:1/2");
   EXPECT_EQ(with_password("unix:///run/r.sock?db=3", "p"), "unix://:p@/run/r.sock?db=3");
   EXPECT_EQ(with_password("redis://[::1]:7", "p"), "redis://:p@[::1]:7");
+  EXPECT_EQ(without_password("redis://user:old@host:1/2"), "redis://user@host:1/2");
+  EXPECT_EQ(without_password("redis://:old@host:1"), "redis://host:1");
 }
 
 TEST(RedisUrlTest, ShowsNoPassword) {

@@ -4,7 +4,9 @@
 
 namespace ferry::cli {
 
-std::string with_password(std::string_view url, std::string_view password) {
+namespace {
+
+std::string rewritten(std::string_view url, std::string_view password) {
   redis::Endpoint endpoint = redis::parse_url(url);
   endpoint.password.clear();
   const std::string user = redis::percent_encoded(endpoint.user);
@@ -12,8 +14,18 @@ std::string with_password(std::string_view url, std::string_view password) {
   // Without user and password nothing is hidden, so this is the whole rest of the URL.
   std::string text = endpoint.redacted();
   const std::size_t authority = text.find("://") + 3;
-  return text.insert(authority, user + ':' + redis::percent_encoded(password) + '@');
+  if (user.empty() && password.empty()) return text;
+  const std::string secret = password.empty() ? "" : ':' + redis::percent_encoded(password);
+  return text.insert(authority, user + secret + '@');
 }
+
+}  // namespace
+
+std::string with_password(std::string_view url, std::string_view password) {
+  return rewritten(url, password);
+}
+
+std::string without_password(std::string_view url) { return rewritten(url, ""); }
 
 bool has_password(std::string_view url) { return !redis::parse_url(url).password.empty(); }
 

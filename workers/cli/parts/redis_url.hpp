@@ -11,6 +11,9 @@ namespace ferry::cli {
 std::string with_password(std::string_view url, std::string_view password);
 
 /// Errors: `invalid_argument` for a URL that cannot be read.
+std::string without_password(std::string_view url);
+
+/// Errors: `invalid_argument` for a URL that cannot be read.
 bool has_password(std::string_view url);
 
 /// Returns: the URL without its password, for people.

@@ -86,7 +86,7 @@ void Fetcher::loop() {
         ensure_library(connection_);  // a server that lost its data lost the functions as well
         leases_.register_missing(connection_);
         adopter_.want_recovery();
-        if (std::exchange(away_, false)) {
+        if (std::exchange(away_, std::nullopt)) {
           log_.info("Redis is back; fetching again");
           metrics_.update([](WorkerStats& stats) { ++stats.reconnects; });
         }
@@ -102,8 +102,14 @@ void Fetcher::loop() {
     } catch (const Error& e) {
       connection_.close();
       adopter_.want_recovery();
-      if (!std::exchange(away_, true)) {
-        log_.warning("cannot fetch; trying again", {{"reason", std::string_view(e.what())}});
+      // Once for each kind of reason: a lost connection may come back to a changed password.
+      if (std::exchange(away_, e.code()) != e.code()) {
+        const std::string_view reason = e.what();
+        if (e.code() == ErrorCode::denied) {
+          log_.error("Redis refuses; trying again", {{"reason", reason}});
+        } else {
+          log_.warning("cannot fetch; trying again", {{"reason", reason}});
+        }
       }
       const auto until = Clock::now() + backoff_.next();
       while (!stopping_ && Clock::now() < until) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -70,8 +71,8 @@ class Fetcher {
   FetchPlan plan_;
   redis::Meter meter_;
   std::atomic<bool> stopping_{false};
-  double jobs_per_envelope_ = 1;  ///< seen lately, to turn credits into envelopes
-  bool away_ = false;
+  double jobs_per_envelope_ = 1;   ///< seen lately, to turn credits into envelopes
+  std::optional<ErrorCode> away_;  ///< why we cannot fetch, once that is logged
   bool emptied_ = false;
 
   std::mutex threads_mutex_;
