@@ -18,6 +18,8 @@ constexpr std::size_t pings = 200;
 // Slower than any server of the same site: every enqueue waits this long.
 constexpr double slow_round_trip_ms = 5;
 constexpr double nearly_full = 0.8;
+// Producers that are idle for less are the usual case, and to connect again costs round trips.
+constexpr std::int64_t least_idle_seconds = 60;
 
 std::string text_of(std::string_view text) { return std::string(text); }
 
@@ -132,6 +134,77 @@ Check check_persistence(const Findings& findings) {
           "CONFIG SET appendfsync everysec"};
 }
 
+/// A server that died in the middle of a write leaves a torn file. What it does with one whose end
+/// is half a transaction is wrong: it cuts behind the last whole command, not in front of the
+/// transaction, and reads what it writes later as more of it.
+///
+/// Source: valkey-io/valkey#4342.
+Check check_torn_file(const Findings& findings) {
+  const std::string name = "torn file";
+  const std::string_view appends = findings.said("aof_enabled");
+  if (appends.empty()) return unknown(name, "+info");
+  if (appends != "1") return {name, CheckResult::ok, "append-only file off", ""};
+  const auto truncates = findings.setting("aof-load-truncated");
+  if (!truncates) return unknown(name, "+config|get (aof-load-truncated)");
+  if (*truncates == "no") {
+    return {name, CheckResult::ok, "aof-load-truncated no: a torn append-only file is not loaded",
+            ""};
+  }
+  return {name, CheckResult::warning,
+          "aof-load-truncated " + *truncates +
+              ": after a crash in the middle of a transaction, Redis may load jobs twice or lose "
+              "them at the start after the next",
+          "run `redis-check-aof --fix` before each start, and set aof-load-truncated no in "
+          "redis.conf, so that a start without it fails"};
+}
+
+std::int64_t number_of(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Check check_idle_clients(const Findings& findings) {
+  const std::string name = "idle clients";
+  const auto seconds = findings.setting("timeout");
+  if (!seconds) return unknown(name, "+config|get (timeout)");
+  const std::int64_t after = number_of(*seconds);
+  if (after == 0) return {name, CheckResult::ok, "timeout 0: they stay connected", ""};
+  const std::string found = "timeout " + *seconds + ": dropped after so many seconds";
+  if (after >= least_idle_seconds) return {name, CheckResult::ok, found, ""};
+  return {name, CheckResult::warning, found + ", and connect again with their next call",
+          "CONFIG SET timeout 0, or " + std::to_string(least_idle_seconds) + " and more"};
+}
+
+Check check_keepalive(const Findings& findings) {
+  const std::string name = "keep-alive";
+  const auto seconds = findings.setting("tcp-keepalive");
+  if (!seconds) return unknown(name, "+config|get (tcp-keepalive)");
+  if (*seconds != "0") return {name, CheckResult::ok, "tcp-keepalive " + *seconds + " s", ""};
+  return {name, CheckResult::warning,
+          "tcp-keepalive 0: connections of machines that vanished stay, and count for maxclients",
+          "CONFIG SET tcp-keepalive 300"};
+}
+
+Check check_replicas(const Findings& findings) {
+  const std::string name = "replicas";
+  const std::string_view connected = findings.said("connected_slaves");
+  if (connected.empty()) return unknown(name, "+info");
+  const auto wanted = findings.setting("min-replicas-to-write");
+  if (!wanted) return unknown(name, "+config|get (min-replicas-to-write)");
+  const std::string found = text_of(connected) + " connected, min-replicas-to-write " + *wanted;
+  if (number_of(connected) < number_of(*wanted)) {
+    return {name, CheckResult::failed, found + ": Redis takes no jobs (NOREPLICAS)",
+            "bring replicas back, or lower min-replicas-to-write"};
+  }
+  if (number_of(connected) == 0 || *wanted != "0") return {name, CheckResult::ok, found, ""};
+  return {name, CheckResult::warning,
+          found +
+              ": a master that is cut off from them goes on acknowledging jobs, which the "
+              "failover then loses",
+          "CONFIG SET min-replicas-to-write 1 and min-replicas-max-lag 10"};
+}
+
 Check check_functions(redis::Connection& connection) {
   const redis::ReplyPtr reply = connection.command({"FCALL", "ferry_v1_revision", "0"});
   const redis::Reply& root = reply->root();
@@ -184,6 +257,10 @@ void check_all(redis::Connection& connection, std::vector<Check>& checks) {
   checks.push_back(check_eviction(findings));
   checks.push_back(check_memory(findings));
   checks.push_back(check_persistence(findings));
+  checks.push_back(check_torn_file(findings));
+  checks.push_back(check_idle_clients(findings));
+  checks.push_back(check_keepalive(findings));
+  checks.push_back(check_replicas(findings));
   checks.push_back(check_functions(connection));
   checks.push_back(check_round_trip(connection));
 }

@@ -44,7 +44,7 @@ class OutageTest : public testing::TestWithParam<Outage> {
     }
   }
 
-  PrivateRedis redis{{.durability = Durability::everysec}};
+  PrivateRedis redis{{.durability = Fsync::everysec}};
 };
 
 TEST_P(OutageTest, EveryWorkerKeepsWhatItHolds) {
@@ -83,8 +83,8 @@ TEST_P(OutageTest, EveryWorkerKeepsWhatItHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OutageTest, testing::Values(Outage::killed, Outage::stopped),
-                         [](const auto& info) {
-                           return info.param == Outage::killed ? "RedisKilled" : "RedisStopped";
+                         [](const auto& outage) {
+                           return outage.param == Outage::killed ? "RedisKilled" : "RedisStopped";
                          });
 
 }  // namespace

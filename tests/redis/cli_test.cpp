@@ -174,6 +174,18 @@ TEST_F(CliTest, DoctorFailsOnAServerThatEvicts) {
   EXPECT_FALSE(ill_json.value().at("healthy").get<bool>());
 }
 
+TEST_F(CliTest, DoctorSaysWhatACrashOfTheServerLosesAndWhatToDo) {
+  connection->call({"CONFIG", "SET", "appendonly", "yes"});
+  connection->call({"CONFIG", "SET", "tcp-keepalive", "0"});
+  const Ended told = ferry({"doctor"});
+  connection->call({"CONFIG", "SET", "tcp-keepalive", "300"});
+  connection->call({"CONFIG", "SET", "appendonly", "no"});
+  EXPECT_EQ(told.exit_code, 0) << "warnings alone are no failure";
+  EXPECT_THAT(told.out, AllOf(HasSubstr("the last second or two"), HasSubstr("aof-load-truncated"),
+                              HasSubstr("→ run `redis-check-aof --fix` before each start"),
+                              HasSubstr("tcp-keepalive 0"), HasSubstr("min-replicas-to-write 0")));
+}
+
 TEST_F(CliTest, ColoursOnlyATerminalThatWantsThem) {
   enqueue("mail", 1);
   EXPECT_THAT(ferry({"queue", "ls"}).out, Not(HasSubstr("\x1b[")));

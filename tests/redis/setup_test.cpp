@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 
+#include "support/eventually.hpp"
 #include "support/redis_test.hpp"
 
 namespace ferry::test {
@@ -34,11 +35,13 @@ class SetupTest : public RedisTest {
 };
 
 TEST_F(SetupTest, IsContentWithAWellConfiguredServer) {
-  auto own = start_redis({.durability = Fsync::everysec, .maxmemory = 100'000'000});
+  auto own = start_redis({.durability = Fsync::everysec,
+                          .maxmemory = 100'000'000,
+                          .arguments = {"--aof-load-truncated", "no"}});
   ASSERT_TRUE(own);
   install_functions({.url = own->url()});
   const std::vector<Check> checks = check_server({.url = own->url()});
-  EXPECT_EQ(checks.size(), 8u);
+  EXPECT_EQ(checks.size(), 12u);
   for (const Check& one : checks) {
     EXPECT_EQ(one.result, CheckResult::ok) << one.name << ": " << one.found;
     EXPECT_EQ(one.advice, "") << one.name;
@@ -91,6 +94,65 @@ TEST_F(SetupTest, SaysWhatEachFsyncPolicyCanLose) {
   set("appendonly", "no");
 }
 
+TEST_F(SetupTest, WarnsOfAnAppendOnlyFileThatMayBeLoadedTorn) {
+  EXPECT_EQ(check("torn file").result, CheckResult::ok) << "there is no such file";
+  set("appendonly", "yes");
+  const Check torn = check("torn file");
+  set("aof-load-truncated", "no");
+  const Check whole = check("torn file");
+  set("aof-load-truncated", "yes");
+  set("appendonly", "no");
+  EXPECT_EQ(torn.result, CheckResult::warning);
+  EXPECT_THAT(torn.advice, HasSubstr("redis-check-aof --fix"));
+  EXPECT_EQ(whole.result, CheckResult::ok);
+}
+
+TEST_F(SetupTest, WarnsOfConnectionsDroppedSoonOrKeptForEver) {
+  EXPECT_EQ(check("idle clients").result, CheckResult::ok);
+  EXPECT_EQ(check("keep-alive").result, CheckResult::ok);
+  set("timeout", "5");
+  set("tcp-keepalive", "0");
+  const Check idle = check("idle clients");
+  const Check alive = check("keep-alive");
+  set("timeout", "3600");
+  const Check patient = check("idle clients");
+  set("timeout", "0");
+  set("tcp-keepalive", "300");
+  EXPECT_EQ(idle.result, CheckResult::warning);
+  EXPECT_THAT(idle.found, HasSubstr("timeout 5"));
+  EXPECT_EQ(patient.result, CheckResult::ok);
+  EXPECT_EQ(alive.result, CheckResult::warning);
+}
+
+TEST_F(SetupTest, SaysWhatAFailoverWouldLose) {
+  EXPECT_EQ(check("replicas").result, CheckResult::ok) << "nobody to fail over to";
+  set("min-replicas-to-write", "1");
+  const Check refuses = check("replicas");
+  set("min-replicas-to-write", "0");
+  EXPECT_EQ(refuses.result, CheckResult::failed);
+  EXPECT_THAT(refuses.found, HasSubstr("NOREPLICAS"));
+
+  auto master = start_redis({.arguments = {"--port", "0", "--bind", "127.0.0.1"}});
+  ASSERT_TRUE(master);
+  // A replica needs a port; any free one will do.
+  int port = 0;
+  Connection admin({.url = master->url()});
+  for (int tries = 20001; port == 0 && tries < 20100; ++tries) {
+    const std::string text = std::to_string(tries);
+    if (!admin.command({"CONFIG", "SET", "port", text})->root().is_error()) port = tries;
+  }
+  ASSERT_NE(port, 0);
+  auto replica = start_redis();
+  ASSERT_TRUE(replica);
+  Connection({.url = replica->url()}).call({"REPLICAOF", "127.0.0.1", std::to_string(port)});
+  const RedisOptions redis{.url = master->url()};
+  ASSERT_TRUE(
+      eventually([&] { return check("replicas", redis).found.starts_with("1 connected"); }));
+  EXPECT_EQ(check("replicas", redis).result, CheckResult::warning);
+  admin.call({"CONFIG", "SET", "min-replicas-to-write", "1"});
+  EXPECT_EQ(check("replicas", redis).result, CheckResult::ok);
+}
+
 TEST_F(SetupTest, SeesMissingAndOldFunctions) {
   Connection connection(options());
   connection.call({"FUNCTION", "FLUSH"});
@@ -132,7 +194,7 @@ TEST_F(SetupTest, WarnsOfEveryCheckThatItMayNotMake) {
   admin.call({"ACL", "SETUSER", "blind", "on", ">pw", "+fcall", "+client|setname", "~*"});
   const RedisOptions redis{.url = "unix://blind:pw@" + server().socket_path()};
   const std::vector<Check> checks = check_server(redis);
-  EXPECT_EQ(checks.size(), 8u);
+  EXPECT_EQ(checks.size(), 12u);
   for (const Check& one : checks) {
     const bool made = one.name == "server" || one.name == "functions";
     EXPECT_EQ(one.result, made ? CheckResult::ok : CheckResult::warning) << one.name;

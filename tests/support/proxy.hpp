@@ -90,8 +90,15 @@ class Proxy {
     change([&] { listener_.open(); });
   }
   /// Cuts every connection of this moment.
-  void cut_all() {
-    change([&] { drop_all(); });
+  ///
+  /// Returns: how many of them were in the middle of a request.
+  int cut_all() {
+    int cut = 0;
+    change([&] {
+      for (const Pair& pair : pairs_) cut += pair.request.waiting.empty() ? 0 : 1;
+      drop_all();
+    });
+    return cut;
   }
   /// Nothing passes and nothing is lost, as when packets are sent again and again; also for new
   /// connections, until `let_go`.
@@ -125,10 +132,10 @@ class Proxy {
     const std::lock_guard lock(mutex_);
     return passed_;
   }
-  /// Connections accepted so far.
-  int connections() const {
+  /// Connections asked for so far, also while the server behind was away.
+  int attempts() const {
     const std::lock_guard lock(mutex_);
-    return accepted_;
+    return attempts_;
   }
 
  private:
@@ -195,12 +202,12 @@ class Proxy {
   void accept_one() {
     const int client = listener_.accept();
     if (client < 0) return;
+    ++attempts_;
     const int server = connect_to(upstream_path_);
     if (server < 0) {
       ::close(client);
       return;
     }
-    ++accepted_;
     Pair& pair = pairs_.emplace_back();
     pair.request.from = pair.reply.to = client;
     pair.request.to = pair.reply.from = server;
@@ -352,7 +359,7 @@ class Proxy {
   std::size_t piece_ = 0;
   std::chrono::microseconds pause_{0};
   std::int64_t passed_ = 0;
-  int accepted_ = 0;
+  int attempts_ = 0;
   std::thread thread_;
 };
 

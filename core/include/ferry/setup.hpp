@@ -66,7 +66,8 @@ struct Check {
   std::string advice;  ///< empty when ok
 };
 
-/// Looks at the server: reachable, version, eviction policy, persistence, functions, round trip.
+/// Looks at the server: reachable, version, role, eviction, memory, what a crash loses, time-outs,
+/// replicas, functions, round trip.
 ///
 /// Errors: none; a server that is away is a failed check.
 std::vector<Check> check_server(const RedisOptions& redis);

@@ -125,7 +125,7 @@ local function admit(keys, args, weigh)
   local last = known and tonumber(string.match(known, '^%d+')) or 0
   if sequence <= last then
     -- A write, so that a WAIT behind it covers what an earlier connection stored.
-    call('HSET', keys[2], args[1], last .. ':' .. now_ms())
+    if known then call('HSET', keys[2], args[1], last .. ':' .. now_ms()) end
     return nil, {'DUP', depth, b.bytes, oldest_age(state, keys, now_ms())}
   end
   if sequence > last + 1 then return nil, {'GAP', last} end

@@ -3,8 +3,6 @@
 #include <oneapi/tbb/flow_graph.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
-#include <oneapi/tbb/task_scheduler_observer.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +16,7 @@
 #include "stages/alarm.hpp"
 #include "stages/batch.hpp"
 #include "stages/decode.hpp"
+#include "stages/thread_names.hpp"
 #include "wire/promised_bytes.hpp"
 
 namespace ferry::detail {
@@ -52,22 +51,6 @@ using Envelopes = std::shared_ptr<std::vector<EnvelopePtr>>;
 thread_local RunPtr* own_run = nullptr;
 
 }  // namespace
-
-/// Names the graph's threads, for top -H and the like; else they have the name of whoever needed
-/// them first.
-class ThreadNames : public oneapi::tbb::task_scheduler_observer {
- public:
-  explicit ThreadNames(oneapi::tbb::task_arena& arena) : task_scheduler_observer(arena) {
-    observe();
-  }
-  ~ThreadNames() override { observe(false); }
-  ThreadNames(const ThreadNames&) = delete;
-  ThreadNames& operator=(const ThreadNames&) = delete;
-
-  void on_scheduler_entry(bool is_worker) override {
-    if (is_worker) pthread_setname_np(pthread_self(), "ferry-handler");
-  }
-};
 
 class Pipeline::Graph {
  public:
