@@ -129,7 +129,7 @@ TEST_F(BusyRedisTest, NobodyIsTakenForDeadAfterAScriptLongerThanALease) {
 /// they do on a full disk, with another error number.
 class FullDiskTest : public ServerFaultsTest {
  protected:
-  explicit FullDiskTest(Durability durability = Durability::everysec)
+  explicit FullDiskTest(Fsync durability = Fsync::everysec)
       : ServerFaultsTest(ignoring_the_signal({.durability = durability})) {}
 
   /// Inherited by the server; else the first failed write would end it.
@@ -195,7 +195,7 @@ TEST_F(FullDiskTest, TellsTheCallerWhoCannotWaitWhatIsWrong) {
 
 class FullDurableDiskTest : public FullDiskTest {
  protected:
-  FullDurableDiskTest() : FullDiskTest(Durability::always) {}
+  FullDurableDiskTest() : FullDiskTest(Fsync::always) {}
 };
 
 // With fsync before each reply, Redis would rather end than acknowledge what it cannot write.

@@ -81,7 +81,7 @@ std::optional<Answer> Twin::refusal(const Words& args, const std::optional<Load>
   const auto known = producers.find(args[0]);
   const std::int64_t last = known == producers.end() ? 0 : known->second.last;
   if (*sequence <= last) {
-    if (known != producers.end()) known->second.at = now;
+    if (known != producers.end()) known->second.seen = now;
     return Answer::list({"DUP", depth, counters.bytes, oldest_age(now)});
   }
   if (*sequence > last + 1) return Answer::list({"GAP", last});
