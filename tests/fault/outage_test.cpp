@@ -83,8 +83,8 @@ TEST_P(OutageTest, EveryWorkerKeepsWhatItHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OutageTest, testing::Values(Outage::killed, Outage::stopped),
-                         [](const auto& outage) {
-                           return outage.param == Outage::killed ? "RedisKilled" : "RedisStopped";
+                         [](const auto& tested) {
+                           return tested.param == Outage::killed ? "RedisKilled" : "RedisStopped";
                          });
 
 }  // namespace

@@ -39,7 +39,8 @@ Json report_of(const std::string& profile, std::uint64_t seed, const FleetOption
   report["seed"] = std::to_string(seed);
   report["setup"] = std::to_string(options.producers) + " producers, " +
                     std::to_string(options.workers) + " workers, AOF " + durability_of(options) +
-                    ", lease " + std::to_string(options.lease_ms) + " ms";
+                    ", lease " + std::to_string(options.lease_ms) + " ms, max_jobs_in_flight " +
+                    std::to_string(options.in_flight);
   Json faults;
   for (std::size_t i = 0; i < fault_count; ++i) {
     const auto fault = static_cast<Fault>(i);
