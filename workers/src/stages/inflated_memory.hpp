@@ -7,8 +7,7 @@
 namespace ferry::detail {
 
 /// How much memory the inflated bodies of held envelopes take. Credits count what is stored, and
-/// two kilobytes of that may inflate to 64 MiB: without this bound, forty such envelopes would be
-/// the end of a worker.
+/// six kilobytes of that may inflate to 64 MiB.
 ///
 /// Threads: `take` from one thread at a time; shares may end in any.
 class InflatedMemory {
