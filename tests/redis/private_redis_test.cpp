@@ -101,9 +101,8 @@ TEST_F(PrivateRedisTest, LosesWhatItDoesNotKeepAndKeepsWhatItWrites) {
 }
 
 TEST_F(PrivateRedisTest, TakesItsOptions) {
-  PrivateRedis own({.durability = Fsync::always,
-                    .maxmemory = 12'345'678,
-                    .arguments = {"--databases", "3"}});
+  PrivateRedis own(
+      {.durability = Fsync::always, .maxmemory = 12'345'678, .arguments = {"--databases", "3"}});
   EXPECT_EQ(call(own, {"CONFIG", "GET", "appendfsync"}), "[appendfsync, always]");
   EXPECT_EQ(call(own, {"CONFIG", "GET", "maxmemory"}), "[maxmemory, 12345678]");
   EXPECT_EQ(call(own, {"CONFIG", "GET", "databases"}), "[databases, 3]");
