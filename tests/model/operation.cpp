@@ -53,11 +53,14 @@ class Generator {
   Operation draw() {
     using Draw = Operation (Generator::*)();
     static constexpr std::pair<std::uint64_t, Draw> draws[] = {
-        {6, &Generator::enqueue}, {2, &Generator::open},   {6, &Generator::fetch},
-        {3, &Generator::done},    {5, &Generator::settle}, {1, &Generator::bury},
-        {2, &Generator::release}, {2, &Generator::start},  {1, &Generator::register_worker},
-        {2, &Generator::renew},   {1, &Generator::leave},  {3, &Generator::reclaim},
-        {2, &Generator::promote}, {1, &Generator::dead},   {2, &Generator::count},
+        {6, &Generator::enqueue}, {2, &Generator::open},
+        {6, &Generator::fetch},   {3, &Generator::done},
+        {5, &Generator::settle},  {1, &Generator::bury},
+        {2, &Generator::release}, {1, &Generator::put_off},
+        {2, &Generator::start},   {1, &Generator::register_worker},
+        {2, &Generator::renew},   {1, &Generator::leave},
+        {3, &Generator::reclaim}, {2, &Generator::promote},
+        {1, &Generator::dead},    {2, &Generator::count},
         {1, &Generator::rarely},
     };
     std::uint64_t weights = 0;
@@ -238,6 +241,12 @@ class Generator {
     for (const Lease& one : named) args.push_back(one.id);
     if (random_.one_in(30)) args.push_back("first");
     return {"release", named[0].digit, args};
+  }
+
+  Operation put_off() {
+    Operation same = release();
+    same.function = "put_off";
+    return same;
   }
 
   Operation start() {

@@ -127,10 +127,11 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
   if (f == "open") {
     return and_streams({k.state, k.producers, k.gate_of(operation.args[0]), stream});
   }
-  if (f == "register" || f == "leave") return and_streams({k.state, k.workers});
-  if (f == "renew") return {k.state, k.workers};
+  if (f == "register" || f == "leave") return and_streams({k.control, k.workers});
+  if (f == "renew") return {k.control, k.workers};
   if (f == "reclaim") return and_streams({k.state, k.workers, k.progress});
   if (f == "start") return and_streams({k.workers, k.progress});
+  if (f == "put_off") return {k.workers, stream};
   if (f == "done" || f == "release") return {k.state, k.workers, k.progress, stream};
   if (f == "settle") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
   if (f == "bury") return {k.state, k.workers, k.progress, stream, k.dead, k.parked};
@@ -138,10 +139,14 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
   if (f == "expire_producers") return {k.producers};
   if (f == "dead_retry") return and_streams({k.state, k.dead, k.parked});
   if (f == "dead_drop") return {k.state, k.dead, k.parked};
-  if (f == "counts") return and_streams({k.state, k.workers, k.progress, k.due, k.parked, k.dead});
+  if (f == "counts") {
+    auto keys = and_streams({k.state, k.workers, k.progress, k.due, k.parked, k.dead});
+    keys.push_back(k.control);
+    return keys;
+  }
   if (f == "count_range") return {k.progress, stream};
   if (f == "count_parked") return {operation.digit == 0 ? k.due : k.dead, k.parked};
-  if (f == "pause") return {k.state};
+  if (f == "pause") return {k.control};
   if (f == "purge") return and_streams({k.state, k.due, k.parked, k.progress});
   throw std::logic_error("no keys known for " + f);
 }
@@ -203,8 +208,8 @@ Effect RealQueue::read(const Operation& operation) {
 }
 
 void RealQueue::append_look() {
-  for (const std::string* hash :
-       {&keys_.state, &keys_.producers, &keys_.workers, &keys_.progress, &keys_.parked}) {
+  for (const std::string* hash : {&keys_.state, &keys_.control, &keys_.producers, &keys_.workers,
+                                  &keys_.progress, &keys_.parked}) {
     connection_.append({"HGETALL", *hash});
   }
   for (const std::string* names : {&keys_.due, &keys_.dead}) {
@@ -230,12 +235,13 @@ Words RealQueue::read_look() {
                       text(reply->root()[i + 1]));
     }
   };
-  for (const char* hash : {"state", "producer", "worker", "progress", "parked", "due", "dead"}) {
+  for (const char* hash :
+       {"state", "control", "producer", "worker", "progress", "parked", "due", "dead"}) {
     read_pairs(hash, " ");
   }
   // A counter that is not there is 0.
   std::erase_if(lines, [](const std::string& line) {
-    return line.starts_with("state ") && line.ends_with(" 0");
+    return (line.starts_with("state ") || line.starts_with("control ")) && line.ends_with(" 0");
   });
   for (std::size_t digit = 0; digit < keys_.ready.size(); ++digit) {
     const std::string of = "stream " + std::to_string(digit) + " ";

@@ -168,6 +168,7 @@ Answer Twin::call(const std::string& function, std::size_t digit, const Words& a
   if (function == "done") return done(digit, args);
   if (function == "settle") return settle(digit, args, now);
   if (function == "bury") return bury(digit, args, now);
+  if (function == "put_off") return put_off(digit, args);
   if (function == "release") return release(digit, args, now);
   if (function == "promote") return promote(args, now);
   if (function == "expire_producers") return expire_producers(args, now);
@@ -192,7 +193,8 @@ Words Twin::snapshot() const {
       {"accepted", counters.accepted}, {"done", counters.done},
       {"expired", counters.expired},   {"cancelled", counters.cancelled},
       {"delayed", counters.delayed},   {"dead", counters.dead},
-      {"bytes", counters.bytes},       {"paused", paused ? 1 : 0}};
+      {"bytes", counters.bytes}};
+  if (paused) line("control paused 1");
   for (const auto& [name, number] : numbers) {
     if (number != 0) line(std::string("state ") + name + " " + std::to_string(number));
   }

@@ -115,6 +115,7 @@ class Twin {
   Answer settle(std::size_t digit, const Words& args, std::int64_t now);
   Answer bury(std::size_t digit, const Words& args, std::int64_t now);
   Answer release(std::size_t digit, const Words& args, std::int64_t now);
+  Answer put_off(std::size_t digit, const Words& args);
 
   Answer promote(const Words& args, std::int64_t now);
   Answer expire_producers(const Words& args, std::int64_t now);

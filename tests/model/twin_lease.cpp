@@ -80,7 +80,7 @@ Answer Twin::reclaim(const Words& args, std::int64_t now) {
         const auto marks = progress.find(field_of(digit, id));
         reply.parts.push_back(Answer::list({static_cast<std::int64_t>(digit + 4), text_of(id),
                                             stream.entries[id].envelope,
-                                            marks == progress.end() ? "" : marks->second}));
+                                            marks == progress.end() ? "" : marks->second, name}));
         --most;
       }
       if (held(stream, name).empty()) stream.consumers.erase(name);
@@ -90,6 +90,24 @@ Answer Twin::reclaim(const Words& args, std::int64_t now) {
     }
   }
   return reply;
+}
+
+// Pending under a name that never lives: each reclaim offers them again.
+Answer Twin::put_off(std::size_t digit, const Words& args) {
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    if (!entry_id(args[i])) return bad();
+  }
+  if (!workers.contains(args[0])) return Answer::list({"STALE"});
+  Stream& stream = streams[digit];
+  std::int64_t given = 0;
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    const EntryId id = *entry_id(args[i]);
+    if (!stream.held_by(args[0], id)) continue;
+    stream.pending[id].worker = "~newer";
+    stream.consumers.insert("~newer");
+    ++given;
+  }
+  return Answer::list({"OK", given});
 }
 
 Answer Twin::start(const Words& args) {
