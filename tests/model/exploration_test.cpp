@@ -10,52 +10,102 @@
 namespace ferry::model {
 namespace {
 
-/// Far beyond what these worlds have; FERRY_MODEL_STATES asks for another end.
+/// Of the worlds that are too large for every run; FERRY_MODEL_STATES asks for more.
 std::size_t states_at_most() {
   const char* text = std::getenv("FERRY_MODEL_STATES");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1'000'000;
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 30'000;
 }
 
-/// Explores all of a world and says how large it was.
-void expect_sound(const char* name, const WorldLimits& limits) {
-  const Exploration found = explore(limits, nullptr, states_at_most());
-  std::cout << name << ": " << show(found) << std::endl;
+struct NamedWorld {
+  const char* name;
+  bool complete;  ///< small enough to be explored to its end in every run
+  WorldLimits limits;
+};
+
+/// Each has two workers and a producer whose replies may be lost and whose calls may come again.
+const NamedWorld worlds[] = {
+    {"OneJobAndACrash",
+     false,
+     {.envelopes = 1,
+      .crashes = 1,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false}},
+    {"OneJobAndOldCalls",
+     true,
+     {.envelopes = 1,
+      .names = 1,
+      .crashes = 0,
+      .purges = 0,
+      .revivals = 0,
+      .lost_fetches = false,
+      .verbs = "d"}},
+    {"OneJobAndLostFetches",
+     true,
+     {.envelopes = 1,
+      .names = 1,
+      .crashes = 1,
+      .purges = 1,
+      .revivals = 0,
+      .old_calls = false,
+      .verbs = "d"}},
+    {"TwoEnvelopes",
+     false,
+     {.names = 1,
+      .crashes = 0,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = ""}},
+    {"TwoEnvelopesInAFullQueue",
+     false,
+     {.max_jobs = 1,
+      .names = 1,
+      .crashes = 0,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "p"}},
+    {"OneJobThatFails",
+     true,
+     {.envelopes = 1,
+      .names = 1,
+      .crashes = 0,
+      .purges = 1,
+      .revivals = 1,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "fp"}},
+    {"TwoJobsInAnEnvelope",
+     true,
+     {.envelopes = 1,
+      .jobs_in_an_envelope = 2,
+      .names = 1,
+      .crashes = 0,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "drp"}},
+    {"OneJobWithEveryFault", false, {.envelopes = 1}},
+    {"TwoEnvelopesWithEveryFault", false, {}},
+};
+
+class WorldTest : public testing::TestWithParam<NamedWorld> {};
+
+TEST_P(WorldTest, HoldsInEveryStateThatCanBeReached) {
+  const std::size_t most = GetParam().complete ? SIZE_MAX : states_at_most();
+  const Exploration found = explore(GetParam().limits, nullptr, most);
+  std::cout << GetParam().name << ": " << show(found) << std::endl;
   EXPECT_EQ(found.wrong, "") << show(found);
-  EXPECT_TRUE(found.complete);
+  EXPECT_TRUE(found.complete || !GetParam().complete);
 }
 
-TEST(ExplorationTest, HoldsForOneJobWithEveryFault) { expect_sound("one job", {.envelopes = 1}); }
-
-TEST(ExplorationTest, HoldsForOneEnvelopeOfTwoJobs) {
-  expect_sound(
-      "one envelope of two jobs",
-      {.envelopes = 1, .jobs_in_an_envelope = 2, .max_attempts = 1, .purges = 0, .revivals = 0});
-}
-
-TEST(ExplorationTest, HoldsForTwoEnvelopesAndACrash) {
-  expect_sound("two envelopes",
-               {.max_attempts = 1, .purges = 0, .old_calls = false, .revivals = 0});
-}
-
-TEST(ExplorationTest, HoldsForTwoEnvelopesAndOldCalls) {
-  expect_sound("two envelopes, old calls",
-               {.max_attempts = 1, .crashes = 0, .purges = 0, .revivals = 0});
-}
-
-TEST(ExplorationTest, HoldsForTwoEnvelopesInAFullQueue) {
-  expect_sound("a bound of one job",
-               {.max_jobs = 1, .crashes = 0, .purges = 1, .old_calls = false, .revivals = 0});
-}
-
-TEST(ExplorationTest, HoldsForTwoJobsThatAreRetried) {
-  expect_sound("one envelope of two jobs with retries", {.envelopes = 1,
-                                                         .jobs_in_an_envelope = 2,
-                                                         .names = 1,
-                                                         .crashes = 0,
-                                                         .purges = 0,
-                                                         .old_calls = false,
-                                                         .revivals = 0});
-}
+INSTANTIATE_TEST_SUITE_P(Worlds, WorldTest, testing::ValuesIn(worlds),
+                         [](const auto& one) { return std::string(one.param.name); });
 
 TEST(ExplorationTest, FindsEveryRuleThatIsBroken) {
   for (const auto& [rule, flaw] : flaws()) {

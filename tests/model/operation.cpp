@@ -344,7 +344,7 @@ class Generator {
       case 4:
         return {"purge", 1, {random_.pick<std::string>({"1", "3", "500"})}};
       case 5:
-        return {"expire_producers", 1, {"0", random_.pick<std::string>({"2000", "60000"})}};
+        return {"expire_producers", 1, {"0", random_.pick<std::string>({"0", "1000", "60000"})}};
       default:
         return {"alien", digit(), {random_.one_in(3) ? std::string() : parts_.broken_envelope()}};
     }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/ledger.hpp"
@@ -22,8 +23,11 @@ struct WorldLimits {
   int names = 2;       ///< a worker that was struck off comes back under a new one
   int crashes = 1;
   int purges = 1;
-  bool old_calls = true;  ///< a worker's last call may arrive once more, late
-  int revivals = 1;       ///< dead letters that somebody sends back
+  int revivals = 1;          ///< dead letters that somebody sends back
+  bool old_calls = true;     ///< a worker's last call may arrive once more, late
+  bool lost_fetches = true;  ///< replies to fetch and reclaim may be lost, too
+  /// What workers say of single jobs, see SentCall::told.
+  std::string_view verbs = "derpf";
 };
 
 /// A tampering with what the twin did, to see whether the exploration notices. Called after each

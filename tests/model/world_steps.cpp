@@ -73,11 +73,14 @@ void World::worker_steps(std::size_t who, std::vector<Step>& steps) const {
     return;
   }
   for (const bool answered : {true, false}) {
+    if (!answered && !limits_->lost_fetches) continue;
+    if (mind.holds.size() >= limits_->envelopes) break;  // its credits
     const std::string lost = answered ? "" : ", reply lost";
     step("fetches" + lost, [=](World& w) { w.fetch(who, answered); });
     step("reclaims" + lost, [=](World& w) { w.reclaim(who, answered); });
   }
-  step("recovers", [who](World& w) { w.recover(who); });
+  if (limits_->lost_fetches && mind.holds.empty())
+    step("recovers", [who](World& w) { w.recover(who); });
   if (mind.holds.empty()) {
     step("leaves", [who](World& w) {
       w.call({"leave", {w.workers_[who].name}});
@@ -106,9 +109,9 @@ void World::settle_steps(std::size_t who, const HeldEnvelope& held,
   const std::vector<SmallJob> jobs = jobs_of(held.envelope);
   for (std::size_t i = 0; i < held.marks.size(); ++i) {
     if (held.marks[i] == 'x') continue;
-    std::string verbs = "def";
-    if (jobs[i].attempts + 1 < limits_->max_attempts) verbs += "rp";
-    for (const char verb : verbs) {
+    for (const char verb : limits_->verbs) {
+      const bool retries = verb == 'r' || verb == 'p';
+      if (retries && jobs[i].attempts + 1 >= limits_->max_attempts) continue;
       std::string told(held.marks.size(), '.');
       told[i] = verb;
       tell(mind.settle(held, told));
