@@ -59,7 +59,7 @@ struct QueueLimits {
 /// received it, in a restart from files that had not been written.
 struct Loss {
   std::string queue;
-  /// At least 1; a lower bound when the queue was lost with all it knew of this client.
+  /// At least 1.
   std::int64_t lost_calls = 0;
   /// The jobs in those calls. Some of them may have run before they were lost.
   std::int64_t lost_jobs = 0;
