@@ -199,6 +199,30 @@ class WorkerClockTest : public ClockTest {
   }
 };
 
+// Whoever sets `expires_after` relies on two clocks: the producer's and the worker's.
+TEST_F(WorkerClockTest, ExpiresWhatIsLateByItsOwnClock) {
+  PrivateRedis redis;
+  Queue queue(test::redis_options(redis), "default");
+  const Ledger ledger(folder.file("ledger"));
+  clock.set(1h);
+  std::unique_ptr<Child> fast;
+  {
+    const FakeClock::Scope scope(clock);
+    fast =
+        std::make_unique<Child>(std::vector<std::string>{"--worker", redis.url(), ledger.path()});
+  }
+  Client client(test::client_options(redis));
+  EnqueueOptions brief;
+  brief.expires_after = 30min;
+  client.enqueue(Task{1}, brief);
+  brief.expires_after = 90min;
+  client.enqueue(Task{2}, brief);
+  ASSERT_TRUE(eventually([&] { return queue.counts().done + queue.counts().expired == 2; }));
+  EXPECT_EQ(queue.counts().expired, 1);
+  EXPECT_EQ(ledger.read().count(2), 1u);
+  EXPECT_TRUE(queue.audit().balanced());
+}
+
 TEST_F(WorkerClockTest, ItsLeasesAndRetriesDoNotCare) {
   PrivateRedis redis;
   Queue queue(test::redis_options(redis), "default");

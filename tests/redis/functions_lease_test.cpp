@@ -121,6 +121,29 @@ TEST_F(LeaseFunctionTest, HandsProgressOverWithTheEnvelope) {
   EXPECT_EQ(books().done, 3);
 }
 
+TEST_F(LeaseFunctionTest, OffersWhatWasPutOffToEveryReclaimWithItsProgress) {
+  const Leased unreadable = lease_one("older", 3);
+  settle("older", unreadable, {1});
+  const auto put_off = [&](const std::string& worker, const std::string& id) {
+    return fcall("put_off", {keys.workers, keys.ready[1]}, {worker, id});
+  };
+  EXPECT_EQ(put_off("stranger", unreadable.entry_id), "[STALE]");
+  register_worker("newer");
+  EXPECT_EQ(put_off("newer", unreadable.entry_id), "[OK, 0]") << "it is another's";
+  EXPECT_TRUE(put_off("older", "nonsense").starts_with("error FERRYBAD"));
+  EXPECT_EQ(put_off("older", unreadable.entry_id), "[OK, 1]");
+  EXPECT_EQ(put_off("older", unreadable.entry_id), "[OK, 0]") << "a repeated call";
+  EXPECT_EQ(pending_of("older"), "[]");
+  EXPECT_EQ(books().workers, 2) << "it is no worker that holds it";
+
+  const std::vector<Leased> taken = reclaim("newer", lease_ms, {"older"});
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken[0].entry_id, unreadable.entry_id);
+  EXPECT_EQ(taken[0].progress, ".x.");
+  EXPECT_EQ(done("newer", taken), "[OK, 1]");
+  EXPECT_EQ(books().done, 3);
+}
+
 TEST_F(LeaseFunctionTest, TakesNothingFromAWorkerThatRenews) {
   lease_one("alive", 1);
   lease_one("gone", 1);
