@@ -45,7 +45,7 @@ inline std::vector<Hostile> without_head(std::size_t deep = 10'000) {
       {"nothing", "", why},
       {"text", "GET / HTTP/1.1\r\n\r\n", why},
       {"cut head", good.substr(0, 15), why},
-      {"unknown version", replaced(good, "\x95\x01", "\x95\x02"), why},
+      {"a version that never was", replaced(good, "\x95\x01", std::string("\x95\x00", 2)), why},
       {"no job", replaced(good, std::string("\xcd\x00\x01", 3), std::string("\xcd\x00\x00", 3)),
        why},
       {"1001 jobs", replaced(good, std::string("\xcd\x00\x01", 3), "\xcd\x03\xe9"), why},

@@ -271,7 +271,9 @@ void Sender::apply_full(Leg& leg) {
   leg.channel->hint = {reply.depth_jobs, reply.oldest_age};
   flight.fullness =
       Fullness{reply.depth_jobs, reply.depth_bytes, reply.oldest_age, reply.retry_after};
-  if (flight.cargo.shrink_slice(room_left(options_.limits.max_jobs, reply.depth_jobs),
+  // Of a call that may still be stored as it was sent, no part may go under the same sequence.
+  if (!flight.slot->sequence.may_be_stored() &&
+      flight.cargo.shrink_slice(room_left(options_.limits.max_jobs, reply.depth_jobs),
                                 room_left(options_.limits.max_bytes, reply.depth_bytes))) {
     return;  // a part may fit: at once
   }
