@@ -25,7 +25,7 @@ constexpr std::string_view any_role = "+select +client|setname +fcall +time";
 constexpr std::array producer_grants{
     Grant{"+fcall", "*"},
     Grant{"+hmget +hget +hset", "state producers"},
-    Grant{"+xadd +xrange +xinfo|groups +renamenx +xgroup|create", "ready:* gate:*"},
+    Grant{"+xadd +xinfo|groups +renamenx +xgroup|create", "ready:* gate:*"},
     Grant{"+hexists +hsetnx", "parked"},
     Grant{"+zadd", "due"},
 };
@@ -38,7 +38,7 @@ constexpr std::array worker_grants{
     Grant{"+hexists +hset +hdel +hgetall", "workers"},
     Grant{"+exists +hget +hset +hdel", "progress"},
     Grant{"+hincrby", "state"},
-    Grant{"+hget +hset", "control"},
+    Grant{"+hget", "control"},
     Grant{"+zrangebyscore +zrange +zrem +zadd", "due"},
     Grant{"+hsetnx +hexists +hmget +hdel", "parked"},
     Grant{"+zadd", "dead"},
@@ -115,7 +115,7 @@ std::vector<std::string> access_rules(Role role, std::string_view prefix,
     case Role::viewer:
       add_words("+ping +info", "", words);
       add_words(reading, "", words);
-      add_keys("~", prefix, bases, words);
+      add_keys("%R~", prefix, bases, words);
       break;
     case Role::admin:
       add_words("+ping +info +function|load", "", words);

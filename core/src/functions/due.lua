@@ -61,6 +61,7 @@ local function promote(keys, args)
     if moved > 0 then call('HINCRBY', state, 'delayed', -moved) end
     if grown ~= 0 then call('HINCRBY', state, 'bytes', grown) end
   end
+  look_for_the_blind(state, keys, 4, now)
   local next_due = call('ZRANGE', due, 0, 0, 'WITHSCORES')
   return {moved, next_due[2] and math.max(0, math.floor(tonumber(next_due[2]) - now)) or -1}
 end

@@ -101,6 +101,8 @@ end
 --         error NOPERM  the caller is no operator; nothing was changed
 --   cost  about 6 commands, 3 for each stream and 2 for each entry
 local function purge(keys, args)
+  local refused = not_operator(keys[1])
+  if refused then return refused end
   ages[keys[1]] = nil
   local most, jobs, bytes, delayed = tonumber(args[1]), 0, 0, 0
   local names = call('ZRANGE', keys[2], 0, most - 1)

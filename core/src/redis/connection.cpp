@@ -203,7 +203,7 @@ struct Connection::Impl {
   void greet() {
     std::vector<std::string_view> authenticate{"AUTH"};
     const bool has_user = !endpoint.user.empty();
-    const std::string password = endpoint.password.empty() && !password_file.empty() ? (endpoint.password = password_of_file()) : endpoint.password;
+    const std::string password = password_file.empty() ? endpoint.password : password_of_file();
     const bool authenticates = has_user || !password.empty();
     const std::string database = std::to_string(endpoint.database);
     const bool selects = endpoint.database != 0;
