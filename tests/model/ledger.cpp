@@ -27,7 +27,13 @@ std::string Ledger::look(const SentCall& sent, const Answer& answer, const Twin&
   const bool enqueues = f == "enqueue";
   const bool may_change =
       enqueues ? answer.starts_with("OK") : !sent.tells() || owners_[sent.key] == sent.args[0];
-  if (!may_change && before.snapshot() != after.snapshot()) {
+  const auto jobs_and_leases = [](const Twin& twin) {
+    Words lines = twin.snapshot();
+    // A DUP is written down as a sign of life, so that a WAIT behind it speaks of this connection.
+    std::erase_if(lines, [](const std::string& line) { return line.starts_with("producer "); });
+    return lines;
+  };
+  if (!may_change && jobs_and_leases(before) != jobs_and_leases(after)) {
     return enqueues ? "an enqueue that was not OK changed something"
                     : f + " of a worker that does not hold the envelope changed something";
   }

@@ -51,6 +51,16 @@ TEST_F(SettleFunctionTest, CountsOnlyWhatWasStillPendingInAMixedCall) {
   expect_nothing_left();
 }
 
+TEST_F(SettleFunctionTest, LeavesAnEnvelopeThatNobodyHasFetched) {
+  register_worker("w");
+  const std::string bytes = envelope(2);
+  enqueue({{bytes}});
+  const std::string waiting = command({"XRANGE", keys.ready[1], "-", "+"});
+  const std::string id = waiting.substr(2, waiting.find(',') - 2);
+  EXPECT_EQ(done("w", {{.entry_id = id, .bytes = bytes}}), "[OK, 0]");
+  EXPECT_EQ(command({"XRANGE", keys.ready[1], "-", "+"}), waiting);
+}
+
 TEST_F(SettleFunctionTest, CountsAnEnvelopeThatIsNamedTwiceOnce) {
   const Leased leased = lease_one("w", 2);
   EXPECT_EQ(done("w", {leased, leased}), "[OK, 1]");

@@ -92,7 +92,6 @@ inline std::vector<Hostile> with_head() {
           replaced(good, std::string("\x91\x93\x00", 3), std::string("\x91\x94\x00", 3)) +
               "\x81\x63" + std::string(10'000, '\x91')),
        "extras runs past the end"},
-      {"unknown flags", of(64, 1, good), "flags 64 are not known"},
       {"bytes behind the body", of(0, 1, good + "x"), "the body is followed by other bytes"},
       {"lying bundle", bundle({part, part}, 5), "do not hold the 5 jobs"},
       {"bundle in a bundle", bundle({bundle({part}, 1)}, 1), "not allowed inside a bundle"},
