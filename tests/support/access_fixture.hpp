@@ -11,6 +11,7 @@
 #include "ferry/setup.hpp"
 #include "functions/keys.hpp"
 #include "support/error_from.hpp"
+#include "support/mutant.hpp"
 #include "support/redis_test.hpp"
 
 namespace ferry::test {
@@ -31,7 +32,9 @@ class AccessTest : public RedisTest {
     if (IsSkipped() || HasFailure()) return;
     install_functions(options());
     for (const Role role : {Role::producer, Role::worker, Role::viewer, Role::admin}) make(role);
-    redis::Connection(options()).call({"ACL", "LOG", "RESET"});
+    redis::Connection connection(options());
+    load_mutant(connection);
+    connection.call({"ACL", "LOG", "RESET"});
   }
 
   /// Gives the role's user rights to some queues, or to all.

@@ -2,10 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <initializer_list>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +11,7 @@
 #include "functions/library.hpp"
 #include "redis/connection.hpp"
 #include "support/eventually.hpp"
+#include "support/mutant.hpp"
 #include "support/redis_test.hpp"
 #include "wire/envelope.hpp"
 
@@ -58,7 +56,7 @@ class FunctionsTest : public RedisTest {
     if (IsSkipped() || HasFatalFailure()) return;
     connection = std::make_unique<redis::Connection>(options());
     ensure_library(*connection);
-    load_mutant();
+    load_mutant(*connection);
   }
 
   void TearDown() override {
@@ -300,15 +298,6 @@ class FunctionsTest : public RedisTest {
   std::unique_ptr<redis::Connection> connection;
 
  private:
-  /// The mutation run (tests/model) hands in a library that has something wrong.
-  void load_mutant() {
-    const char* path = std::getenv("FERRY_TEST_LIBRARY");
-    if (path == nullptr) return;
-    std::ifstream file(path);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    connection->call({"FUNCTION", "LOAD", "REPLACE", text});
-  }
-
   std::pair<std::int64_t, std::int64_t> count_streams() {
     std::int64_t jobs = 0;
     std::int64_t bytes = 0;
