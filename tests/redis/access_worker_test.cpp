@@ -196,6 +196,23 @@ TEST_F(AccessWorkerTest, AProducerLearnsTheAgeOfTheOldestJobWithoutReadingIt) {
   EXPECT_THAT(refusals(), IsEmpty());
 }
 
+TEST_F(AccessWorkerTest, AProducerSeesByTheGroupsCursorThatTheOldestJobWasFetched) {
+  Client client(producing(Role::producer));
+  client.enqueue(Note{"oldest"});
+  ASSERT_TRUE(eventually([&] {
+    client.enqueue(Note{"younger"});
+    return client.hint("mail").oldest_age > std::chrono::milliseconds{300};
+  }));
+  redis::Connection connection(options());
+  connection.call({"XGROUP", "CREATE", keys.ready[1], "ferry", "0"});
+  connection.call(
+      {"XREADGROUP", "GROUP", "ferry", "w", "COUNT", "1", "STREAMS", keys.ready[1], ">"});
+  EXPECT_TRUE(eventually([&] {
+    client.enqueue(Note{"youngest"});
+    return client.hint("mail").oldest_age < std::chrono::milliseconds{300};
+  }));
+}
+
 TEST_F(AccessWorkerTest, AWorkersLookTellsAProducerOfJobsThatOthersStored) {
   ClientOptions trusted;
   trusted.redis = options();
@@ -204,6 +221,8 @@ TEST_F(AccessWorkerTest, AWorkersLookTellsAProducerOfJobsThatOthersStored) {
   ASSERT_TRUE(eventually([&] { return look().counts().oldest_age.count() > 300; }));
   redis::Connection(options()).call({"FUNCTION", "FLUSH"});  // what is remembered is forgotten
   install_functions(options());
+  redis::Connection connection(options());
+  load_mutant(connection);
 
   Client client(producing(Role::producer));
   client.enqueue(Note{"first"});

@@ -189,7 +189,10 @@ TEST_F(HostileInputTest, BuriesJobsWhosePayloadNoHandlerCanRead) {
 TEST_F(HostileInputTest, TheAuditShowsWhatWasStoredPastTheFunctions) {
   enqueue_good(3);
   add({envelope_field, wire::samples::envelope_with(0, 7, "garbage")});
-  const bool buried = eventually([&] { return queue.counts().dead == 7; });
+  const bool buried = eventually([&] {
+    const auto now = queue.counts();
+    return now.dead == 7 && now.done == 3;
+  });
   EXPECT_TRUE(buried);
   // Nobody accepted those seven, and nobody counted their bytes.
   EXPECT_THAT(queue.audit().violations, Contains(HasSubstr("-7 ")));
