@@ -93,6 +93,15 @@ TEST_F(AccessRolesTest, AProducerEnqueuesSmallLargeUrgentAndDelayedJobs) {
   EXPECT_THAT(refusals(), IsEmpty());
 }
 
+TEST_F(AccessRolesTest, AProducerMayAskForReplicas) {
+  ClientOptions careful = producing(Role::producer);
+  careful.durability = Durability::replicated(1);
+  careful.block_timeout = std::chrono::milliseconds{200};
+  Client client(careful);
+  const Error error = error_from([&] { client.enqueue(Note{"here only"}); });
+  EXPECT_EQ(error.code(), ErrorCode::unconfirmed) << error.what();
+}
+
 TEST_F(AccessRolesTest, AProducerReadsNoJobs) {
   fill();
   const std::string& ready = keys.ready[1];

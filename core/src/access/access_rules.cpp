@@ -105,11 +105,11 @@ std::vector<std::string> access_rules(Role role, std::string_view prefix,
   add_words(any_role, "", words);
   switch (role) {
     case Role::producer:
-      add_words("+multi +exec", "", words);
+      add_words("+multi +exec +wait +role", "", words);  // replicated(n), sentinels
       add_selectors(producer_grants, prefix, bases, words);
       break;
     case Role::worker:
-      add_words("+info", "", words);
+      add_words("+info +role", "", words);
       add_selectors(worker_grants, prefix, bases, words);
       break;
     case Role::viewer:

@@ -1,5 +1,6 @@
 #include "fault/harness/fleet.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -223,9 +224,14 @@ void Fleet::sabotage(const std::string& how) {
   // Workers notice a pause within half a second; then more waits than a fetch takes.
   const std::int64_t enough = options_.rate / 2;
   const bool waits = test::eventually([&] { return queue.counts().waiting > enough; });
-  const auto last = connection.call({"XREVRANGE", keys.ready[1], "+", "-", "COUNT", "1"});
-  if (!waits || last->root().size == 0) throw std::runtime_error("nothing to sabotage");
-  const redis::Reply& entry = last->root()[0];
+  const auto newest = connection.call({"XREVRANGE", keys.ready[1], "+", "-", "COUNT", "50"});
+  // Without flags: the ids of its jobs follow from the one in its head.
+  const auto found = std::ranges::find_if(newest->root(), [](const redis::Reply& entry) {
+    const auto head = wire::decode_head(entry[1][1].text);
+    return head && head->flags == 0;
+  });
+  if (!waits || found == newest->root().end()) throw std::runtime_error("nothing to sabotage");
+  const redis::Reply& entry = *found;
   if (how == "loss") {
     connection.call({"XDEL", keys.ready[1], entry[0].text});
   } else {
