@@ -35,17 +35,4 @@ std::size_t jobs_that_fit(const Load& load);
 /// Returns: at most `count` jobs to hand over again and again, as many as fit into 64 MiB.
 std::vector<Blob> blobs_of(const Load& load, std::size_t count);
 
-/// Returns: as a figure's name and settings have it.
-inline std::string to_text(Fsync durability) {
-  switch (durability) {
-    case Fsync::none:
-      return "off";
-    case Fsync::everysec:
-      return "everysec";
-    case Fsync::always:
-      return "always";
-  }
-  return "unknown";
-}
-
 }  // namespace ferry::bench

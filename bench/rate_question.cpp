@@ -29,7 +29,7 @@ Figure figure_of(const Rate& rate) {
   settings["worker_concurrency"] = std::to_string(rate.load.concurrency);
   settings["compress_from_bytes"] = std::to_string(rate.load.compress_from_bytes);
   settings["payload"] = rate.load.text ? "records of a log, as JSON" : "one letter repeated";
-  settings["aof"] = to_text(rate.durability);
+  settings["aof"] = rate.fsync == Fsync::none ? "off" : to_string(rate.fsync);
   if (!rate.note.empty()) settings["note"] = rate.note;
   return figure;
 }
@@ -38,7 +38,7 @@ class RateQuestion : public Question {
  public:
   explicit RateQuestion(const Rate& rate) : Question({figure_of(rate)}), rate_(rate) {}
 
-  void begin() override { runs_.emplace(rate_.durability); }
+  void begin() override { runs_.emplace(rate_.fsync); }
 
   Turn turn(bool limit_first) override {
     double limit = limit_first ? run_limit() : 0;

@@ -15,7 +15,7 @@ struct Rate {
   Load limit_load;
   double (Runs::*ours)(const Load&);
   double (Runs::*limit)(const Load&);
-  Fsync durability = Fsync::none;
+  Fsync fsync = Fsync::none;
   std::string note{};  ///< what a reader should know, for the settings
 };
 

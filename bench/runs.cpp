@@ -22,7 +22,7 @@ double per_second(const Load& load, double seconds) {
 }
 
 /// Entries of the same size as Ferry's own envelopes.
-LimitShape shape_of(const Load& load, Fsync durability) {
+LimitShape shape_of(const Load& load, Fsync fsync) {
   msgpack::sbuffer payload;
   msgpack::pack(payload, blob_of(load.payload_bytes));
   wire::EnvelopeWriter writer{JobId{}};
@@ -32,7 +32,7 @@ LimitShape shape_of(const Load& load, Fsync durability) {
   LimitShape shape{load.jobs_per_envelope, writer.finish().size()};
   // Of large entries too there must be some in each direction.
   shape.portion_bytes = std::max(shape.portion_bytes, 4 * shape.envelope_bytes);
-  if (durability == Fsync::always) {
+  if (fsync == Fsync::always) {
     // What waits for one fsync is as much as one call of Ferry may hold.
     shape.portion_bytes = 1024 * 1024;
     shape.transactions = true;
@@ -52,9 +52,9 @@ Handlers handlers_of(bool per_job) {
 
 }  // namespace
 
-Runs::Runs(Fsync durability)
-    : durability_(durability),
-      server_({.durability = durability}),
+Runs::Runs(Fsync fsync)
+    : fsync_(fsync),
+      server_({.fsync = fsync}),
       redis_{.url = server_.url(), .prefix = "ferrybench"} {}
 
 std::string Runs::new_queue() {
@@ -164,7 +164,7 @@ double Runs::steady(const Load& load) {
 
 double Runs::limit_enqueue(const Load& load) {
   const std::string stream = new_queue();
-  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
+  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, fsync_)};
   limit.make(stream);
   const Stopwatch watch;
   limit.enqueue(stream, load.jobs);
@@ -175,7 +175,7 @@ double Runs::limit_enqueue(const Load& load) {
 
 double Runs::limit_drain(const Load& load) {
   const std::string stream = new_queue();
-  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
+  Limit limit{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, fsync_)};
   limit.make(stream);
   limit.enqueue(stream, load.jobs);
   const Stopwatch watch;
@@ -187,8 +187,8 @@ double Runs::limit_drain(const Load& load) {
 
 double Runs::limit_steady(const Load& load) {
   const std::string stream = new_queue();
-  Limit producer{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
-  Limit worker{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, durability_)};
+  Limit producer{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, fsync_)};
+  Limit worker{server_.socket_path(), blob_of(load.payload_bytes), shape_of(load, fsync_)};
   producer.make(stream);
   const Stopwatch watch;
   auto drained = std::async(std::launch::async, [&] { worker.drain(stream, load.jobs); });

@@ -17,7 +17,7 @@ namespace ferry::bench {
 /// Threads: one thread at a time.
 class Runs {
  public:
-  explicit Runs(Fsync durability);
+  explicit Runs(Fsync fsync);
 
   const RedisOptions& redis() const { return redis_; }
 
@@ -46,7 +46,7 @@ class Runs {
   void check_waiting(const Load& load, const std::string& queue);
   void check_done(const Load& load, const std::string& queue);
 
-  Fsync durability_;
+  Fsync fsync_;
   PrivateRedis server_;
   RedisOptions redis_;
   int turn_ = 0;

@@ -13,7 +13,8 @@ Questions durability(bool quick) {
   Questions list;
   const auto add = [&](const std::string& name, Fsync how, auto ours, auto limit) {
     const Load load = load_of(256, quick);
-    list.push_back(rate_question({name + "_256_" + to_text(how), load, load, ours, limit, how}));
+    list.push_back(rate_question(
+        {name + "_256_" + std::string(to_string(how)), load, load, ours, limit, how}));
   };
   for (const auto how : {Fsync::everysec, Fsync::always}) {
     add("enqueue_all", how, &Runs::enqueue_all, &Runs::limit_enqueue);

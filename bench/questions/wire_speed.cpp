@@ -12,9 +12,9 @@ namespace ferry::bench {
 Questions wire_speed(bool quick) {
   Questions list;
   const auto add = [&](const std::string& name, std::size_t size, auto ours, auto limit,
-                       Fsync durability = Fsync::none) {
+                       Fsync fsync = Fsync::none) {
     const Load load = load_of(size, quick);
-    list.push_back(rate_question({name, load, load, ours, limit, durability}));
+    list.push_back(rate_question({name, load, load, ours, limit, fsync}));
   };
   const std::size_t sizes[] = {1, 10, 64, 256, 1000};
   for (const std::size_t size : sizes) {

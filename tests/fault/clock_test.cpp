@@ -12,6 +12,7 @@
 
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
+#include "scratch_folder.hpp"
 #include "support/child.hpp"
 #include "support/effects.hpp"
 #include "support/fake_clock.hpp"
@@ -58,7 +59,7 @@ int worker_role(char** arguments) {
 
 class ClockTest : public testing::Test {
  protected:
-  test::ScratchFolder folder;
+  ScratchFolder folder;
   FakeClock clock{folder.file("shift")};
 };
 

@@ -14,6 +14,7 @@
 #include "ferry/private_redis.hpp"
 #include "ferry/queue.hpp"
 #include "ferry/worker.hpp"
+#include "scratch_folder.hpp"
 #include "support/child.hpp"
 #include "support/ledger.hpp"
 #include "support/running_worker.hpp"
@@ -26,7 +27,6 @@ using namespace std::chrono_literals;
 using test::Child;
 using test::eventually;
 using test::Ledger;
-using test::ScratchFolder;
 using testing::IsEmpty;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ferry/client.hpp"
+#include "scratch_folder.hpp"
 #include "support/child.hpp"
 #include "support/effects.hpp"
 #include "support/ledger.hpp"
@@ -49,7 +50,7 @@ int producer_role(char** arguments) {
 }
 
 TEST(ProducerDeathTest, LeavesTheBooksExactWhenItDiesInTheMiddleOfACall) {
-  const test::ScratchFolder folder;
+  const ScratchFolder folder;
   const Ledger ledger(folder.file("ledger"));
   PrivateRedis redis;
   test::Proxy network(redis.socket_path(), redis.socket_path() + ".network");

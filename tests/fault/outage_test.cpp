@@ -44,7 +44,7 @@ class OutageTest : public testing::TestWithParam<Outage> {
     }
   }
 
-  PrivateRedis redis{{.durability = Fsync::everysec}};
+  PrivateRedis redis{{.fsync = Fsync::everysec}};
 };
 
 TEST_P(OutageTest, EveryWorkerKeepsWhatItHolds) {

@@ -129,8 +129,8 @@ TEST_F(BusyRedisTest, NobodyIsTakenForDeadAfterAScriptLongerThanALease) {
 /// they do on a full disk, with another error number.
 class FullDiskTest : public ServerFaultsTest {
  protected:
-  explicit FullDiskTest(Fsync durability = Fsync::everysec)
-      : ServerFaultsTest(ignoring_the_signal({.durability = durability})) {}
+  explicit FullDiskTest(Fsync fsync = Fsync::everysec)
+      : ServerFaultsTest(ignoring_the_signal({.fsync = fsync})) {}
 
   /// Inherited by the server; else the first failed write would end it.
   static PrivateRedisOptions ignoring_the_signal(PrivateRedisOptions options) {

@@ -58,7 +58,7 @@ class RestartStormTest : public testing::Test {
         [&] { return traffic.accepted() > accepted + 100 && effects.size() > run + 100; }));
   }
 
-  PrivateRedis redis{{.durability = Fsync::always}};
+  PrivateRedis redis{{.fsync = Fsync::always}};
   test::Proxy network{redis.socket_path(), redis.socket_path() + ".network"};
   Queue queue{test::redis_options(redis), "default"};
   Keys keys{"ferry", "default"};

@@ -14,7 +14,9 @@
 #include "ferry/worker.hpp"
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
+#include "scratch_folder.hpp"
 #include "support/child.hpp"
+#include "support/fetching_thread.hpp"
 #include "support/ledger.hpp"
 #include "support/running_worker.hpp"
 #include "support/wait.hpp"
@@ -26,12 +28,12 @@ using namespace std::chrono_literals;
 using test::Child;
 using test::eventually;
 using test::Ledger;
-using test::ScratchFolder;
 
 struct Step {
   static constexpr std::string_view kind = "step";
   int number = 0;
-  std::string what;  ///< "" = note it; "hang" = note nothing and never return; "crash" = abort
+  std::string what;  ///< "" = note it; "hang" = note nothing and never return; "crash" = abort;
+                     ///< "hang where fetched" = only where it was fetched, and noted
   MSGPACK_DEFINE_MAP(number, what)
 };
 
@@ -54,8 +56,10 @@ int worker_role(char** arguments) {
   handlers.on<Step>([&](const JobContext&, const Step& step) {
     if (step.what == "crash") std::_Exit(9);
     if (step.what == "hang" && !std::getenv("FERRY_TEST_NO_HANG")) hang();
+    if (step.what == "hang where fetched" && !test::in_fetching_thread()) return;
     if (step.what == "slow") std::this_thread::sleep_for(5ms);
     ledger.note(step.number);
+    if (step.what == "hang where fetched") hang();
   });
   Worker worker(options, handlers);
   StopOnSignal stop(worker);
@@ -249,6 +253,25 @@ TEST_F(WorkerDeathTest, EndsWithinTheTimeAllowedAlthoughAHandlerHangs) {
   ::unsetenv("FERRY_TEST_NO_HANG");
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 10; }));
   for (const auto& [number, noted] : ledger.read()) EXPECT_EQ(noted, 1) << number;
+}
+
+TEST_F(WorkerDeathTest, EndsWithinTheTimeAllowedAlthoughTheThreadThatFetchedHangs) {
+  if (test::is_slow_build) GTEST_SKIP() << "under a sanitizer no run is as short as it must be";
+  const auto stuck = worker();
+  // One by one: once the worker knows that they are short, it runs one where it was fetched.
+  std::int64_t jobs = 0;
+  ASSERT_TRUE(eventually([&] {
+    accept({Step{1, "hang where fetched"}});
+    ++jobs;
+    return eventually([&] { return queue.counts().done == jobs || ledger.read().contains(1); }) &&
+           ledger.read().contains(1);
+  }));
+  stuck->signal(SIGTERM);
+  const auto status = stuck->wait_for(6s);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(*status, 0);
+  EXPECT_EQ(queue.counts().waiting, 1);
+  EXPECT_THAT(queue.audit().violations, testing::IsEmpty());
 }
 
 TEST_F(WorkerDeathTest, FetchesNoMoreAfterTstpAndFinishesWhatItHolds) {

@@ -27,13 +27,15 @@ std::string Ledger::look(const SentCall& sent, const Answer& answer, const Twin&
   const bool enqueues = f == "enqueue";
   const bool may_change =
       enqueues ? answer.starts_with("OK") : !sent.tells() || owners_[sent.key] == sent.args[0];
-  const auto jobs_and_leases = [](const Twin& twin) {
+  const auto all_but_signs_of_life = [](const Twin& twin) {
     Words lines = twin.snapshot();
-    // A DUP is written down as a sign of life, so that a WAIT behind it speaks of this connection.
-    std::erase_if(lines, [](const std::string& line) { return line.starts_with("producer "); });
+    // A DUP writes down when it came, so that a WAIT behind it speaks of this connection.
+    for (std::string& line : lines) {
+      if (line.starts_with("producer ")) line.resize(line.rfind(':'));
+    }
     return lines;
   };
-  if (!may_change && jobs_and_leases(before) != jobs_and_leases(after)) {
+  if (!may_change && all_but_signs_of_life(before) != all_but_signs_of_life(after)) {
     return enqueues ? "an enqueue that was not OK changed something"
                     : f + " of a worker that does not hold the envelope changed something";
   }

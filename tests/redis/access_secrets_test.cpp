@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "scratch_folder.hpp"
 #include "support/access_fixture.hpp"
 #include "support/eventually.hpp"
 #include "support/running_worker.hpp"
@@ -54,13 +55,10 @@ class AccessSecretsTest : public AccessTest {
  protected:
   void SetUp() override {
     AccessTest::SetUp();
-    folder_ = testing::TempDir() + "ferry-secrets-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
     write(first);
     give(Role::producer, first);
     give(Role::worker, first);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::string path() const { return folder_ + "/password"; }
 
@@ -111,7 +109,8 @@ class AccessSecretsTest : public AccessTest {
 
   static constexpr const char* first = "the-first-secret";
   static constexpr const char* second = "the-second-secret";
-  std::string folder_;
+  const ScratchFolder scratch_;
+  const std::string folder_ = scratch_.path().string();
 };
 
 TEST_F(AccessSecretsTest, WithTheFileChangedEverybodyGoesOn) {

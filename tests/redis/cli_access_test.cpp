@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "scratch_folder.hpp"
 #include "support/cli_test.hpp"
 
 namespace ferry::test {
@@ -18,13 +19,6 @@ using testing::StartsWith;
 
 class CliAccessTest : public CliTest {
  protected:
-  void SetUp() override {
-    CliTest::SetUp();
-    folder_ = testing::TempDir() + "ferry-passwords-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string password_of(const std::string& user) const {
     std::ifstream file(folder_ + "/" + user + ".password");
     std::string password;
@@ -41,7 +35,8 @@ class CliAccessTest : public CliTest {
     return ferry(all);
   }
 
-  std::string folder_;
+  const ScratchFolder scratch_;
+  const std::string folder_ = scratch_.path().string();
 };
 
 TEST_F(CliAccessTest, PrintsTheLinesWithoutAPasswordAndTouchesNoRedis) {

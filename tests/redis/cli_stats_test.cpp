@@ -49,7 +49,7 @@ TEST_F(CliStatsTest, StatsWatchRedrawsATerminalAndEndsWellOnCtrlC) {
 }
 
 TEST_F(CliStatsTest, StatsWatchOutlivesARestartOfRedis) {
-  PrivateRedis other({.durability = Fsync::always});
+  PrivateRedis other({.fsync = Fsync::always});
   environment[0] = "FERRY_REDIS=" + other.url();
   ASSERT_EQ(ferry({"setup"}).exit_code, 0);
   enqueue("mail", 1);

@@ -11,6 +11,7 @@
 #include "compare/marker.hpp"
 #include "ferry/private_redis.hpp"
 #include "redis/connection.hpp"
+#include "scratch_folder.hpp"
 #include "support/redis_test.hpp"
 #include "support/run_program.hpp"
 
@@ -28,17 +29,14 @@ class CompareTest : public ::testing::Test {
  protected:
   void SetUp() override {
     // The programs start servers of their own; without one there is nothing to see.
-    if (!test::start_redis()) return;
-    std::string name = (std::filesystem::temp_directory_path() / "ferry-test-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    test::start_redis();
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   /// The temporary folder of the program, so that what it leaves there is seen.
   std::string here() const { return "TMPDIR=" + folder_.string() + " "; }
 
-  std::filesystem::path folder_;
+  const ScratchFolder scratch_;
+  const std::filesystem::path folder_ = scratch_.path();
 };
 
 TEST_F(CompareTest, GivesARowForEachPolicyAndJsonThatAgrees) {

@@ -18,7 +18,7 @@ struct Parcel {
 };
 
 TEST(DurabilitySyncedTest, AcceptsWhatIsOnTheDisk) {
-  auto redis = test::start_redis({.durability = Fsync::everysec});
+  auto redis = test::start_redis({.fsync = Fsync::everysec});
   if (!redis) return;
   redis::Connection admin({.url = redis->url()});
   if (admin.command({"WAITAOF", "0", "0", "1"})->root().is_error()) {

@@ -53,7 +53,7 @@ class EnqueueFaultsTest : public test::RedisTest {
 
 class DurableEnqueueTest : public EnqueueFaultsTest {
  protected:
-  DurableEnqueueTest() : EnqueueFaultsTest({.durability = Fsync::always}) {}
+  DurableEnqueueTest() : EnqueueFaultsTest({.fsync = Fsync::always}) {}
 };
 
 /// Threads that enqueue until told to stop, and what they were told.

@@ -62,7 +62,7 @@ class EnqueueLargeTest : public test::RedisTest {
 
 class DurableLargeTest : public EnqueueLargeTest {
  protected:
-  DurableLargeTest() : EnqueueLargeTest({.durability = Fsync::always}) {}
+  DurableLargeTest() : EnqueueLargeTest({.fsync = Fsync::always}) {}
 };
 
 TEST_F(EnqueueLargeTest, StoresNoSecondJobWhereverTheRepliesAreCutOff) {

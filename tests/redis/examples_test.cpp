@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "scratch_folder.hpp"
 #include "support/redis_test.hpp"
 #include "support/run_program.hpp"
 
@@ -22,12 +23,8 @@ class ExamplesTest : public ::testing::Test {
  protected:
   void SetUp() override {
     // The programs start servers of their own; without one there is nothing to see.
-    if (!ferry::test::start_redis()) return;
-    std::string name = (fs::temp_directory_path() / "ferry-test-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    ferry::test::start_redis();
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) {
     fs::create_directories((folder_ / "headers" / name).parent_path());
@@ -37,7 +34,8 @@ class ExamplesTest : public ::testing::Test {
   std::string headers() const { return (folder_ / "headers").string(); }
   std::string database() const { return (folder_ / "index.sqlite").string(); }
 
-  fs::path folder_;
+  const ferry::ScratchFolder scratch_;
+  const fs::path folder_ = scratch_.path();
 };
 
 using DocumentsTest = ExamplesTest;

@@ -95,7 +95,7 @@ TEST_F(LibraryTest, LetsEveryLoaderOfARaceSucceed) {
 }
 
 TEST_F(LibraryTest, SurvivesARestart) {
-  auto own = start_redis({.durability = Fsync::always});
+  auto own = start_redis({.fsync = Fsync::always});
   ASSERT_TRUE(own);
   EXPECT_TRUE(install_functions({.url = own->url()}));
   own->kill();

@@ -91,8 +91,8 @@ TEST_F(PrivateRedisTest, LosesWhatItDoesNotKeepAndKeepsWhatItWrites) {
   server->start();
   EXPECT_EQ(call(*server, {"EXISTS", "key"}), "0");
 
-  for (const Fsync durability : {Fsync::everysec, Fsync::always}) {
-    PrivateRedis keeping({.durability = durability});
+  for (const Fsync fsync : {Fsync::everysec, Fsync::always}) {
+    PrivateRedis keeping({.fsync = fsync});
     call(keeping, {"SET", "key", "value"});
     keeping.kill();
     keeping.start();
@@ -102,7 +102,7 @@ TEST_F(PrivateRedisTest, LosesWhatItDoesNotKeepAndKeepsWhatItWrites) {
 
 TEST_F(PrivateRedisTest, TakesItsOptions) {
   PrivateRedis own(
-      {.durability = Fsync::always, .maxmemory = 12'345'678, .arguments = {"--databases", "3"}});
+      {.fsync = Fsync::always, .maxmemory = 12'345'678, .arguments = {"--databases", "3"}});
   EXPECT_EQ(call(own, {"CONFIG", "GET", "appendfsync"}), "[appendfsync, always]");
   EXPECT_EQ(call(own, {"CONFIG", "GET", "maxmemory"}), "[maxmemory, 12345678]");
   EXPECT_EQ(call(own, {"CONFIG", "GET", "databases"}), "[databases, 3]");

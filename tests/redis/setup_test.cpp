@@ -35,7 +35,7 @@ class SetupTest : public RedisTest {
 };
 
 TEST_F(SetupTest, IsContentWithAWellConfiguredServer) {
-  auto own = start_redis({.durability = Fsync::everysec,
+  auto own = start_redis({.fsync = Fsync::everysec,
                           .maxmemory = 100'000'000,
                           .arguments = {"--aof-load-truncated", "no"}});
   ASSERT_TRUE(own);

@@ -1,14 +1,12 @@
 // An idle worker runs a short handler in the thread that fetched; what if it is not short?
 #include <gmock/gmock.h>
-#include <pthread.h>
 
-#include <array>
 #include <atomic>
 #include <latch>
-#include <string>
 
 #include "ferry/client.hpp"
 #include "ferry/queue.hpp"
+#include "support/fetching_thread.hpp"
 #include "support/running_worker.hpp"
 #include "support/wait.hpp"
 
@@ -23,29 +21,17 @@ struct Task {
   MSGPACK_DEFINE_MAP(long_one)
 };
 
-bool in_fetching_thread() {
-  std::array<char, 16> name{};
-  pthread_getname_np(pthread_self(), name.data(), name.size());
-  return std::string(name.data()) == "ferry-fetch";
-}
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool is_slow_build = true;
-#else
-constexpr bool is_slow_build = false;
-#endif
-
 class WorkerCallerRunTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (is_slow_build) GTEST_SKIP() << "under a sanitizer no run is as short as it must be";
+    if (test::is_slow_build) GTEST_SKIP() << "under a sanitizer no run is as short as it must be";
   }
   Handlers handlers() {
     Handlers handlers;
     handlers.on<Task>([this](const JobContext&, const Task& task) {
-      run_by_fetcher = in_fetching_thread();
+      run_by_fetcher = test::in_fetching_thread();
       if (!task.long_one) return;
-      long_one_run_by_fetcher = in_fetching_thread();
+      long_one_run_by_fetcher = test::in_fetching_thread();
       let_go.wait();
     });
     return handlers;
@@ -87,21 +73,6 @@ TEST_F(WorkerCallerRunTest, FetchesOnWhileTheHandlerItRanItselfHangs) {
   client.enqueue(Task{});
   EXPECT_TRUE(done(++jobs));
   EXPECT_EQ(worker.stop(), 0);
-  EXPECT_THAT(queue.audit().violations, testing::IsEmpty());
-}
-
-TEST_F(WorkerCallerRunTest, StopsWhileTheHandlerItRanItselfTakesLong) {
-  auto options = test::worker_options(redis);
-  options.stop_within = std::chrono::minutes{1};
-  test::RunningWorker worker(options, handlers());
-  const std::int64_t jobs = run_short_ones();
-  client.enqueue(Task{.long_one = true});
-  ASSERT_TRUE(eventually([&] { return queue.counts().leased == 1; }));
-  worker->quiet();
-  worker->stop();
-  let_go.count_down();
-  EXPECT_EQ(worker.join(), 0);
-  EXPECT_EQ(queue.counts().done, jobs + 1);
   EXPECT_THAT(queue.audit().violations, testing::IsEmpty());
 }
 

@@ -470,7 +470,7 @@ TEST_F(WorkerTest, WaitsForARedisThatIsAwayAtTheStartAndComesBackLater) {
   Seen seen;
   Handlers handlers;
   handlers.on<Number>([&](const JobContext&, const Number& job) { seen.add(job.value); });
-  PrivateRedis other({.durability = Fsync::always});
+  PrivateRedis other({.fsync = Fsync::always});
   auto options = worker_options(other);
   options.log.level = LogLevel::off;
   other.kill();

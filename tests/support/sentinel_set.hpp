@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "redis/connection.hpp"
+#include "scratch_folder.hpp"
 #include "support/child.hpp"
 #include "support/ledger.hpp"
 #include "support/replica_set.hpp"

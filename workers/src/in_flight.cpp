@@ -8,20 +8,6 @@ namespace ferry::detail {
 InFlight::InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit)
     : credits_(max_jobs, max_bytes), limit_(limit) {}
 
-std::string InFlight::key(std::uint32_t queue, Priority priority, std::uint64_t epoch,
-                          std::string_view entry_id) {
-  std::string key(entry_id);
-  key += static_cast<char>('h' + static_cast<int>(priority));
-  key += std::to_string(queue);
-  key += ':';
-  key += std::to_string(epoch);
-  return key;
-}
-
-std::string InFlight::key_of(const LeasedEnvelope& envelope) {
-  return key(envelope.queue, envelope.priority, envelope.epoch, envelope.entry_id);
-}
-
 std::int64_t InFlight::room(std::chrono::steady_clock::time_point now) {
   if (!credits_.any_free()) return 0;
   const auto limit = static_cast<std::int64_t>(limit_.limit(now));
@@ -45,7 +31,7 @@ std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point unti
 std::vector<EnvelopePtr> InFlight::add(std::vector<EnvelopePtr> envelopes) {
   const std::lock_guard lock(mutex_);
   std::erase_if(envelopes, [&](const EnvelopePtr& envelope) {
-    const auto [at, is_new] = held_.try_emplace(key_of(*envelope), Held{envelope});
+    const auto [at, is_new] = held_.try_emplace(envelope->key(), Held{envelope});
     if (is_new) {
       credits_.take(envelope->count, envelope->bytes.size());
     } else {
@@ -68,7 +54,7 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [envelope, jobs_settled] : ended) {
-      const auto at = held_.find(key_of(*envelope));
+      const auto at = held_.find(envelope->key());
       if (at == held_.end() || at->second.envelope.get() != envelope) continue;
       credits_.give(envelope->count, envelope->bytes.size());
       limit_.on_settled(jobs_settled, now);
@@ -100,13 +86,6 @@ std::vector<EnvelopePtr> InFlight::all() const {
   all.reserve(held_.size());
   for (const auto& [key, held] : held_) all.push_back(held.envelope);
   return all;
-}
-
-std::unordered_set<std::string> InFlight::keys() const {
-  const std::lock_guard lock(mutex_);
-  std::unordered_set<std::string> keys;
-  for (const auto& [key, held] : held_) keys.insert(key);
-  return keys;
 }
 
 InFlight::Books InFlight::books() const {

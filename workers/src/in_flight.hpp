@@ -6,9 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "batching/credits.hpp"
@@ -61,12 +59,6 @@ class InFlight {
   void close();
 
   std::vector<EnvelopePtr> all() const;
-  /// Returns: keys of everything held.
-  std::unordered_set<std::string> keys() const;
-  /// An entry may be held twice: under an old name of ours that was struck off, whose outcomes will
-  /// be refused, and under the new one.
-  static std::string key(std::uint32_t queue, Priority priority, std::uint64_t epoch,
-                         std::string_view entry_id);
 
   struct Books {
     std::int64_t jobs_free;
@@ -79,16 +71,14 @@ class InFlight {
   std::int64_t room(std::chrono::steady_clock::time_point now);
   bool worth_a_fetch(std::chrono::steady_clock::time_point now);
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  static std::string key_of(const LeasedEnvelope& envelope);
-
   struct Held {
-    EnvelopePtr envelope;
+    EnvelopePtr envelope;  ///< the key points into it
     bool delivered_again = false;
   };
 
-  std::unordered_map<std::string, Held> held_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unordered_map<LeaseKey, Held, LeaseKeyHash> held_;
   bool delivered_again_ = false;
   Credits credits_;
   FlightLimit limit_;

@@ -3,16 +3,23 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ferry {
 
+/// Redis's append-only file: off, flushed each second, flushed before each reply. (What a producer
+/// waits for is a `Durability`.)
 enum class Fsync : std::uint8_t { none, everysec, always };
 
+std::string_view to_string(Fsync fsync);
+/// Returns: nothing unless `text` is one of them.
+std::optional<Fsync> parse_fsync(std::string_view text);
+
 struct PrivateRedisOptions {
-  /// AOF off, fsync each second, fsync before each reply.
-  Fsync durability = Fsync::none;
+  Fsync fsync = Fsync::none;
   /// Units: bytes; 0 = no limit.
   std::int64_t maxmemory = 0;
   /// Extra `redis-server` arguments, as in `{"--requirepass", "secret"}`.

@@ -75,8 +75,7 @@ std::string Confirmation::shortfall(const Answer& answer, std::chrono::milliseco
   const std::string within = " within block_timeout (" + std::to_string(waited.count()) + " ms)";
   const std::string then =
       ". They run unless that primary is lost now. The client has repeated the call without "
-      "storing "
-      "anything twice; to enqueue them anew makes second jobs. ";
+      "storing anything twice; to enqueue them anew makes second jobs. ";
   if (durability_.level == Durability::Level::synced) {
     return "stored by the primary, but not on its disk" + within + then +
            "See its log: the disk is slow or full";

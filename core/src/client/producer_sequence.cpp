@@ -34,8 +34,8 @@ ProducerSequence::Decision ProducerSequence::on_reply(const EnqueueReply& reply,
     case EnqueueReply::Kind::gap:
       return lose_all_after(reply.last_sequence);
     case EnqueueReply::Kind::full:
-      // An earlier sending whose reply was lost was not stored until now; but its bytes may still be
-      // on their way from the old connection: may_be_stored_ stays.
+      // An earlier sending whose reply was lost was not stored until now; but its bytes may still
+      // be on their way from the old connection: may_be_stored_ stays.
       unconfirmed_ = false;
       return {Step::wait_for_room};
     case EnqueueReply::Kind::error:

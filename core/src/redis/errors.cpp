@@ -38,12 +38,14 @@ constexpr std::array rules{
          "raise maxmemory, let workers drain the queue, or set QueueLimits"},
     Rule{"NOGROUP", Remedy::make_group, ErrorCode::unavailable,
          "the queue's streams were removed; workers make them again when they register"},
-    Rule{"NOAUTH", Remedy::stop, ErrorCode::denied, "put user and password into the URL, or the password into password_file"},
-    Rule{"WRONGPASS", Remedy::stop, ErrorCode::denied, "check the user in the URL, and the password there or in password_file"},
-    Rule{"NOPERM", Remedy::stop, ErrorCode::denied,
-         "give the user this right (`ferry setup --acl` writes users with what their role needs), "
-         "or "
-         "use another user"},
+    Rule{"NOAUTH", Remedy::stop, ErrorCode::denied,
+         "put user and password into the URL, or the password into password_file"},
+    Rule{"WRONGPASS", Remedy::stop, ErrorCode::denied,
+         "check the user in the URL, and the password there or in password_file"},
+    Rule{
+        "NOPERM", Remedy::stop, ErrorCode::denied,
+        "give the user this right, or use another user; `ferry setup --acl` writes users with what "
+        "their role needs"},
     Rule{"DENIED", Remedy::stop, ErrorCode::denied,
          "Redis is in protected mode: set a password there, or connect from its own machine"},
     Rule{"MOVED", Remedy::stop, ErrorCode::unsupported,

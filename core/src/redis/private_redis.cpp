@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <deque>
@@ -29,6 +31,7 @@ constexpr auto time_to_answer = 10s;
 constexpr auto time_to_stop = 10s;
 constexpr auto poll_interval = 1ms;
 constexpr std::size_t log_lines_shown = 8;
+constexpr std::array<std::string_view, 3> fsync_names{"none", "everysec", "always"};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -68,8 +71,8 @@ std::filesystem::path make_folder() {
 
 std::vector<std::string> server_arguments(const PrivateRedisOptions& options,
                                           const std::filesystem::path& folder) {
-  const bool keeps = options.durability != Fsync::none;
-  const bool always = options.durability == Fsync::always;
+  const bool keeps = options.fsync != Fsync::none;
+  const bool always = options.fsync == Fsync::always;
   std::vector<std::string> arguments{"--port",
                                      "0",
                                      "--unixsocket",
@@ -166,6 +169,14 @@ std::string url_of(const std::filesystem::path& socket, const PrivateRedisOption
 }
 
 }  // namespace
+
+std::string_view to_string(Fsync fsync) { return fsync_names.at(static_cast<std::size_t>(fsync)); }
+
+std::optional<Fsync> parse_fsync(std::string_view text) {
+  const auto found = std::ranges::find(fsync_names, text);
+  if (found == fsync_names.end()) return std::nullopt;
+  return static_cast<Fsync>(found - fsync_names.begin());
+}
 
 struct PrivateRedis::Impl {
   PrivateRedisOptions options;

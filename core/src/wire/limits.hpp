@@ -6,7 +6,7 @@
 namespace ferry::wire {
 
 // Everything that comes from outside has a bound. Here are those of what is stored; the others
-// stand where they are checked, and all are checked by a test:
+// stand where they are checked:
 //
 //   URL                       8 KiB                          core/src/redis/url.hpp
 //   elements in one reply     1 Mi, promised or sent         core/src/redis/reply_reader.cpp
@@ -19,7 +19,7 @@ namespace ferry::wire {
 //   inflated, held at once    as bytes in flight             workers/src/stages/inflated_memory.hpp
 //   elements of a payload     as many as it has bytes        workers/src/unpack_payload.cpp
 //   NDJSON line               32 MiB                         workers/cli/parts/job_line.hpp
-//   password file             2 KiB                          workers/cli/session.cpp
+//   password file             2 KiB                          core/src/secrets/password.cpp
 //   policies compared         64                             workers/src/compare/options.cpp
 
 /// What is accepted from a producer and from Redis. The functions check the job count themselves.

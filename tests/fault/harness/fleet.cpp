@@ -37,7 +37,7 @@ std::string program(const std::string& name) {
 Fleet::Fleet(const FleetOptions& options)
     : options_(options),
       folder_(make_folder()),
-      redis_(PrivateRedisOptions{.durability = options.durability}),
+      redis_(PrivateRedisOptions{.fsync = options.fsync}),
       workers_(options.workers),
       producers_(options.producers) {}
 

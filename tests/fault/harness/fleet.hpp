@@ -32,7 +32,7 @@ struct FleetOptions {
   std::int64_t impatient_ms = 500;
   /// How long everything that waits may take at the end, a lease of a worker killed last included.
   std::int64_t drain_seconds = 120;
-  Fsync durability = Fsync::everysec;
+  Fsync fsync = Fsync::everysec;
 };
 
 /// A Redis server with its producers and workers, each a process of its own, and what is done to

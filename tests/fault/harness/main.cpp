@@ -66,8 +66,9 @@ FleetOptions fleet_options(const Arguments& arguments) {
   options.work_us = arguments.number("--work-us");
   options.in_flight = arguments.number("--in-flight");
   options.drain_seconds = arguments.number("--drain-seconds");
-  options.durability =
-      arguments.text("--durability") == "always" ? Fsync::always : Fsync::everysec;
+  const auto fsync = parse_fsync(arguments.text("--fsync"));
+  if (!fsync) throw std::runtime_error("--fsync is neither none, everysec nor always");
+  options.fsync = *fsync;
   return options;
 }
 
@@ -149,7 +150,7 @@ int main(int argc, char** argv) {
                                            {"--lease-ms", "3000"},
                                            {"--in-flight", "40000"},
                                            {"--work-us", "500"},
-                                           {"--durability", "everysec"},
+                                           {"--fsync", "everysec"},
                                            {"--drain-seconds", "120"},
                                            {"--sabotage", ""},
                                            {"--json", ""}});

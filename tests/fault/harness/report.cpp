@@ -10,18 +10,6 @@ using Json = nlohmann::ordered_json;
 
 double rounded(double value, double to = 10) { return std::round(value * to) / to; }
 
-std::string durability_of(const FleetOptions& options) {
-  switch (options.durability) {
-    case Fsync::none:
-      return "none";
-    case Fsync::everysec:
-      return "everysec";
-    case Fsync::always:
-      return "always";
-  }
-  return "?";
-}
-
 /// Not sums: set-up, or the same in every run.
 bool is_text(const Json& value) { return value.is_string(); }
 
@@ -38,8 +26,9 @@ Json report_of(const std::string& profile, std::uint64_t seed, const FleetOption
   report["profile"] = profile;
   report["seed"] = std::to_string(seed);
   report["setup"] = std::to_string(options.producers) + " producers, " +
-                    std::to_string(options.workers) + " workers, AOF " + durability_of(options) +
-                    ", lease " + std::to_string(options.lease_ms) + " ms, max_jobs_in_flight " +
+                    std::to_string(options.workers) + " workers, AOF " +
+                    std::string(to_string(options.fsync)) + ", lease " +
+                    std::to_string(options.lease_ms) + " ms, max_jobs_in_flight " +
                     std::to_string(options.in_flight);
   Json faults;
   for (std::size_t i = 0; i < fault_count; ++i) {

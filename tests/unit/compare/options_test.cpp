@@ -47,12 +47,12 @@ TEST(CompareOptionsTest, TakesTheExperimentsRowsUnlessToldOtherwise) {
 
 TEST(CompareOptionsTest, ReadsEveryOption) {
   const Options options =
-      parse({"compare", "--repetitions", "7", "--limit=200", "--concurrency", "3", "--durability",
+      parse({"compare", "--repetitions", "7", "--limit=200", "--concurrency", "3", "--fsync",
              "always", "--seed", "0", "--json", "out.json", "--folder", "/opt"});
   EXPECT_EQ(options.repetitions, 7U);
   EXPECT_EQ(options.limit, 200U);
   EXPECT_EQ(options.concurrency, 3U);
-  EXPECT_EQ(options.durability, Fsync::always);
+  EXPECT_EQ(options.fsync, Fsync::always);
   EXPECT_TRUE(options.seed_given);
   EXPECT_EQ(options.json, "out.json");
   EXPECT_EQ(options.settings.at("folder"), "/opt");
@@ -67,7 +67,7 @@ TEST(CompareOptionsTest, RefusesWhatItCannotRead) {
   EXPECT_THAT(refusal({"compare", "--limit", "12x"}), HasSubstr("12x"));
   EXPECT_THAT(refusal({"compare", "--limit"}), HasSubstr("has no value"));
   EXPECT_THAT(refusal({"compare", "--colour", "red"}), HasSubstr("--colour"));
-  EXPECT_THAT(refusal({"compare", "--durability", "perhaps"}), HasSubstr("perhaps"));
+  EXPECT_THAT(refusal({"compare", "--fsync", "perhaps"}), HasSubstr("perhaps"));
   EXPECT_THAT(refusal({"compare", "--policy", "often"}), HasSubstr("often"));
   EXPECT_THAT(refusal({"dance"}), HasSubstr("dance"));
 }
@@ -91,7 +91,7 @@ TEST(CompareOptionsTest, ShowsWhatItRefusesOnOneShortLine) {
                                                {"compare", odd.c_str()},
                                                {"compare", odd.c_str(), "x"},
                                                {"compare", "--limit", odd.c_str()},
-                                               {"compare", "--durability", odd.c_str()}}) {
+                                               {"compare", "--fsync", odd.c_str()}}) {
     EXPECT_THAT(refusal(line), HasSubstr("'a?forged?[31m!!!"));
     EXPECT_LT(refusal(line).size(), 250u);
   }
@@ -103,7 +103,7 @@ TEST(CompareOptionsTest, RefusesTheSamePolicyTwice) {
 }
 
 TEST(CompareOptionsTest, RefusesDurabilityForARedisThatIsNotItsOwn) {
-  EXPECT_THAT(refusal({"compare", "--redis", "redis://localhost", "--durability", "always"}),
+  EXPECT_THAT(refusal({"compare", "--redis", "redis://localhost", "--fsync", "always"}),
               HasSubstr("private"));
 }
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "ferry/setup.hpp"
+#include "scratch_folder.hpp"
 #include "support/error_from.hpp"
 
 namespace ferry::test {
@@ -17,18 +18,13 @@ using namespace secrets;
 
 class PasswordTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "ferry-password-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string file(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ + "/" + name) << text;
     return folder_ + "/" + name;
   }
 
-  std::string folder_;
+  const ScratchFolder scratch_;
+  const std::string folder_ = scratch_.path().string();
 };
 
 // Source: FIPS 180-4, examples of SHA-256.

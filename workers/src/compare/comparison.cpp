@@ -12,32 +12,10 @@
 #include "compare/runner.hpp"
 #include "compare/table.hpp"
 #include "redis/url.hpp"
+#include "scratch_folder.hpp"
 
 namespace ferry::compare {
 namespace {
-
-/// A temporary folder that goes with the object.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ferry-compare-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw Error(ErrorCode::internal, "cannot make a temporary folder like " + name);
-    }
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 void require_writable(const std::filesystem::path& file) {
   if (file.empty()) return;
@@ -47,7 +25,7 @@ void require_writable(const std::filesystem::path& file) {
 }
 
 std::string redis_text(const Options& options, bool private_server) {
-  if (private_server) return "private, durability " + to_string(options.durability);
+  if (private_server) return "private, fsync " + std::string(to_string(options.fsync));
   return "at " + redis::parse_url(options.redis).redacted() + ", its own settings";
 }
 
@@ -97,7 +75,7 @@ int run_comparison(Options options, const Experiment& experiment) {
   std::optional<PrivateRedis> server;
   if (private_server) {
     // Before signals are held back, which the server would inherit.
-    server.emplace(PrivateRedisOptions{.durability = options.durability});
+    server.emplace(PrivateRedisOptions{.fsync = options.fsync});
     options.redis = server->url();
     std::fprintf(stderr, "started a private Redis, %s\n", options.redis.c_str());
   }

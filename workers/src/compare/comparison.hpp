@@ -20,7 +20,7 @@ struct Comparison {
   std::string story;
   Machine machine;
   std::string redis_version;
-  std::string redis;  ///< private with its durability, or whose
+  std::string redis;  ///< private with its fsync, or whose
   std::vector<std::string> policies;
   std::size_t repetitions = 0;
   std::size_t limit = 0;

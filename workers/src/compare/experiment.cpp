@@ -26,9 +26,8 @@ void check(const Experiment& experiment) {
   require(!experiment.policies.empty(), "policies is empty");
   for (const Policy& policy : experiment.policies) policy.validate();
   constexpr std::array<std::string_view, 13> taken = {
-      "redis",      "repetitions", "limit", "policy", "concurrency",
-      "durability", "seed",        "json",  "prefix", "report",
-      "scratch",    "help",        ""};
+      "redis", "repetitions", "limit",  "policy",  "concurrency", "fsync", "seed",
+      "json",  "prefix",      "report", "scratch", "help",        ""};
   for (const Setting& setting : experiment.settings) {
     for (const std::string_view name : taken) {
       require(setting.name != name, "settings: '" + setting.name + "' is Ferry's own option");

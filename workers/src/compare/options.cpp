@@ -24,11 +24,9 @@ std::uint64_t number(std::string_view option, std::string_view value, std::uint6
   return parsed;
 }
 
-Fsync durability_of(std::string_view value) {
-  if (value == "none") return Fsync::none;
-  if (value == "everysec") return Fsync::everysec;
-  if (value == "always") return Fsync::always;
-  wrong("--durability is '" + one_line(value) + "'; expected none, everysec or always");
+Fsync fsync_of(std::string_view value) {
+  if (const auto fsync = parse_fsync(value)) return *fsync;
+  wrong("--fsync is '" + one_line(value) + "'; expected none, everysec or always");
 }
 
 Command command_of(std::string_view word) {
@@ -57,9 +55,9 @@ bool take(Options& options, std::string_view name, const std::string& value) {
     options.concurrency = number(name, value, 0, 1024);
   } else if (name == "--repetitions" && compare) {
     options.repetitions = number(name, value, 1, 1000);
-  } else if (name == "--durability" && compare) {
-    options.durability = durability_of(value);
-    options.durability_given = true;
+  } else if (name == "--fsync" && compare) {
+    options.fsync = fsync_of(value);
+    options.fsync_given = true;
   } else if (name == "--seed" && compare) {
     options.seed = number(name, value, 0, UINT64_MAX);
     options.seed_given = true;
@@ -79,8 +77,8 @@ bool take(Options& options, std::string_view name, const std::string& value) {
 
 void check(const Options& options) {
   if (options.command == Command::compare) {
-    if (options.durability_given && !options.redis.empty()) {
-      wrong("--durability is for the private Redis only; the one at --redis keeps its own setting");
+    if (options.fsync_given && !options.redis.empty()) {
+      wrong("--fsync is for the private Redis only; the one at --redis keeps its own setting");
     }
     for (std::size_t i = 0; i < options.policies.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
@@ -144,7 +142,7 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
   text.back() = ')';
   text += R"(
   --concurrency W    handlers side by side (0 = processors)
-  --durability D     of the private Redis: none, everysec (default) or always
+  --fsync F          of the private Redis: none, everysec (default) or always
   --seed S           of the order of the runs
   --json FILE        write settings, machine, every run, rows and verdict
 
@@ -164,18 +162,6 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
             " (default: " + (setting.value.empty() ? "none" : setting.value) + ")\n";
   }
   return text;
-}
-
-std::string to_string(Fsync durability) {
-  switch (durability) {
-    case Fsync::none:
-      return "none";
-    case Fsync::everysec:
-      return "everysec";
-    case Fsync::always:
-      return "always";
-  }
-  return "unknown";
 }
 
 }  // namespace ferry::compare

@@ -24,8 +24,8 @@ struct Options {
   std::size_t limit = 0;
   std::vector<Policy> policies;
   std::size_t concurrency = 0;
-  Fsync durability = Fsync::everysec;
-  bool durability_given = false;
+  Fsync fsync = Fsync::everysec;
+  bool fsync_given = false;
   std::uint64_t seed = 0;
   bool seed_given = false;
   std::filesystem::path json;     ///< empty = no file
@@ -41,7 +41,5 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
 
 /// Returns: what `--help` prints.
 std::string help_text(const std::string& program, const Experiment& experiment);
-
-std::string to_string(Fsync durability);
 
 }  // namespace ferry::compare

@@ -1,9 +1,9 @@
 #include "stages/adopt.hpp"
 
+#include <unordered_set>
 #include <utility>
 
 #include "redis/errors.hpp"
-#include "wire/envelope.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -34,12 +34,10 @@ EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPt
   envelope->epoch = epoch;
   envelope->entry_id = entry[0].text;
   envelope->owner = owner;
-  envelope->bytes = fields[1].text;
+  envelope->set_bytes(fields[1].text);
   // A released envelope brings its progress along in a second field.
   if (fields.size >= 4) envelope->progress = fields[3].text;
   envelope->suspect = envelope->progress.find_first_of("123456789") != std::string::npos;
-  const auto head = wire::decode_head(envelope->bytes);
-  envelope->count = head ? head->count : 1;
   return envelope;
 }
 
@@ -83,7 +81,9 @@ void Adopter::recover_stream(redis::Connection& connection, std::uint32_t queue,
   std::string from = "-";
   while (true) {
     // Known before the look: what is settled while we look must not be taken for lost.
-    const auto known = in_flight_.keys();
+    const auto held = in_flight_.all();
+    std::unordered_set<LeaseKey, LeaseKeyHash> known;
+    for (const EnvelopePtr& envelope : held) known.insert(envelope->key());
     const auto pending =
         connection.command({"XPENDING", stream, group_name, from, "+", page, name});
     if (pending->root().is_error() &&
@@ -95,7 +95,7 @@ void Adopter::recover_stream(redis::Connection& connection, std::uint32_t queue,
     for (const redis::Reply& entry : pending->root()) {
       const std::string id(entry[0].text);
       from = "(" + id;
-      if (known.contains(InFlight::key(queue, priority, epoch, id))) continue;
+      if (known.contains({queue, priority, epoch, id})) continue;
       const auto stored = connection.call({"XRANGE", stream, id, id});
       if (stored->root().size == 0) continue;
       auto envelope = envelope_of(stored->root()[0], stored, queue, priority, epoch);

@@ -52,7 +52,7 @@ void Alarm::loop() {
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
-      // It may have been set again between the ring and here: then it rings once more.
+      // Nothing that was set is due: the timer is on its way to it, or stands still.
       if (!rang || std::chrono::steady_clock::now() < at_) continue;
       at_ = Time::max();
     }

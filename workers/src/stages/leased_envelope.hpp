@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,23 @@ namespace ferry::detail {
 
 /// What the thread that brings envelopes into the graph may do with them.
 enum class CallerMay : bool { hand_over, run };
+
+/// Which lease of which entry. An entry may be held twice: under an old name of ours that was
+/// struck off, whose outcomes will be refused, and under the new one.
+struct LeaseKey {
+  std::uint32_t queue = 0;
+  Priority priority = Priority::normal;
+  std::uint64_t epoch = 0;
+  std::string_view entry_id;
+
+  bool operator==(const LeaseKey&) const = default;
+};
+struct LeaseKeyHash {
+  std::size_t operator()(const LeaseKey& key) const {
+    // Entries of equal ids in two streams are rare enough to share a bucket.
+    return std::hash<std::string_view>{}(key.entry_id);
+  }
+};
 
 /// What is known of one job of a leased envelope.
 enum class JobMark : std::uint8_t {
@@ -48,7 +66,8 @@ struct LeasedEnvelope {
   std::string progress;    ///< as in settle.lua; empty when nothing is settled or suspected
   bool suspect = false;    ///< a worker died with it
 
-  std::size_t count = 1;  ///< jobs, settled ones included
+  std::size_t count = 1;     ///< jobs, settled ones included
+  bool may_inflate = false;  ///< decoding may take more memory than the stored bytes
   wire::StoredEnvelope stored;
   InflatedMemory::Share inflated;  ///< what decoding took beyond the stored bytes
 
@@ -57,6 +76,16 @@ struct LeasedEnvelope {
   std::vector<JobMark> marks;
   std::vector<Move> moves;
   std::chrono::steady_clock::time_point pending_since;
+
+  void set_bytes(std::string_view stored_bytes) {
+    bytes = stored_bytes;
+    const auto head = wire::decode_head(bytes);
+    count = head ? head->count : 1;
+    may_inflate = head && (head->flags & (wire::flag_zstd | wire::flag_bundle)) != 0;
+  }
+
+  /// Points into this envelope.
+  LeaseKey key() const { return {queue, priority, epoch, entry_id}; }
 
   /// Where it lies, as one word.
   std::string place() const { return std::to_string(queue) + ":" + progress_field(); }

@@ -165,6 +165,7 @@ class Pipeline::Graph {
 
   /// Returns: false when the envelope has to wait until others gave back what they inflated to.
   bool take_memory(const EnvelopePtr& envelope) {
+    if (!envelope->may_inflate) return true;
     const std::size_t bytes = wire::promised_bytes(envelope->bytes);
     if (bytes == 0) return true;
     envelope->inflated = inflated_.take(bytes);

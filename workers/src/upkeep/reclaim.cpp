@@ -3,7 +3,6 @@
 #include "functions/keys.hpp"
 #include "redis/errors.hpp"
 #include "upkeep/roles.hpp"
-#include "wire/envelope.hpp"
 
 namespace ferry::detail {
 
@@ -32,15 +31,13 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
       envelope->epoch = epoch;
       envelope->entry_id = root[i][1].text;
       envelope->owner = reply;
-      envelope->bytes = root[i][2].text;
+      envelope->set_bytes(root[i][2].text);
       envelope->progress = root[i][3].text;
       // What an older worker could not read was never begun by it.
       const bool put_off = root[i].size > 4 && root[i][4].text == newer_holder;
       envelope->suspect =
           !put_off || envelope->progress.find_first_of("123456789") != std::string::npos;
       if (!put_off) ++taken_over;
-      const auto head = wire::decode_head(envelope->bytes);
-      envelope->count = head ? head->count : 1;
       found.push_back(std::move(envelope));
     }
     taken += found.size();
