@@ -23,6 +23,14 @@ struct Known {
   Time at;
 };
 
+std::uint64_t number_of(const JobRef& job) { return job.token + job.index; }
+
+/// Mostly small, sometimes larger than a batch may be.
+std::uint32_t bytes_of(const JobRef& job) {
+  const std::uint64_t random = std::mt19937_64(number_of(job))();
+  return static_cast<std::uint32_t>(random % (random % 49 == 0 ? 10'000 : 200));
+}
+
 /// Throws random events at a batcher and checks every departure against the rules, told anew in the
 /// plainest words.
 class Trial {
@@ -40,7 +48,7 @@ class Trial {
     group_.resize(kinds, 1);
     total_ = 1 + pick(6);
     arrivals_ = 10 + pick(60);  // from idle to overloaded
-    batcher_.emplace(settings_, total_);
+    batcher_.emplace(settings_, total_, bytes_of);
   }
 
   void run(std::size_t events) {
@@ -84,11 +92,17 @@ class Trial {
     job.priority = static_cast<std::uint8_t>(pick(priority_count));
     job.suspect = pick(20) == 0;
     if (pick(2) == 0) job.key = "key-" + std::to_string(pick(3));
-    job.bytes = static_cast<std::uint32_t>(pick(pick(50) == 0 ? 10'000 : 200));
     job.at = now_;
-    batcher_->arrive(
-        {job.kind, job.key, JobRef{next_token_, 0}, job.bytes, job.priority, job.suspect, job.at});
-    waiting_[next_token_++] = job;
+    const JobRef first{next_token_, 0};
+    const std::uint32_t jobs =
+        job.suspect || pick(2) == 0 ? 1 : 1 + static_cast<std::uint32_t>(pick(9));
+    std::uint32_t bytes = 0;
+    for (std::uint32_t i = 0; i < jobs; ++i) {
+      job.bytes = bytes_of({first.token, i});
+      bytes += job.bytes;
+      waiting_[next_token_++] = job;
+    }
+    batcher_->arrive({job.kind, job.key, first, bytes, job.priority, job.suspect, job.at, jobs});
   }
 
   void end_one() {
@@ -122,8 +136,8 @@ class Trial {
     ASSERT_FALSE(departure.jobs.empty());
     std::vector<Known> jobs;
     for (const JobRef& job : departure.jobs) {
-      const auto found = waiting_.find(job.token);
-      ASSERT_NE(found, waiting_.end()) << "job " << job.token << " left twice";
+      const auto found = waiting_.find(number_of(job));
+      ASSERT_NE(found, waiting_.end()) << "job " << number_of(job) << " left twice";
       jobs.push_back(found->second);
       waiting_.erase(found);
     }
@@ -154,10 +168,10 @@ class Trial {
       ASSERT_GE(now_, first.at + settings.policy.linger);
     }
     if (departure.reason == LeaveReason::flush) {
-      ASSERT_LT(departure.jobs.front().token, flushed_until_);
+      ASSERT_LT(number_of(departure.jobs.front()), flushed_until_);
     }
     for (std::size_t i = 1; i < departure.jobs.size(); ++i) {
-      ASSERT_LT(departure.jobs[i - 1].token, departure.jobs[i].token) << "out of order";
+      ASSERT_LT(number_of(departure.jobs[i - 1]), number_of(departure.jobs[i])) << "out of order";
     }
   }
 
@@ -189,7 +203,7 @@ class Trial {
 
   void finish() {
     if (pick(2) == 0) {
-      for (const JobRef& job : batcher_->drain()) ASSERT_EQ(waiting_.erase(job.token), 1u);
+      for (const JobRef& job : batcher_->drain()) ASSERT_EQ(waiting_.erase(number_of(job)), 1u);
     } else {
       batcher_->flush(LeaveReason::stop);
       take_all();

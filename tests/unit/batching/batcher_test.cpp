@@ -195,6 +195,27 @@ TEST_F(BatcherTest, HoldsNothingAfterAStop) {
   EXPECT_EQ(departure->reason, LeaveReason::stop);
 }
 
+TEST(BatcherOfManyTest, JobsThatArrivedTogetherPartAtTheLimitOfJobsOrBytes) {
+  // The job at index i has 100 · i bytes.
+  Batcher batcher({{realtime(3), 8, false}}, 8, [](const JobRef& job) { return 100 * job.index; });
+  batcher.arrive({0, "", {7, 1}, 100 + 200 + 300 + 400, 1, false, start, 4});
+  batcher.arrive({0, "", {8, 5}, 500, 1, false, start});
+  EXPECT_EQ(batcher.held_jobs(), 5u);
+  EXPECT_EQ(batcher.next(start)->jobs, (std::vector<JobRef>{{7, 1}, {7, 2}, {7, 3}}));
+  EXPECT_EQ(batcher.next(start)->jobs, (std::vector<JobRef>{{7, 4}, {8, 5}}));
+
+  Policy narrow = realtime(10);
+  narrow.max_bytes = 1024;
+  Batcher by_bytes({{narrow, 8, false}}, 8, [](const JobRef& job) { return 100 * job.index; });
+  by_bytes.arrive({0, "", {7, 1}, 2100, 1, false, start, 6});
+  const auto departure = by_bytes.next(start);
+  EXPECT_EQ(departure->jobs.size(), 4u) << "1000 bytes; the fifth would make it 1500";
+  EXPECT_EQ(departure->reason, LeaveReason::bytes);
+  EXPECT_EQ(by_bytes.next(start)->jobs, (std::vector<JobRef>{{7, 5}}));
+  EXPECT_EQ(by_bytes.next(start)->jobs, (std::vector<JobRef>{{7, 6}}));
+  EXPECT_FALSE(by_bytes.next(start));
+}
+
 TEST_F(BatcherTest, DrainsEverythingThatIsStillHeld) {
   make({{fixed(10, 1h), 1, false}, {realtime(), 1, true}});
   arrive_many(0, 12, start);

@@ -6,8 +6,10 @@
 
 namespace ferry::detail {
 
-Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency)
-    : total_concurrency_(std::max<std::size_t>(1, total_concurrency)) {
+Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
+                 PayloadBytes payload_bytes)
+    : total_concurrency_(std::max<std::size_t>(1, total_concurrency)),
+      payload_bytes_(payload_bytes) {
   kinds_.reserve(kinds.size());
   for (KindSettings& settings : kinds) {
     if (settings.concurrency == 0) settings.concurrency = total_concurrency_;
@@ -27,6 +29,7 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency)
 
 void Batcher::arrive(const Arrival& arrival) {
   assert(arrival.kind < kinds_.size() && arrival.priority < priority_count);
+  assert(arrival.jobs == 1 || (payload_bytes_ != nullptr && !arrival.suspect));
   const std::uint32_t index = lane_of(arrival);
   Lane& lane = lanes_[index];
   append(lane, arrival);
@@ -91,7 +94,10 @@ std::vector<JobRef> Batcher::drain() {
   for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
     Lane& lane = lanes_[index];
     if (lane.jobs == 0) continue;
-    while (lane.jobs > 0) jobs.push_back(take_first(lane));
+    while (lane.jobs > 0) {
+      const Waiting& first = waiting_[lane.first];
+      take(lane, first.jobs, first.bytes, jobs);
+    }
     after_leave(index);
   }
   for (Kind& kind : kinds_) {
@@ -137,31 +143,37 @@ void Batcher::append(Lane& lane, const Arrival& arrival) {
   } else {
     spare_waiting_ = waiting_[slot].next;
   }
-  waiting_[slot] = {arrival.job, arrival.at, arrival.payload_bytes, none};
+  waiting_[slot] = {arrival.job, arrival.at, arrival.jobs, arrival.payload_bytes, none};
   if (lane.jobs == 0) {
     lane.first = slot;
   } else {
     waiting_[lane.last].next = slot;
   }
   lane.last = slot;
-  ++lane.jobs;
+  lane.jobs += arrival.jobs;
   lane.bytes += arrival.payload_bytes;
-  ++kinds_[lane.kind].waiting;
-  ++held_jobs_;
+  kinds_[lane.kind].waiting += arrival.jobs;
+  held_jobs_ += arrival.jobs;
 }
 
-JobRef Batcher::take_first(Lane& lane) {
+void Batcher::take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vector<JobRef>& out) {
   const std::uint32_t slot = lane.first;
-  Waiting& taken = waiting_[slot];
-  lane.first = taken.next;
-  --lane.jobs;
-  lane.bytes -= taken.bytes;
-  if (lane.flushed > 0) --lane.flushed;
-  --kinds_[lane.kind].waiting;
-  --held_jobs_;
-  taken.next = spare_waiting_;
+  Waiting& from = waiting_[slot];
+  for (std::uint32_t i = 0; i < jobs; ++i) {
+    out.push_back({from.first.token, from.first.index + i});
+  }
+  lane.jobs -= jobs;
+  lane.bytes -= bytes;
+  lane.flushed -= std::min(lane.flushed, jobs);
+  kinds_[lane.kind].waiting -= jobs;
+  held_jobs_ -= jobs;
+  from.first.index += jobs;
+  from.jobs -= jobs;
+  from.bytes -= bytes;
+  if (from.jobs > 0) return;
+  lane.first = from.next;
+  from.next = spare_waiting_;
   spare_waiting_ = slot;
-  return taken.job;
 }
 
 bool Batcher::may_leave(const Lane& lane, const Kind& kind) const {
@@ -214,40 +226,52 @@ std::size_t Batcher::most_jobs(const Lane& lane, const Kind& kind) const {
   return std::min(kind.group, (kind.waiting + runners - 1) / runners);
 }
 
-LeaveReason Batcher::reason_of(const Lane& lane, const Kind& kind, std::size_t jobs,
-                               bool bytes_full) const {
-  const Policy& policy = kind.settings.policy;
-  const bool one_at_a_time = policy.kind == PolicyKind::realtime && policy.max_jobs == 1;
+LeaveReason Batcher::waited_for(const Lane& lane, const Kind& kind) const {
   if (lane.suspect) return LeaveReason::suspect;
-  if (jobs >= policy.max_jobs && !one_at_a_time) return LeaveReason::size;
-  if (bytes_full) return LeaveReason::bytes;
-  if (policy.kind == PolicyKind::realtime) return LeaveReason::idle;
+  if (kind.settings.policy.kind == PolicyKind::realtime) return LeaveReason::idle;
   if (stopping_) return LeaveReason::stop;
   return lane.flushed > 0 ? LeaveReason::flush : LeaveReason::linger;
+}
+
+LeaveReason Batcher::reason_of(const Kind& kind, std::size_t jobs, bool bytes_full,
+                               LeaveReason waited) const {
+  const Policy& policy = kind.settings.policy;
+  const bool one_at_a_time = policy.kind == PolicyKind::realtime && policy.max_jobs == 1;
+  if (waited == LeaveReason::suspect) return waited;
+  if (jobs >= policy.max_jobs && !one_at_a_time) return LeaveReason::size;
+  return bytes_full ? LeaveReason::bytes : waited;
+}
+
+bool Batcher::fill(Lane& lane, std::size_t most_jobs, std::size_t most_bytes,
+                   std::vector<JobRef>& out) {
+  std::size_t bytes = 0;
+  while (out.size() < most_jobs && bytes < most_bytes) {
+    const Waiting& first = waiting_[lane.first];
+    std::uint32_t jobs = first.jobs;
+    std::uint32_t more = first.bytes;
+    if (jobs > 1 && (out.size() + jobs > most_jobs || bytes + more > most_bytes)) {
+      jobs = 1;
+      more = payload_bytes_(first.first);
+    }
+    if (bytes + more > most_bytes && !out.empty()) return true;
+    take(lane, jobs, more, out);
+    bytes += more;
+  }
+  return bytes >= most_bytes;
 }
 
 Departure Batcher::leave(std::uint32_t index) {
   Lane& lane = lanes_[index];
   Kind& kind = kinds_[lane.kind];
-  const std::size_t max_bytes = kind.settings.policy.max_bytes;
-  const std::size_t jobs = std::min<std::size_t>(lane.jobs, most_jobs(lane, kind));
+  const LeaveReason waited = waited_for(lane, kind);
+  const std::size_t most = std::min<std::size_t>(lane.jobs, most_jobs(lane, kind));
 
-  std::size_t bytes = waiting_[lane.first].bytes;
-  std::size_t count = 1;
-  bool bytes_full = bytes >= max_bytes;
-  for (std::uint32_t slot = waiting_[lane.first].next; count < jobs && !bytes_full;) {
-    bytes += waiting_[slot].bytes;
-    bytes_full = bytes > max_bytes;
-    if (bytes_full) break;
-    ++count;
-    bytes_full = bytes == max_bytes;
-    slot = waiting_[slot].next;
-  }
-
-  Departure departure{lane.kind, reason_of(lane, kind, count, bytes_full), {}};
-  departure.jobs.reserve(count);
+  Departure departure;
+  departure.kind = lane.kind;
+  departure.jobs.reserve(most);
   (lane.suspect ? kind.suspects : kind.ready).remove(index, places_);
-  while (departure.jobs.size() < count) departure.jobs.push_back(take_first(lane));
+  const bool bytes_full = fill(lane, most, kind.settings.policy.max_bytes, departure.jobs);
+  departure.reason = reason_of(kind, departure.jobs.size(), bytes_full, waited);
   ++kind.running;
   ++running_;
   if (lane.suspect) ++running_suspects_;

@@ -29,15 +29,20 @@ struct JobRef {
   bool operator==(const JobRef&) const = default;
 };
 
+/// One job, or several of one envelope that have all this in common and stand side by side in it.
 struct Arrival {
   std::uint32_t kind = 0;  ///< index into the kinds given to the batcher
   std::string_view batch_key;
-  JobRef job;
-  std::uint32_t payload_bytes = 0;
-  std::uint8_t priority = 1;  ///< as in Priority
-  bool suspect = false;
+  JobRef job;                       ///< the first of them
+  std::uint32_t payload_bytes = 0;  ///< of all of them
+  std::uint8_t priority = 1;        ///< as in Priority
+  bool suspect = false;             ///< always alone
   Time at;
+  std::uint32_t jobs = 1;
 };
+
+/// Returns: the payload bytes of one job that arrived together with others.
+using PayloadBytes = std::uint32_t (*)(const JobRef& job);
 
 /// One call of a handler, or under `set_group` several calls one after the other.
 struct Departure {
@@ -64,7 +69,10 @@ struct KindSettings {
 /// Threads: one thread at a time.
 class Batcher {
  public:
-  Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency);
+  /// `payload_bytes` is asked when jobs that arrived together have to part; without it, jobs arrive
+  /// one by one.
+  Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
+          PayloadBytes payload_bytes = nullptr);
 
   /// Allocates only while more jobs or lanes are held than ever before.
   void arrive(const Arrival& arrival);
@@ -103,10 +111,11 @@ class Batcher {
  private:
   static constexpr std::uint32_t none = 0xffffffff;
 
-  /// A waiting job; a lane is a list of them.
+  /// Waiting jobs that arrived together; a lane is a list of them.
   struct Waiting {
-    JobRef job;
+    JobRef first;
     Time at;
+    std::uint32_t jobs = 0;
     std::uint32_t bytes = 0;
     std::uint32_t next = none;
   };
@@ -139,7 +148,8 @@ class Batcher {
   std::uint32_t lane_of(const Arrival& arrival);
   std::uint32_t make_keyed_lane(const Arrival& arrival);
   void append(Lane& lane, const Arrival& arrival);
-  JobRef take_first(Lane& lane);
+  /// Moves the first jobs of the lane's first list element to `out`, with so many bytes in all.
+  void take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vector<JobRef>& out);
 
   bool may_leave(const Lane& lane, const Kind& kind) const;
   void place(std::uint32_t index);
@@ -148,13 +158,18 @@ class Batcher {
 
   std::size_t free_runners(const Kind& kind) const;
   std::size_t most_jobs(const Lane& lane, const Kind& kind) const;
-  LeaveReason reason_of(const Lane& lane, const Kind& kind, std::size_t jobs,
-                        bool bytes_full) const;
+  /// Returns: whether it was the bytes that let no more in.
+  bool fill(Lane& lane, std::size_t most_jobs, std::size_t most_bytes, std::vector<JobRef>& out);
+  /// `waited`: why it left if it is not full.
+  LeaveReason reason_of(const Kind& kind, std::size_t jobs, bool bytes_full,
+                        LeaveReason waited) const;
+  LeaveReason waited_for(const Lane& lane, const Kind& kind) const;
   Departure leave(std::uint32_t index);
   void after_leave(std::uint32_t index);
 
   std::vector<Kind> kinds_;
   std::size_t total_concurrency_;
+  PayloadBytes payload_bytes_;
   std::size_t running_ = 0;
   std::size_t running_suspects_ = 0;
   std::size_t held_jobs_ = 0;

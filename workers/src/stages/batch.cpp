@@ -15,12 +15,17 @@ Run::Place place_of(const JobRef& job) {
   return {reinterpret_cast<LeasedEnvelope*>(job.token), job.index};
 }
 
+std::uint32_t payload_bytes_of(const JobRef& job) {
+  const Run::Place place = place_of(job);
+  return static_cast<std::uint32_t>(place.envelope->stored.jobs[place.index].payload.size());
+}
+
 }  // namespace
 
 BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency)
     : groups_(handlers.size()),
       kinds_short_(handlers.size()),
-      batcher_(settings_of(handlers), concurrency) {
+      batcher_(settings_of(handlers), concurrency, payload_bytes_of) {
   // An asynchronous handler takes one job at a time: its runner is taken until the completion.
   for (const RawHandler& handler : handlers) per_job_.push_back(handler.per_job && handler.run);
 }

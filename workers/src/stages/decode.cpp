@@ -44,6 +44,12 @@ void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t 
   envelope.inflated.reset();
 }
 
+/// Whether `next` stands behind the jobs of `last` in the same envelope and travels with them.
+bool goes_with(const Arrival& last, const Arrival& next) {
+  return last.job.token == next.job.token && last.job.index + last.jobs == next.job.index &&
+         last.kind == next.kind && !next.suspect && last.batch_key == next.batch_key;
+}
+
 std::string decoded(LeasedEnvelope& envelope) {
   try {
     return wire::decode(envelope.bytes, envelope.stored);
@@ -120,7 +126,13 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
                attempts, deliveries, now_ms);
       continue;
     }
-    out.arrivals.push_back(arrival_of(envelope, i, *kind, now));
+    const Arrival arrival = arrival_of(envelope, i, *kind, now);
+    if (!out.arrivals.empty() && goes_with(out.arrivals.back(), arrival)) {
+      out.arrivals.back().payload_bytes += arrival.payload_bytes;
+      ++out.arrivals.back().jobs;
+    } else {
+      out.arrivals.push_back(arrival);
+    }
   }
 }
 

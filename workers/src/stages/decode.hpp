@@ -19,7 +19,7 @@ using KindIndex = std::unordered_map<std::string_view, std::uint32_t>;
 
 /// What decoding an envelope gives: jobs for the batcher, and jobs that need no handler any more.
 struct Decoded {
-  std::vector<Arrival> arrivals;
+  std::vector<Arrival> arrivals;  ///< neighbours with the same kind and batch key are one
   Report report;
 };
 

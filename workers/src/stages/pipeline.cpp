@@ -133,9 +133,7 @@ class Pipeline::Graph {
     const auto now = Clock::now();
     const auto wall = std::chrono::system_clock::now();
     decoded.report.at = now;
-    std::size_t jobs = 0;
-    for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
-    decoded.arrivals.reserve(jobs);
+    decoded.arrivals.reserve(envelopes.size());  // the jobs of most arrive together
     for (const EnvelopePtr& envelope : envelopes) {
       if (!take_memory(envelope)) continue;
       decode_envelope(*envelope, kinds_, settings_.max_deliveries, patience_, now, wall, decoded);
