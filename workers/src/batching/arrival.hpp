@@ -29,6 +29,7 @@ struct Arrival {
   /// How long before `at` the oldest of them was enqueued, by the producer's clock; never negative.
   std::chrono::nanoseconds age{0};
   std::chrono::nanoseconds budget{0};  ///< their own latency budget; 0 = the kind's
+  Time expires = Time::max();          ///< not to be run after that, but dropped
 };
 
 /// Returns: the payload bytes of one job that arrived together with others.

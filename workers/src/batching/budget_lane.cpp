@@ -67,6 +67,13 @@ bool BudgetLane::take_late(std::size_t most_jobs, std::size_t most_bytes,
   return take_from(late_, most_jobs, most_bytes, out, bytes);
 }
 
+void BudgetLane::take_expired(Time now, std::size_t most_jobs, std::vector<JobRef>& out) {
+  while (!late_.empty() && late_.front().expires <= now && out.size() < most_jobs) {
+    out.push_back(late_.front().job);
+    late_.pop_front();
+  }
+}
+
 void BudgetLane::begin_hold(Time now, Time done_by) {
   held_since_ = now;
   joined_ = false;

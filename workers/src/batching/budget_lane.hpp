@@ -18,6 +18,7 @@ struct BudgetJob {
   Time at;        ///< when it reached the worker
   Time deadline;  ///< its budget is spent
   std::chrono::nanoseconds budget{0};
+  Time expires = Time::max();
 };
 
 /// The jobs of one kind, batch key and priority: those that can be done in time, the earliest
@@ -51,6 +52,9 @@ class BudgetLane {
   /// Returns: whether it was the bytes that let no more in.
   bool take(std::size_t most_jobs, std::size_t most_bytes, std::vector<JobRef>& out);
   bool take_late(std::size_t most_jobs, std::size_t most_bytes, std::vector<JobRef>& out);
+
+  /// The same with late ones as long as they have expired.
+  void take_expired(Time now, std::size_t most_jobs, std::vector<JobRef>& out);
 
   /// The hold of those that are left begins.
   void begin_hold(Time now, Time done_by);

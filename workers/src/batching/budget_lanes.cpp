@@ -48,6 +48,7 @@ void BudgetLanes::arrive(const Arrival& arrival) {
   job.own_budget = arrival.budget.count() > 0;
   job.at = arrival.at;
   job.budget = job.own_budget ? arrival.budget : rule_.budget();
+  job.expires = arrival.expires;
   job.deadline = arrival.at - arrival.age + job.budget;
   const Time done_by = rule_.done_by(job);
   for (std::uint32_t i = 0; i < arrival.jobs; ++i) {
@@ -57,8 +58,9 @@ void BudgetLanes::arrive(const Arrival& arrival) {
   }
   in_time_ += arrival.jobs;
   if (lane.place == Place::ready) return;
+  const Time due_before = lane.place == Place::held ? lane.due : Time::max();
   if (lane.place == Place::held) take_out(index);
-  place(index, arrival.at);
+  place(index, arrival.at, due_before);
 }
 
 bool BudgetLanes::may_leave(const Lane& lane, Time due, Time now) const {
@@ -66,16 +68,18 @@ bool BudgetLanes::may_leave(const Lane& lane, Time due, Time now) const {
          lane.jobs.bytes() >= policy_.max_bytes;
 }
 
-void BudgetLanes::place(std::uint32_t index, Time now) {
+void BudgetLanes::place(std::uint32_t index, Time now, Time due_before) {
   Lane& lane = lanes_[index];
   const Time due = rule_.due(lane.jobs);
   if (may_leave(lane, due, now)) {
     lane.place = Place::ready;
+    lane.due = std::min(std::max(due, now), due_before);
     // Beside other kinds it counts from its arrival, like theirs, when it waited for nothing.
     ready_.push({lane.priority, std::max(due, lane.jobs.first().at), index}, places_);
   } else {
     // Rank 0 for all: the priority says who goes first, not who waits longer.
     lane.place = Place::held;
+    lane.due = due;
     held_.push({0, due, index}, places_);
   }
 }
@@ -105,14 +109,14 @@ void BudgetLanes::let_due_leave(Time now) {
       BudgetLane& jobs = lanes_[index].jobs;
       jobs.set_done_by(rule_.done_by(jobs));
       take_out(index);
-      place(index, now);
+      place(index, now, lanes_[index].due);
     }
     dues_changed_ = false;
   }
   while (!held_.empty() && held_.top().at <= now) {
     const std::uint32_t index = held_.top().lane;
     take_out(index);
-    place(index, now);
+    place(index, now, lanes_[index].due);
   }
 }
 
@@ -159,13 +163,15 @@ std::optional<LaneHeap::Entry> BudgetLanes::choose_in_time(Time now, std::size_t
 
 bool BudgetLanes::late_may_leave(Time now, std::size_t free_runners) const {
   if (late_.empty()) return false;
+  if (first_late_expired(now)) return true;
   if (free_runners > 1 || held_.empty() || stopping_) return true;
   return now + rule_.late_run_time(lanes_[late_.top().lane].jobs) <= held_.top().at;
 }
 
 std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_runners) {
   let_due_leave(now);
-  const bool late_turn = !late_.empty() && since_late_ + 1 >= late_turn_every;
+  const bool late_turn =
+      !late_.empty() && (since_late_ + 1 >= late_turn_every || first_late_expired(now));
   if (!late_turn) {
     if (const auto in_time = choose_in_time(now, free_runners)) return in_time;
   }
@@ -174,15 +180,23 @@ std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_run
   return late_.top();
 }
 
-Departure BudgetLanes::leave_late(std::uint32_t index) {
+bool BudgetLanes::first_late_expired(Time now) const {
+  return !late_.empty() && lanes_[late_.top().lane].jobs.first_late().expires <= now;
+}
+
+Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
   Departure departure{kind_, LeaveReason::backlog, {}, true};
   late_.remove(index, late_places_);
   lane.has_late = false;
-  const std::size_t most = rule_.late_size(lane.jobs);
-  departure.jobs.reserve(most);
-  lane.jobs.take_late(most, policy_.max_bytes, departure.jobs);
-  since_late_ = 0;
+  if (lane.jobs.first_late().expires <= now) {
+    lane.jobs.take_expired(now, policy_.max_jobs, departure.jobs);
+  } else {
+    const std::size_t most = rule_.late_size(lane.jobs);
+    departure.jobs.reserve(most);
+    lane.jobs.take_late(most, policy_.max_bytes, departure.jobs);
+    since_late_ = 0;
+  }
   if (lane.jobs.late_jobs() > 0) {
     lane.has_late = true;
     late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
@@ -193,7 +207,7 @@ Departure BudgetLanes::leave_late(std::uint32_t index) {
 
 Departure BudgetLanes::leave(Time now) {
   const std::uint32_t index = chosen_.lane;
-  if (chosen_.late) return leave_late(index);
+  if (chosen_.late) return leave_late(index, now);
   Lane& lane = lanes_[index];
   take_out(index);
   Departure departure{kind_, LeaveReason::deadline, {}, false};
@@ -201,6 +215,7 @@ Departure BudgetLanes::leave(Time now) {
       stopping_ ? policy_.max_jobs : std::min(lane.jobs.jobs(), rule_.size(lane.jobs, now));
   departure.jobs.reserve(std::min(most, lane.jobs.jobs()));
   const LeaveReason waited = waited_for(lane);
+  if (waited == LeaveReason::deadline) rule_.started(now - lane.due);
   const bool bytes_full = lane.jobs.take(most, policy_.max_bytes, departure.jobs);
   departure.reason = departure.jobs.size() >= policy_.max_jobs ? LeaveReason::size
                      : bytes_full                              ? LeaveReason::bytes

@@ -24,7 +24,8 @@ namespace ferry::detail {
 /// Decides when batches of a kind leave so that their latency budget is kept as cheaply as may be.
 ///
 /// Earliest deadline first in a lane. Late jobs go last, so that they do not make others late as
-/// well; but one departure in 16 is theirs, so that none waits for ever.
+/// well; but one departure in 16 is theirs, so that none waits for ever. Late jobs that have
+/// expired leave at once, to be dropped instead of being run.
 ///
 /// Threads: one thread at a time.
 class BudgetLanes {
@@ -60,6 +61,7 @@ class BudgetLanes {
     bool keyed = false;
     bool has_late = false;  ///< it is in `late_`
     Place place = Place::empty;
+    Time due;  ///< or when it turned out that it was
   };
   struct Choice {
     std::uint32_t lane = 0;
@@ -69,7 +71,8 @@ class BudgetLanes {
 
   std::uint32_t lane_of(const Arrival& arrival);
   bool may_leave(const Lane& lane, Time due, Time now) const;
-  void place(std::uint32_t index, Time now);
+  /// `due_before`: as computed last time; it may have passed while no runner was free.
+  void place(std::uint32_t index, Time now, Time due_before = Time::max());
   void take_out(std::uint32_t index);
   void let_due_leave(Time now);
   void put_aside_hopeless(std::uint32_t index, Time now);
@@ -77,7 +80,8 @@ class BudgetLanes {
   std::optional<LaneHeap::Entry> choose_in_time(Time now, std::size_t free_runners);
   LeaveReason waited_for(const Lane& lane) const;
   void learn_gain(const Lane& lane, LeaveReason reason);
-  Departure leave_late(std::uint32_t index);
+  bool first_late_expired(Time now) const;
+  Departure leave_late(std::uint32_t index, Time now);
   void release_if_empty(std::uint32_t index);
 
   std::uint32_t kind_;

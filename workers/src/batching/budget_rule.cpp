@@ -13,6 +13,9 @@ constexpr std::size_t looked_at = 64;
 constexpr double worthwhile = 8;
 constexpr double hardly_better = 16;
 
+/// More reserve for the wait for a runner would not help: it is too much work that makes it long.
+constexpr int most_delay_one_in = 2;
+
 std::size_t times(double factor, const RunTimeModel& model, std::size_t most) {
   const auto useful = model.useful_size();
   if (!useful || *useful * factor >= static_cast<double>(most)) return most;
@@ -37,7 +40,8 @@ Time BudgetRule::done_by(const BudgetLane& lane) const {
 
 Time BudgetRule::due(const BudgetLane& lane) const {
   if (waits_for_nothing()) return Time::min();
-  return lane.done_by() - model_.predict(lane.peers()) - margin();
+  const Duration delay = std::min(delay_.usual(), Duration(policy_.budget) / most_delay_one_in);
+  return lane.done_by() - model_.predict(lane.peers()) - margin() - delay;
 }
 
 bool BudgetRule::is_hopeless(const BudgetLane& lane, Time now) const {

@@ -8,6 +8,7 @@
 #include "batching/departure.hpp"
 #include "batching/hold_gain.hpp"
 #include "batching/run_time_model.hpp"
+#include "batching/start_delay.hpp"
 #include "ferry/policy.hpp"
 
 namespace ferry::detail {
@@ -15,7 +16,7 @@ namespace ferry::detail {
 /// What a kind under a latency budget has learned, and what follows from it.
 ///
 ///   done by  = enqueued + dial · budget, of the earliest job
-///   due      = done by − predicted run time − settling − timer slack
+///   due      = done by − predicted run time − settling − timer slack − usual wait for a runner
 ///
 /// Whatever it does not know or has learned wrongly makes batches leave earlier: before it has seen
 /// runs it is real-time. Jobs with a budget of their own have a dial of their own, as few jobs with
@@ -59,6 +60,9 @@ class BudgetRule {
   /// within their budget and with a fixed part that hardly counts.
   bool is_backlog(std::size_t waiting, std::size_t free_runners) const;
 
+  /// A batch that was due leaves so much later.
+  void started(Duration after_due) { delay_.observe(after_due); }
+
   /// Returns: whether the due times of those that wait have changed noticeably.
   bool observe(const RunReport& report);
   /// What it takes from the end of a run to Redis's word.
@@ -80,6 +84,7 @@ class BudgetRule {
   BudgetDial usual_;
   BudgetDial own_;
   HoldGain gain_;
+  StartDelay delay_;
   Duration settling_{0};
   Duration told_{0};  ///< the prediction for one job when due times last changed
 };

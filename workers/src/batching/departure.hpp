@@ -15,7 +15,9 @@ struct Departure {
   std::uint32_t kind = 0;
   LeaveReason reason = LeaveReason::idle;
   std::vector<JobRef> jobs;
-  bool late = false;  ///< jobs whose latency budget could not be kept any more
+  /// Jobs whose latency budget could not be kept any more. Those of them that have expired are to
+  /// be dropped.
+  bool late = false;
 };
 
 /// What became of a departure under a latency budget.

@@ -128,14 +128,31 @@ class Simulation {
       const SimulatedStream& stream = settings_.streams[jobs_[job].stream];
       const Duration age = now_ - jobs_[job].enqueued;
       if (settings_.expire && age > budget_of(stream)) {
-        result_.jobs.push_back({jobs_[job].enqueued, age, jobs_[job].stream, true});
+        drop(job);
         continue;
       }
+      const Time expires =
+          settings_.expire ? at(jobs_[job].enqueued + budget_of(stream)) : Time::max();
       batcher_.arrive(
-          {stream.kind, "", {job, 0}, 100, 1, false, at(now_), 1, age, stream.budget});
+          {stream.kind, "", {job, 0}, 100, 1, false, at(now_), 1, age, stream.budget, expires});
       ++held_;
       result_.most_held = std::max(result_.most_held, held_);
     }
+  }
+
+  void drop(std::size_t job) {
+    result_.jobs.push_back(
+        {jobs_[job].enqueued, now_ - jobs_[job].enqueued, jobs_[job].stream, true});
+  }
+
+  /// Takes out what the worker would drop instead of running it.
+  void drop_expired(Departure& departure) {
+    held_ -= std::erase_if(departure.jobs, [&](const JobRef& ref) {
+      const Job& job = jobs_[ref.token];
+      if (now_ <= job.enqueued + budget_of(settings_.streams[job.stream])) return false;
+      drop(ref.token);
+      return true;
+    });
   }
 
   void let_leave() {
@@ -143,6 +160,11 @@ class Simulation {
   }
 
   void start(Departure departure) {
+    if (settings_.expire && departure.late) drop_expired(departure);
+    if (departure.jobs.empty()) {
+      batcher_.runner_free(departure.kind, false);
+      return fetch();
+    }
     const auto size = static_cast<double>(departure.jobs.size());
     const double factor = settings_.cost_factor ? settings_.cost_factor(now_) : 1;
     const double ms = factor * (settings_.cost.fixed_ms + settings_.cost.per_job_ms * size) *
