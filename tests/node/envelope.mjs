@@ -53,6 +53,7 @@ const extraNames = {
   5: 'batch_key',
   6: 'last_reason',
   7: 'headers',
+  9: 'latency_budget_ms',
 };
 
 function namedExtras(extras) {

@@ -277,7 +277,7 @@ bool Decoder::read_extras(MsgpackCursor& in, bool own_id, StoredJob& job) {
       if (!own_id) return fail("the job carries an id, though own_ids is not set");
       std::memcpy(job.id.bytes.data(), id.data(), id.size());
       has_id = true;
-    } else if (key <= 7) {
+    } else if (key <= 7 || key == 9) {
       if (extras == nullptr) extras = &out_.extras.emplace_back();
       if (!read_extra(in, key, *extras)) return false;
     } else if (!in.skip()) {
@@ -309,6 +309,10 @@ bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
       return read_text(in, "batch key", max_batch_key_bytes, extras.batch_key);
     case 6:
       return read_text(in, "last reason", max_reason_bytes, extras.last_reason);
+    case 9:
+      if (!read_bounded(in, "latency budget", max_latency_budget_ms, number)) return false;
+      extras.latency_budget_ms = static_cast<int>(number);
+      return true;
     default:
       return read_headers(in, extras);
   }

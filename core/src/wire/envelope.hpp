@@ -13,7 +13,8 @@
 //   job      = [kind index, µs after the base time, payload: bin]  or the same with extras: map
 //              (negative for a job that is older than the first one)
 //   extras   = {0: id bin 16, 1: expires at (ms since 1970), 2: attempts so far, 3: max attempts,
-//               4: traceparent str, 5: batch key str, 6: last reason str, 7: {header: value}}
+//               4: traceparent str, 5: batch key str, 6: last reason str, 7: {header: value},
+//               9: latency budget ms}
 //   death    = {0: reason str, 1: died at (ms since 1970), 2: deliveries}
 //
 // Unknown keys in extras and death are passed over; an unknown version or flag is not decoded.
@@ -44,6 +45,7 @@ struct Extras {
   std::string_view batch_key{};
   std::string_view last_reason{};
   std::vector<std::pair<std::string_view, std::string_view>> headers{};
+  int latency_budget_ms = 0;  ///< 0 = that of the worker's policy
 };
 
 /// One job as stored. Views point into the decoded envelope or into the bytes it was decoded from.

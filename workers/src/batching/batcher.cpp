@@ -70,7 +70,7 @@ void Batcher::flush(LeaveReason reason) {
   }
 }
 
-void Batcher::ran(std::uint32_t kind, const RunReport& report) {
+void Batcher::ran(std::uint32_t kind, const BudgetReport& report) {
   if (kinds_[kind].budget != nullptr) kinds_[kind].budget->observe(report);
 }
 

@@ -64,7 +64,7 @@ class Batcher {
   void set_group(std::uint32_t kind, std::size_t jobs);
 
   /// What became of a departure of a kind under a latency budget; for others without effect.
-  void ran(std::uint32_t kind, const RunReport& report);
+  void ran(std::uint32_t kind, const BudgetReport& report);
 
   /// How long Redis's word takes after the end of a run; budgets count up to there.
   void set_settling(std::chrono::nanoseconds time);

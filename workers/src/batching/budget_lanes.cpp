@@ -293,7 +293,7 @@ void BudgetLanes::drain(std::vector<JobRef>& out) {
   in_time_ = 0;
 }
 
-void BudgetLanes::observe(const RunReport& report) {
+void BudgetLanes::observe(const BudgetReport& report) {
   dues_changed_ = rule_.observe(report) || dues_changed_;
 }
 

@@ -48,7 +48,7 @@ class BudgetLanes {
   std::optional<Time> due() const;
   void drain(std::vector<JobRef>& out);
 
-  void observe(const RunReport& report);
+  void observe(const BudgetReport& report);
   void set_settling(std::chrono::nanoseconds time) { rule_.set_settling(time); }
   const BudgetRule& rule() const { return rule_; }
 

@@ -81,7 +81,7 @@ bool BudgetRule::is_backlog(std::size_t waiting, std::size_t free_runners) const
   return room > 0 && waiting >= room * free_runners;
 }
 
-bool BudgetRule::observe(const RunReport& report) {
+bool BudgetRule::observe(const BudgetReport& report) {
   model_.observe(report.jobs, report.took);
   const double before = usual_.value();
   const double own_before = own_.value();

@@ -64,7 +64,7 @@ class BudgetRule {
   void started(Duration after_due) { delay_.observe(after_due); }
 
   /// Returns: whether the due times of those that wait have changed noticeably.
-  bool observe(const RunReport& report);
+  bool observe(const BudgetReport& report);
   /// What it takes from the end of a run to Redis's word.
   void set_settling(Duration time) { settling_ = time; }
 

@@ -21,7 +21,7 @@ struct Departure {
 };
 
 /// What became of a departure under a latency budget.
-struct RunReport {
+struct BudgetReport {
   struct Count {
     std::size_t jobs = 0;
     std::size_t over_budget = 0;

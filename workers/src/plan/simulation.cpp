@@ -182,12 +182,12 @@ class Simulation {
   void end_run() {
     Run& run = runs_[ends_.top().second];
     ends_.pop();
-    RunReport report{run.departure.jobs.size(), run.took, at(run.started), at(now_),
+    BudgetReport report{run.departure.jobs.size(), run.took, at(run.started), at(now_),
                      run.departure.late,        {},       {}};
     for (const JobRef& ref : run.departure.jobs) {
       const Job job = jobs_[ref.token];
       const SimulatedStream& stream = settings_.streams[job.stream];
-      RunReport::Count& count = stream.budget.count() > 0 ? report.own : report.usual;
+      BudgetReport::Count& count = stream.budget.count() > 0 ? report.own : report.usual;
       ++count.jobs;
       if (now_ - job.enqueued > budget_of(stream)) ++count.over_budget;
       result_.jobs.push_back({job.enqueued, now_ - job.enqueued, job.stream, false});

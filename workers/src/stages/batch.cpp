@@ -41,6 +41,10 @@ void BatchStage::on(const Arrived& event) {
 void BatchStage::on(const RunnerFree& event) {
   batcher_.runner_free(event.kind, event.suspect);
   kinds_short_[event.kind].observe(event.took);
+  if (event.budget != nullptr) {
+    batcher_.set_settling(event.settling);
+    batcher_.ran(event.kind, *event.budget);
+  }
   if (!per_job_[event.kind] || event.suspect) return;
   groups_[event.kind].observe(event.jobs, event.took);
   batcher_.set_group(event.kind, groups_[event.kind].jobs());
@@ -54,6 +58,7 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   run->kind = departure->kind;
   run->batch.id = ++last_batch_id_;
   run->batch.reason = departure->reason;
+  run->late = departure->late;
   run->places.reserve(departure->jobs.size());
   for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
   return run;

@@ -25,6 +25,8 @@ struct RunnerFree {
   bool suspect = false;
   std::size_t jobs = 0;
   std::chrono::nanoseconds took{0};
+  std::shared_ptr<const BudgetReport> budget{};  ///< null unless the kind has a latency budget
+  std::chrono::nanoseconds settling{0};          ///< with `budget`
 };
 /// The alarm rang: something may be due.
 struct Tick {};
@@ -48,6 +50,8 @@ class BatchStage {
   bool suits_caller(const Run& run) const {
     return batcher_.held_jobs() == 0 && kinds_short_[run.kind].expected();
   }
+  /// Returns: what is known of a kind under a latency budget; null for others.
+  const BudgetRule* rule(std::uint32_t kind) const { return batcher_.rule(kind); }
   std::optional<std::chrono::steady_clock::time_point> due() const {
     return drained_ ? std::nullopt : batcher_.due();
   }
