@@ -18,5 +18,6 @@ void add_enqueue(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
 void add_compare(CLI::App& program, Command& chosen);
+void add_plan(CLI::App& program, Command& chosen);
 
 }  // namespace ferry::cli

@@ -17,6 +17,7 @@ constexpr const char* footer =
   ferry dead ls mail                               what failed for good, and why
   ferry dead retry mail --all                      try those again
   ferry compare ./documents --limit 2000           is batching worth it?
+  ferry plan measured.json --rate 900 --budget 50ms   how many workers, at what price?
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
 Environment:
@@ -143,6 +144,7 @@ int main_of(int count, char** words) {
   add_queue(program, chosen);
   add_dead(program, chosen);
   add_compare(program, chosen);
+  add_plan(program, chosen);
   program.footer(footer);  // last, or every noun would inherit it
   if (count == 1) {
     std::cerr << program.help();

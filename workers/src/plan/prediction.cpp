@@ -1,0 +1,155 @@
+#include "plan/prediction.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "ferry/error.hpp"
+#include "plan/simulation.hpp"
+
+namespace ferry::plan {
+namespace {
+
+using detail::SimulationResult;
+using detail::SimulationSettings;
+
+/// The policy's dial needs some ten windows of 300 jobs to settle; see batching/budget_dial.hpp.
+constexpr double warm_up_jobs = 4'000;
+/// 120 of them are above the 99th percentile.
+constexpr double counted_jobs = 12'000;
+constexpr double ms_in_second = 1e3;
+
+std::chrono::milliseconds time_for(double jobs, double per_second) {
+  return std::chrono::milliseconds(
+      static_cast<std::chrono::milliseconds::rep>(std::ceil(jobs / per_second * ms_in_second)));
+}
+
+SimulationSettings settings_of(const WorkerModel& model, const Policy& policy, double per_second,
+                               std::uint64_t seed) {
+  SimulationSettings settings;
+  settings.policies = {policy};
+  settings.streams = {{per_second}};
+  settings.cost = {model.time.fixed, model.time.per_job, model.time.noise};
+  settings.runners = model.handlers;
+  settings.warm_up = time_for(warm_up_jobs, per_second);
+  settings.duration = time_for(counted_jobs, per_second);
+  settings.seed = seed;
+  return settings;
+}
+
+double mean_ms(const SimulationResult& result) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const detail::SimulatedJob& job : result.jobs) {
+    if (job.enqueued < result.counted_from) continue;
+    sum += static_cast<double>(job.latency.count()) / 1e6;
+    ++count;
+  }
+  return count == 0 ? 0 : sum / static_cast<double>(count);
+}
+
+double seconds_counted(const SimulationResult& result) {
+  return std::chrono::duration<double>(result.counted_to - result.counted_from).count();
+}
+
+double middle(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+/// Policies that this version does not know are no reason to refuse the file.
+std::optional<Policy> policy_of(const std::string& text) {
+  try {
+    return Policy::parse(text);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+double tail_of(const WorkerModel& model, const Measured& measured) {
+  std::vector<double> tails;
+  for (const MeasuredRun& run : measured.runs) {
+    const double busy =
+        run.handler_time / (run.seconds * 1e6 * static_cast<double>(measured.concurrency));
+    const auto policy = policy_of(run.policy);
+    if (busy > most_utilisation || run.p99 <= 0 || !std::isfinite(run.p99) || !policy) continue;
+    // It takes what is left of its budget, whatever else there is: no tail is seen in it.
+    if (policy->kind == PolicyKind::latency_budget) continue;
+    tails.push_back(run.p99 / 1e3 - predict(model, *policy, run.rate).p99);
+  }
+  return std::max(0.0, middle(std::move(tails)));
+}
+
+/// A budget is kept from what is seen of late jobs, so what the simulation does not have is taken
+/// off what it may use.
+Policy inside_of(const WorkerModel& model, Policy policy) {
+  if (policy.kind != PolicyKind::latency_budget) return policy;
+  const double outside_us = (model.outside_ms + model.tail_ms) * 1e3;
+  const auto outside = std::chrono::microseconds(std::llround(outside_us));
+  policy.budget = std::max(policy.budget - outside, std::chrono::microseconds{1'000});
+  return policy;
+}
+
+}  // namespace
+
+WorkerModel worker_model_of(const Measured& measured) {
+  // What was measured are means, of which the lognormal factor has more than its median of 1.
+  const double median_of_mean = std::exp(-measured.noise * measured.noise / 2) / 1e3;
+  WorkerModel model;
+  model.time = {measured.run_time.per_batch * median_of_mean,
+                measured.run_time.per_job * median_of_mean, measured.noise};
+  model.handlers = measured.concurrency;
+  model.outside_ms = measured.outside_us / 1e3;
+  model.tail_ms = tail_of(model, measured);
+  return model;
+}
+
+Prediction predict(const WorkerModel& model, const Policy& policy, double per_second,
+                   std::uint64_t seed) {
+  const Policy inside = inside_of(model, policy);
+  const SimulationResult result = simulate(settings_of(model, inside, per_second, seed));
+  const double seconds = seconds_counted(result);
+  Prediction prediction;
+  prediction.mean = mean_ms(result) + model.outside_ms;
+  prediction.p99 = result.latency_ms(0.99) + model.outside_ms + model.tail_ms;
+  prediction.mean_batch = result.batches == 0 ? 1 : result.mean_batch();
+  prediction.utilisation =
+      result.worker_ms / (seconds * ms_in_second * static_cast<double>(model.handlers));
+  prediction.done_per_second = static_cast<double>(result.jobs_in_batches) / seconds;
+  return prediction;
+}
+
+double saturation(const WorkerModel& model, const Policy& policy, std::uint64_t seed) {
+  constexpr std::size_t always_waiting = 10'000;
+  // Ten calls of each handler, whatever their size.
+  const double call_ms = model.time.mean(static_cast<double>(policy.max_jobs));
+  SimulationSettings settings = settings_of(model, policy, 1, seed);
+  settings.streams = {{1, 0, std::chrono::nanoseconds{0}, always_waiting}};
+  settings.warm_up = std::chrono::milliseconds(static_cast<int>(std::max(500.0, 3 * call_ms)));
+  settings.duration = std::chrono::milliseconds(static_cast<int>(std::max(1000.0, 10 * call_ms)));
+  const SimulationResult result = simulate(settings);
+  return static_cast<double>(result.jobs_in_batches) / seconds_counted(result);
+}
+
+double most_per_second(const WorkerModel& model, const Policy& policy, double budget_ms,
+                       std::uint64_t seed) {
+  const auto keeps = [&](double per_second) {
+    const Prediction prediction = predict(model, policy, per_second, seed);
+    return prediction.p99 <= budget_ms && prediction.utilisation <= most_utilisation;
+  };
+  const auto largest = static_cast<double>(policy.max_jobs);
+  double high = static_cast<double>(model.handlers) * ms_in_second * largest /
+                model.time.mean(largest) * most_utilisation;
+  double low = high / 4096;
+  if (!keeps(low)) return 0;
+  // The rate is wanted to a few parts in a hundred: the measured run is no more exact than that.
+  while (high / low > 1.03) {
+    const double tried = std::sqrt(low * high);
+    (keeps(tried) ? low : high) = tried;
+  }
+  return low;
+}
+
+}  // namespace ferry::plan
