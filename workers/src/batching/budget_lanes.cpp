@@ -134,6 +134,7 @@ void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
     late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
   }
   if (lane.jobs.jobs() == 0) {
+    rule_.started(now - lane.due);
     take_out(index);
   } else {
     lane.jobs.set_done_by(rule_.done_by(lane.jobs));
