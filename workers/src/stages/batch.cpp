@@ -3,6 +3,10 @@
 namespace ferry::detail {
 namespace {
 
+/// How long suspects that were noted together may take: one call to Redis before them and one after
+/// them then hardly count, and not too many wait behind one that hangs.
+constexpr std::chrono::milliseconds suspects_take{10};
+
 std::vector<KindSettings> settings_of(const std::vector<RawHandler>& handlers) {
   std::vector<KindSettings> settings;
   for (const RawHandler& handler : handlers) {
@@ -41,9 +45,11 @@ void BatchStage::on(const Arrived& event) {
 void BatchStage::on(const RunnerFree& event) {
   batcher_.runner_free(event.kind, event.suspect);
   kinds_short_[event.kind].observe(event.took);
-  if (!per_job_[event.kind] || event.suspect) return;
-  groups_[event.kind].observe(event.jobs, event.took);
-  batcher_.set_group(event.kind, groups_[event.kind].jobs());
+  if (!per_job_[event.kind]) return;
+  GroupSizer& group = groups_[event.kind];
+  group.observe(event.jobs, event.took);
+  batcher_.set_group(event.kind, group.jobs());
+  batcher_.set_suspect_group(event.kind, group.jobs_within(suspects_take));
 }
 
 RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
@@ -52,6 +58,7 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   if (!departure) return nullptr;
   auto run = std::make_shared<Run>();
   run->kind = departure->kind;
+  run->suspect = departure->suspect;
   run->batch.id = ++last_batch_id_;
   run->batch.reason = departure->reason;
   run->places.reserve(departure->jobs.size());

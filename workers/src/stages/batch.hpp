@@ -22,7 +22,7 @@ struct Arrived {
 /// A run has ended and its runner is free.
 struct RunnerFree {
   std::uint32_t kind = 0;
-  bool suspect = false;
+  Suspect suspect = Suspect::no;
   std::size_t jobs = 0;
   std::chrono::nanoseconds took{0};
 };

@@ -47,7 +47,7 @@ void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t 
 /// Whether `next` stands behind the jobs of `last` in the same envelope and travels with them.
 bool goes_with(const Arrival& last, const Arrival& next) {
   return last.job.token == next.job.token && last.job.index + last.jobs == next.job.index &&
-         last.kind == next.kind && !next.suspect && last.batch_key == next.batch_key;
+         last.kind == next.kind && last.suspect == next.suspect && last.batch_key == next.batch_key;
 }
 
 std::string decoded(LeasedEnvelope& envelope) {
@@ -69,7 +69,7 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
           {reinterpret_cast<std::uintptr_t>(&envelope), index},
           static_cast<std::uint32_t>(job.payload.size()),
           static_cast<std::uint8_t>(envelope.priority),
-          envelope.suspect,
+          Suspect::no,
           now};
 }
 
@@ -126,7 +126,8 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
                attempts, deliveries, now_ms);
       continue;
     }
-    const Arrival arrival = arrival_of(envelope, i, *kind, now);
+    Arrival arrival = arrival_of(envelope, i, *kind, now);
+    if (envelope.suspect) arrival.suspect = suspect_after(deliveries, max_deliveries);
     if (!out.arrivals.empty() && goes_with(out.arrivals.back(), arrival)) {
       out.arrivals.back().payload_bytes += arrival.payload_bytes;
       ++out.arrivals.back().jobs;

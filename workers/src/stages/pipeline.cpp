@@ -192,7 +192,7 @@ class Pipeline::Graph {
     const auto now = Clock::now();
     while (RunPtr run = stage_.next(now)) {
       ++running_;
-      if (run->batch.reason == LeaveReason::suspect) {
+      if (run->suspect != Suspect::no) {
         outlets_.suspect(std::move(run));
       } else if (own_run != nullptr && running_ == 1 && stage_.suits_caller(*run)) {
         *own_run = std::move(run);
@@ -217,7 +217,8 @@ class Pipeline::Graph {
     // A handler that uses oneTBB itself must not pick up another handler while it waits.
     oneapi::tbb::this_task_arena::isolate([&] {
       if (group) {
-        watch(run);
+        // Suspects that were noted stay with those they were noted with.
+        if (run->suspect == Suspect::no) watch(run);
         run_group(handler, *run);
         unwatch(run);
       } else {
@@ -337,10 +338,9 @@ class Pipeline::Graph {
             std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
       });
     }
-    const bool suspect = run->batch.reason == LeaveReason::suspect;
     report(*run, untold);
     --running_;
-    batch_->try_put(RunnerFree{run->kind, suspect, jobs, took});
+    batch_->try_put(RunnerFree{run->kind, run->suspect, jobs, took});
   }
 
   Settings settings_;

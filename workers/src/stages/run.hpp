@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "batching/suspect.hpp"
 #include "ferry/handlers.hpp"
 #include "stages/leased_envelope.hpp"
 
@@ -56,6 +57,7 @@ struct Run {
   };
 
   std::uint32_t kind = 0;  ///< index in the worker's handlers
+  Suspect suspect = Suspect::no;
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
   RawBatch batch;                    ///< items point into `contexts`
