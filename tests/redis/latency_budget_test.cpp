@@ -39,10 +39,6 @@ struct SeenBatch {
 
 class LatencyBudgetTest : public testing::Test {
  protected:
-  void SetUp() override {
-    if (!PrivateRedis::installed()) GTEST_SKIP() << "no redis-server";
-  }
-
   Handlers handlers_under(Policy policy) {
     Handlers handlers;
     handlers.on_batch<Number>(policy, [this](Batch<Number>& batch) {
@@ -128,7 +124,8 @@ TEST_F(LatencyBudgetTest, AStopFlushesWhatIsHeld) {
   ASSERT_TRUE(teach());
   client.enqueue(Number{7});
   ++sent_;
-  ASSERT_TRUE(eventually([&] { return worker->stats().fetched_jobs == static_cast<std::uint64_t>(sent_); }));
+  ASSERT_TRUE(eventually(
+      [&] { return worker->stats().fetched_jobs == static_cast<std::uint64_t>(sent_); }));
   EXPECT_EQ(worker.stop(), 0);
   EXPECT_TRUE(all_done());
   EXPECT_GT(worker->stats().left_for[static_cast<std::size_t>(LeaveReason::stop)], 0u);

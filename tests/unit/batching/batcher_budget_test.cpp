@@ -25,7 +25,7 @@ class BatcherBudgetTest : public BatcherFixture {
   JobRef come(Time at, Duration age = 0ms, Duration own = 0ms, std::string_view key = "",
               Time expires = Time::max()) {
     const JobRef job{come_++, 0};
-    batcher().arrive({0, key, job, 100, 1, false, at, 1, age, own, expires});
+    batcher().arrive({0, key, job, 100, 1, Suspect::no, at, 1, age, own, expires});
     return job;
   }
 
@@ -104,7 +104,7 @@ TEST_F(BatcherBudgetTest, LeavesWhenItIsFull) {
   EXPECT_FALSE(batcher().next(start));
   come(start);
   EXPECT_EQ(batcher().next(start)->reason, LeaveReason::size);
-  batcher().arrive({0, "", {come_++, 0}, 1024, 1, false, start});
+  batcher().arrive({0, "", {come_++, 0}, 1024, 1, Suspect::no, start});
   EXPECT_EQ(batcher().next(start)->reason, LeaveReason::bytes);
 }
 
@@ -152,7 +152,7 @@ TEST_F(BatcherBudgetTest, StopsHoldingWhenNobodyJoinsAndTriesAgainSometimes) {
     }
     ASSERT_TRUE(departure);
     ++reasons[departure->reason];
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
     now += 1ms;
   }
   EXPECT_GT(reasons[LeaveReason::no_gain], 250);
@@ -188,18 +188,18 @@ TEST_F(BatcherBudgetTest, LetsThoseGoFirstWhoCanStillMakeIt) {
   for (int i = 0; i < 99; ++i) come(start + 1ms);
   std::vector<JobRef> fresh;
   for (int i = 0; i < 100; ++i) fresh.push_back(come(start + 40ms));
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   EXPECT_FALSE(batcher().next(start + 45ms)) << "a batch of late ones would make the others late";
   const auto departure = batcher().next(*batcher().due());
   ASSERT_TRUE(departure);
   EXPECT_FALSE(departure->late);
   EXPECT_EQ(departure->jobs.front(), fresh[0]);
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   std::optional<Departure> late;
   while (!late || !late->late) {
     late = batcher().next(start + 95ms);
     ASSERT_TRUE(late) << "nothing accepted is ever lost";
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
   }
   EXPECT_EQ(late->reason, LeaveReason::backlog);
   EXPECT_THAT(late->jobs, testing::Contains(first_of_the_old));
@@ -214,7 +214,7 @@ TEST_F(BatcherBudgetTest, GivesLateJobsEverySixteenthTurn) {
   while (true) {
     const auto departure = batcher().next(start);
     ASSERT_TRUE(departure);
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
     if (departure->late) break;
     ++before;
   }
@@ -227,7 +227,7 @@ TEST_F(BatcherBudgetTest, LetsExpiredJobsOutAtOnceToBeDropped) {
   for (int i = 0; i < 5; ++i) come(start, 60ms, 0ms, "", start + 5ms);
   for (int i = 0; i < 100; ++i) come(start);
   ASSERT_FALSE(batcher().next(start)->late);
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   const auto departure = batcher().next(start + 6ms);
   ASSERT_TRUE(departure);
   EXPECT_TRUE(departure->late);
@@ -244,11 +244,11 @@ TEST_F(BatcherBudgetTest, StartsEarlierByTheUsualWaitForARunner) {
     come(now);
     now = std::max(now + 1us, *batcher().due() + 3ms);  // the runner comes 3 ms too late
     ASSERT_TRUE(batcher().next(now));
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
     come(now);
     come(now + 1us);
   }
-  while (batcher().next(now + 1s)) batcher().runner_free(0, false);
+  while (batcher().next(now + 1s)) batcher().runner_free(0, Suspect::no);
   come(now + 2s);
   EXPECT_LE(*batcher().due() - (now + 2s), hold - 3ms + 100us);
 }
@@ -315,7 +315,7 @@ TEST_F(BatcherBudgetTest, EveryJobLeavesExactlyOnceWhateverHappens) {
         }
       } else if (event < 9 && running > 0) {
         --running;
-        batcher().runner_free(0, false);
+        batcher().runner_free(0, Suspect::no);
         const auto jobs = static_cast<std::size_t>(1 + pick(40));
         report(jobs, time_of(jobs) * (1 + pick(5)), pick(8) == 0 ? jobs : 0);
       } else if (pick(4) == 0) {
@@ -331,8 +331,8 @@ TEST_F(BatcherBudgetTest, EveryJobLeavesExactlyOnceWhateverHappens) {
       batcher().flush(LeaveReason::stop);
       take_all();
       for (; running > 0; --running) {
-        batcher().runner_free(0, false);
-        while (batcher().next(now + 1h)) batcher().runner_free(0, false);
+        batcher().runner_free(0, Suspect::no);
+        while (batcher().next(now + 1h)) batcher().runner_free(0, Suspect::no);
       }
       waiting.clear();
     }

@@ -14,8 +14,9 @@ namespace ferry::detail {
 /// down when more were late than chance explains: by three deviations of the binomial
 /// distribution at any time, by 1.645 at the end of a window; and never before three batches had
 /// late jobs, as those of one batch are late together. A window with a few more than may be takes
-/// a fine step down. Steps up are fine ones too from nine tenths of where it was cut last, so that it
-/// stays below rather than swings around that. Batches that left under another value do not count.
+/// a fine step down. Steps up are fine ones too from nine tenths of where it was cut last, so that
+/// it stays below rather than swings around that. Batches that left under another value do not
+/// count.
 ///
 /// Threads: one thread at a time.
 /// Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion

@@ -74,8 +74,8 @@ BudgetRule::Duration BudgetRule::late_run_time(const BudgetLane& lane) const {
 
 bool BudgetRule::is_backlog(std::size_t waiting, std::size_t free_runners) const {
   if (!model_.knows()) return false;
-  const auto until_done_by = Duration(static_cast<Duration::rep>(
-      usual_.value() * static_cast<double>(policy_.budget.count())));
+  const auto until_done_by = Duration(
+      static_cast<Duration::rep>(usual_.value() * static_cast<double>(policy_.budget.count())));
   const std::size_t room = std::min(model_.fitting(until_done_by - margin()),
                                     times(hardly_better, model_, policy_.max_jobs));
   return room > 0 && waiting >= room * free_runners;

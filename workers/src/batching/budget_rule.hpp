@@ -45,7 +45,8 @@ class BudgetRule {
 
   /// Whether the first job cannot be done in time together with as many of its peers as make a
   /// worthwhile batch. Under overload the first job always is about to be late, and to hurry for it
-  /// would make small batches, which do fewer jobs than there are, so that the next one is late too.
+  /// would make small batches, which do fewer jobs than there are, so that the next one is late
+  /// too.
   bool is_hopeless(const BudgetLane& lane, Time now) const;
 
   /// Returns: with how many jobs a batch of this lane leaves now: all peers of the first that can
