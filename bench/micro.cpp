@@ -42,9 +42,10 @@ void batch_jobs(benchmark::State& state) {
   detail::Batcher batcher({{fixed(size, std::chrono::seconds{1}), 1, false}}, 1);
   const detail::Time now{};
   for (auto _ : state) {
-    for (std::uint32_t i = 0; i < size; ++i) batcher.arrive({0, {}, {0, i}, 100, 1, false, now});
+    for (std::uint32_t i = 0; i < size; ++i)
+      batcher.arrive({0, {}, {0, i}, 100, 1, detail::Suspect::no, now});
     benchmark::DoNotOptimize(batcher.next(now));
-    batcher.runner_free(0, false);
+    batcher.runner_free(0, detail::Suspect::no);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

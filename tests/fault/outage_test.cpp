@@ -15,6 +15,7 @@
 #include "ferry/worker.hpp"
 #include "support/running_worker.hpp"
 #include "support/wait.hpp"
+#include "support/send_signal.hpp"
 
 namespace ferry {
 namespace {
@@ -38,9 +39,9 @@ class OutageTest : public testing::TestWithParam<Outage> {
       std::this_thread::sleep_for(time);
       redis.start();
     } else {
-      ::kill(redis.pid(), SIGSTOP);
+      test::send_signal(redis.pid(), SIGSTOP);
       std::this_thread::sleep_for(time);
-      ::kill(redis.pid(), SIGCONT);
+      test::send_signal(redis.pid(), SIGCONT);
     }
   }
 

@@ -6,6 +6,10 @@
 
 #include "redis/url.hpp"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
 #include "cli/parts/redis_url.hpp"
 #include "ferry/error.hpp"
 #include "fuzz/property.hpp"
@@ -15,9 +19,12 @@ namespace {
 
 using fuzz::require;
 
+std::pair<std::string, std::uint16_t> address(const HostPort& at) { return {at.host, at.port}; }
+
 void require_equal_but_for_password(const Endpoint& a, const Endpoint& b) {
   require(a.host == b.host && a.port == b.port && a.socket_path == b.socket_path &&
-              a.user == b.user && a.database == b.database,
+              a.user == b.user && a.database == b.database && a.master_name == b.master_name &&
+              std::ranges::equal(a.sentinels, b.sentinels, {}, address, address),
           "the endpoint stays the same");
 }
 
@@ -55,8 +62,12 @@ void check(std::string_view url) {
   } catch (const Error& error) {
     return require_refusal(url, error);
   }
-  require(endpoint.socket_path.empty() != endpoint.host.empty(), "it is a host or a socket");
+  const int ways =
+      !endpoint.socket_path.empty() + !endpoint.host.empty() + !endpoint.sentinels.empty();
+  require(ways == 1, "it is a host, a socket or sentinels");
   const std::string shown = endpoint.redacted();
+  // Written out, with ports and escapes, it may be several times as long as it was.
+  if (shown.size() > max_url_bytes / 2) return;
   const Endpoint again = parse_url(shown);
   require_equal_but_for_password(endpoint, again);
   require(again.password == (endpoint.password.empty() ? "" : "***"), "the password is hidden");

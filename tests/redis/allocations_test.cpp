@@ -129,12 +129,12 @@ TEST(AllocationsTest, ABatchOfJobsLeavesWithOneAllocation) {
   detail::Batcher batcher({{realtime(jobs_in_envelope), 1, false}}, 1);
   const auto turn = [&] {
     for (std::uint32_t i = 0; i < jobs_in_envelope; ++i) {
-      batcher.arrive({0, {}, {0, i}, Parcel::payload_bytes, 1, false, {}});
+      batcher.arrive({0, {}, {0, i}, Parcel::payload_bytes, 1, detail::Suspect::no, {}});
     }
     const auto departure = batcher.next({});
     ASSERT_TRUE(departure);
     ASSERT_EQ(departure->jobs.size(), jobs_in_envelope);
-    batcher.runner_free(0, false);
+    batcher.runner_free(0, detail::Suspect::no);
   };
   turn();
   const Effort before = effort();

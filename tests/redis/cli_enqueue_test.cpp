@@ -1,4 +1,5 @@
 #include "support/cli_test.hpp"
+#include "support/send_signal.hpp"
 
 namespace ferry::test {
 namespace {
@@ -119,7 +120,7 @@ TEST_F(CliEnqueueTest, SaysWhereItStoppedWhenInterrupted) {
   const auto end = std::chrono::steady_clock::now() + program_deadline;
   Queue queue(options(), "mail");
   while (queue.counts().accepted < 1 && std::chrono::steady_clock::now() < end) ::usleep(1000);
-  ::kill(pid, SIGINT);
+  test::send_signal(pid, SIGINT);
   EXPECT_EQ(wait_for_end(pid), 1);
   ::close(pipe_ends[1]);
   EXPECT_THAT(out.text(), StartsWith("Enqueued 1 job into mail, 0 failed"));

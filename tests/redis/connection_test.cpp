@@ -16,6 +16,7 @@
 #include "support/error_from.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_test.hpp"
+#include "support/send_signal.hpp"
 
 namespace ferry::test {
 namespace {
@@ -133,9 +134,9 @@ TEST_F(ConnectionTest, ReturnsErrorsAsValuesAndThrowsThemFromCall) {
 TEST_F(ConnectionTest, ClosesWhenRedisDoesNotAnswerInTime) {
   Connection connection({.url = server().url(), .command_timeout = 50ms});
   connection.call({"SET", "key", "stale"});
-  ::kill(server().pid(), SIGSTOP);
+  test::send_signal(server().pid(), SIGSTOP);
   const Error error = error_from([&] { connection.call({"GET", "key"}); });
-  ::kill(server().pid(), SIGCONT);
+  test::send_signal(server().pid(), SIGCONT);
   EXPECT_EQ(error.code(), ErrorCode::unavailable);
   EXPECT_THAT(error.what(), HasSubstr("command_timeout"));
   EXPECT_FALSE(connection.connected());

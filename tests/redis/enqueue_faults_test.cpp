@@ -14,6 +14,7 @@
 #include "redis/connection.hpp"
 #include "support/client_fixture.hpp"
 #include "support/proxy.hpp"
+#include "support/send_signal.hpp"
 
 namespace ferry {
 namespace {
@@ -279,9 +280,9 @@ TEST_F(EnqueueFaultsTest, SaysThatTheOutcomeIsUnknownWhenRedisHangs) {
   options.block_timeout = 100ms;
   Client client(options);
   client.enqueue(Note{1});
-  ASSERT_EQ(::kill(redis->pid(), SIGSTOP), 0);
+  test::send_signal(redis->pid(), SIGSTOP);
   EXPECT_EQ(code_of([&] { client.enqueue(Note{2}); }), ErrorCode::outcome_unknown);
-  ASSERT_EQ(::kill(redis->pid(), SIGCONT), 0);
+  test::send_signal(redis->pid(), SIGCONT);
   ASSERT_TRUE(eventually([&] {
     try {
       client.enqueue(Note{3});

@@ -10,6 +10,7 @@
 
 #include "redis/connection.hpp"
 #include "support/client_fixture.hpp"
+#include "support/send_signal.hpp"
 
 namespace ferry {
 namespace {
@@ -74,7 +75,7 @@ TEST_F(LossTest, TellsOfALossBehindACallWhoseOutcomeIsUnknown) {
   options.block_timeout = 200ms;
   Client client(options);
   for (int i = 0; i < 4; ++i) client.enqueue(Note{i});
-  ASSERT_EQ(::kill(redis->pid(), SIGSTOP), 0);
+  test::send_signal(redis->pid(), SIGSTOP);
   const EnqueueResult given_up = client.enqueue_async(Note{4}).get();
   ASSERT_FALSE(given_up);
   ASSERT_EQ(given_up.error->code(), ErrorCode::outcome_unknown);

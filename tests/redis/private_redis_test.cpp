@@ -13,6 +13,7 @@
 
 #include "support/eventually.hpp"
 #include "support/redis_test.hpp"
+#include "support/send_signal.hpp"
 
 namespace ferry::test {
 namespace {
@@ -133,7 +134,7 @@ TEST_F(PrivateRedisTest, RemovesItsFolderAndItsProcess) {
 
 TEST_F(PrivateRedisTest, EndsEvenWhileItIsStopped) {
   const int pid = server->pid();
-  ::kill(pid, SIGSTOP);
+  test::send_signal(pid, SIGSTOP);
   server.reset();
   EXPECT_EQ(::kill(pid, 0), -1);
 }

@@ -10,9 +10,12 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "support/send_signal.hpp"
 
 extern char** environ;
 
@@ -26,6 +29,8 @@ class Child {
       : Child("/proc/self/exe", std::move(arguments)) {}
 
   /// Another program; what it says is appended to `log`, if there is one.
+  ///
+  /// Errors: std::system_error naming the program when it cannot be started.
   Child(std::string program, std::vector<std::string> arguments, const std::string& log = {}) {
     arguments.insert(arguments.begin(), std::move(program));
     std::vector<char*> raw;
@@ -38,8 +43,9 @@ class Child {
                                        0600);
       posix_spawn_file_actions_adddup2(&actions, 1, 2);
     }
-    if (::posix_spawn(&pid_, raw[0], &actions, nullptr, raw.data(), environ) != 0) pid_ = -1;
+    const int error = ::posix_spawn(&pid_, raw[0], &actions, nullptr, raw.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) throw std::system_error(error, std::generic_category(), raw[0]);
   }
   ~Child() {
     if (!ended_) {
@@ -51,7 +57,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   int pid() const { return pid_; }
-  void signal(int number) const { ::kill(pid_, number); }
+  void signal(int number) const { send_signal(pid_, number); }
 
   /// Returns: the wait status.
   int wait() {

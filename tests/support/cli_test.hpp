@@ -27,6 +27,7 @@
 #include "ferry/queue.hpp"
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
+#include "support/send_signal.hpp"
 #include "wire/envelope.hpp"
 
 namespace ferry::test {
@@ -103,7 +104,7 @@ inline int wait_for_end(pid_t pid, long* peak_kib = nullptr) {
     if (ended == pid) break;
     if (std::chrono::steady_clock::now() > end) {
       ADD_FAILURE() << "the program did not end";
-      ::kill(pid, SIGKILL);
+      send_signal(pid, SIGKILL);
       ::waitpid(pid, &status, 0);
       break;
     }
@@ -249,7 +250,7 @@ class Terminal {
   void type(std::string_view text) const {
     ASSERT_EQ(::write(test_end_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
   }
-  void interrupt() const { ::kill(pid_, SIGINT); }
+  void interrupt() const { send_signal(pid_, SIGINT); }
 
   /// Reads until the text was shown, or the program's end.
   bool shows(std::string_view text) {

@@ -15,6 +15,7 @@
 #include "redis/connection.hpp"
 #include "redis/server_info.hpp"
 #include "support/redis_test.hpp"
+#include "support/send_signal.hpp"
 #include "support/wait.hpp"
 
 namespace ferry::test {
@@ -104,11 +105,11 @@ class ReplicaSet {
   }
 
   /// It neither receives nor answers; what is sent to it waits in the kernel.
-  void freeze(std::size_t i) { ::kill(servers_[i]->pid(), SIGSTOP); }
-  void thaw(std::size_t i) { ::kill(servers_[i]->pid(), SIGCONT); }
+  void freeze(std::size_t i) { send_signal(servers_[i]->pid(), SIGSTOP); }
+  void thaw(std::size_t i) { send_signal(servers_[i]->pid(), SIGCONT); }
   void thaw_all() {
     for (const auto& server : servers_) {
-      if (server->pid() > 0) ::kill(server->pid(), SIGCONT);
+      if (server->pid() > 0) send_signal(server->pid(), SIGCONT);
     }
   }
 

@@ -52,8 +52,8 @@ class Metrics {
     change(stats_);
   }
 
-  /// From an outcome to Redis's word; a longer one counts more, as it makes jobs late. By the settle
-  /// thread alone.
+  /// From an outcome to Redis's word; a longer one counts more, as it makes jobs late. By the
+  /// settle thread alone.
   void settled_after(std::chrono::nanoseconds time) {
     const auto before = settling_.load(std::memory_order_relaxed);
     const auto after = time.count();

@@ -100,7 +100,8 @@ std::optional<Policy> read(std::string_view text) {
   }
   if (name == "latency_budget" && (arguments == 1 || arguments == 2)) {
     const auto budget = duration(words->at(1));
-    const auto jobs = arguments == 1 ? std::optional(jobs_under_budget) : whole_number(words->at(2));
+    const auto jobs =
+        arguments == 1 ? std::optional(jobs_under_budget) : whole_number(words->at(2));
     if (budget && jobs) return latency_budget(*budget, *jobs);
   }
   return std::nullopt;

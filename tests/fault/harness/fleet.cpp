@@ -8,6 +8,7 @@
 
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
+#include "support/send_signal.hpp"
 #include "support/wait.hpp"
 #include "wire/envelope.hpp"
 
@@ -90,24 +91,24 @@ void Fleet::inflict(const FaultAt& fault) {
     case Fault::kill_worker:
       return kill_worker(fault.target);
     case Fault::stop_worker:
-      workers_[fault.target].stopped = true;
-      return workers_[fault.target].process->signal(SIGSTOP);
-    case Fault::continue_worker:
-      workers_[fault.target].stopped = false;
-      return workers_[fault.target].process->signal(SIGCONT);
+    case Fault::continue_worker: {
+      Member& worker = workers_[fault.target];
+      if (worker.process == nullptr) return;  // `watch` has complained already
+      worker.stopped = fault.fault == Fault::stop_worker;
+      return worker.process->signal(worker.stopped ? SIGSTOP : SIGCONT);
+    }
     case Fault::kill_producer:
-      producers_[fault.target].process->signal(SIGKILL);
-      producers_[fault.target].process->wait();
+      producers_[fault.target].process.reset();  // kills it
       return start_producer(fault.target);
     case Fault::kill_redis:
       return kill_redis();
     case Fault::stop_redis:
       redis_stopped_ = true;
-      ::kill(redis_.pid(), SIGSTOP);
+      test::send_signal(redis_.pid(), SIGSTOP);
       return;
     case Fault::continue_redis:
       redis_stopped_ = false;
-      ::kill(redis_.pid(), SIGCONT);
+      test::send_signal(redis_.pid(), SIGCONT);
       return;
     case Fault::cut_clients:
       return cut_clients();
@@ -118,8 +119,7 @@ void Fleet::inflict(const FaultAt& fault) {
 
 void Fleet::kill_worker(std::size_t slot) {
   Member& member = workers_[slot];
-  member.process->signal(SIGKILL);
-  member.process->wait();
+  member.process.reset();  // kills it
   Death death{monotonic_us(), {}};
   const std::string consumer = member.name + ".";
   start_worker(slot);

@@ -20,7 +20,7 @@ struct More {
   std::string_view key = "";
   std::uint32_t bytes = 100;
   Priority priority = Priority::normal;
-  bool suspect = false;
+  Suspect suspect = Suspect::no;
 };
 
 /// Drives a batcher by hand; tokens count up from 0.

@@ -14,10 +14,10 @@ TEST_F(BatcherLanesTest, MakesSeveralFullBatchesOfALongWait) {
   arrive_many(0, 35, start);
   EXPECT_EQ(sizes(start), Sizes{10});
   for (int i = 0; i < 2; ++i) {
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
     EXPECT_EQ(sizes(start), Sizes{10});
   }
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   EXPECT_EQ(sizes(start), Sizes{});
   EXPECT_EQ(batcher().held_jobs(), 5u);
   EXPECT_EQ(sizes(start + 1s), Sizes{5});
@@ -45,10 +45,10 @@ TEST_F(BatcherLanesTest, CountsTheLingerOfEachBatchKeyByItself) {
   EXPECT_EQ(sizes(start + 8ms), Sizes{1});
 }
 
-TEST_F(BatcherLanesTest, LetsSuspectsLeaveOneAfterTheOther) {
+TEST_F(BatcherLanesTest, LetsThoseSuspectedAgainLeaveOneAfterTheOther) {
   make({{fixed(10, 1h), 2, false}, {realtime(), 2, true}});
-  arrive_many(0, 2, start, {.key = "a", .suspect = true});
-  arrive(1, start, {.suspect = true});
+  arrive_many(0, 2, start, {.key = "a", .suspect = Suspect::again});
+  arrive(1, start, {.suspect = Suspect::again});
   arrive(0, start, {.key = "a"});
   for (std::uint64_t i = 0; i < 3; ++i) {
     const auto departure = batcher().next(start);
@@ -56,15 +56,51 @@ TEST_F(BatcherLanesTest, LetsSuspectsLeaveOneAfterTheOther) {
     EXPECT_EQ(tokens(*departure), Tokens{i});
     EXPECT_EQ(departure->reason, LeaveReason::suspect);
     EXPECT_FALSE(batcher().next(start)) << "only one suspect may run, of whatever kind";
-    batcher().runner_free(departure->kind, true);
+    batcher().runner_free(departure->kind, Suspect::again);
   }
   EXPECT_FALSE(batcher().next(start));
   EXPECT_EQ(batcher().held_jobs(), 1u);
 }
 
+TEST_F(BatcherLanesTest, LetsSuspectsOfAFirstDeathLeaveTogetherAsFarAsTheKindAllows) {
+  make({{fixed(10, 1h), 1, false}, {realtime(), 1, true}, {realtime(1000), 1, false}}, 3);
+  batcher().set_suspect_group(1, 4);
+  for (std::uint32_t kind = 0; kind < 3; ++kind) {
+    arrive_many(kind, 100, start, {.suspect = Suspect::once});
+  }
+  EXPECT_EQ(sizes(start), (Sizes{10, 4, Batcher::most_suspects}));
+}
+
+TEST_F(BatcherLanesTest, LetsNobodySuspectedRunBesideOneSuspectedAgain) {
+  make({{realtime(), 3, true}});
+  arrive(0, start, {.suspect = Suspect::once});
+  arrive(0, start + 1ms, {.suspect = Suspect::again});
+  arrive(0, start + 2ms, {.suspect = Suspect::once});
+  ASSERT_EQ(batcher().next(start + 2ms)->suspect, Suspect::once);
+  ASSERT_EQ(batcher().next(start + 2ms)->suspect, Suspect::once);
+  ASSERT_FALSE(batcher().next(start + 2ms)) << "it has to wait for both";
+  batcher().runner_free(0, Suspect::once);
+  ASSERT_FALSE(batcher().next(start + 2ms));
+  batcher().runner_free(0, Suspect::once);
+  ASSERT_EQ(batcher().next(start + 2ms)->suspect, Suspect::again);
+  arrive(0, start + 3ms, {.suspect = Suspect::once});
+  ASSERT_FALSE(batcher().next(start + 3ms));
+  batcher().runner_free(0, Suspect::again);
+  ASSERT_EQ(batcher().next(start + 3ms)->suspect, Suspect::once);
+}
+
+TEST(SuspectTest, HasTwoChancesAlone) {
+  EXPECT_EQ(suspect_after(0, 3), Suspect::once);
+  EXPECT_EQ(suspect_after(1, 3), Suspect::again);
+  EXPECT_EQ(suspect_after(2, 3), Suspect::again);
+  EXPECT_EQ(suspect_after(0, 2), Suspect::again);
+  EXPECT_EQ(suspect_after(0, 1), Suspect::again);
+  EXPECT_EQ(suspect_after(1, 9), Suspect::again);
+}
+
 TEST_F(BatcherLanesTest, LetsOthersLeaveWhileASuspectRuns) {
   make({{realtime(), 2, true}});
-  arrive_many(0, 2, start, {.suspect = true});
+  arrive_many(0, 2, start, {.suspect = Suspect::again});
   arrive(0, start + 1ms);
   EXPECT_EQ(batcher().next(start + 1ms)->reason, LeaveReason::suspect);
   EXPECT_EQ(batcher().next(start + 1ms)->reason, LeaveReason::idle);
@@ -86,7 +122,7 @@ TEST_F(BatcherLanesTest, KeepsToTheTotalConcurrency) {
   arrive_many(0, 5, start);
   arrive_many(1, 5, start);
   EXPECT_EQ(sizes(start), (Sizes{1, 1, 1}));
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   EXPECT_EQ(sizes(start), Sizes{1});
 }
 
@@ -105,7 +141,7 @@ TEST_F(BatcherLanesTest, LetsHigherPrioritiesLeaveFirstThenTheOldest) {
   Tokens order;
   while (auto departure = batcher().next(start + 4ms)) {
     order.push_back(departure->jobs.front().token);
-    batcher().runner_free(departure->kind, false);
+    batcher().runner_free(departure->kind, Suspect::no);
   }
   EXPECT_EQ(order, (Tokens{3, 2, 1, 0}));
 }
@@ -116,10 +152,10 @@ TEST_F(BatcherLanesTest, GroupsOnlyWhatTheFreeRunnersCannotTakeAtOnce) {
   arrive_many(0, 4, start);
   EXPECT_EQ(sizes(start), (Sizes{1, 1, 1, 1}));
   arrive_many(0, 10, start);
-  for (int i = 0; i < 4; ++i) batcher().runner_free(0, false);
+  for (int i = 0; i < 4; ++i) batcher().runner_free(0, Suspect::no);
   EXPECT_EQ(sizes(start), (Sizes{3, 3, 2, 2}));
   arrive_many(0, 250, start);
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   const auto departure = batcher().next(start);
   ASSERT_TRUE(departure);
   EXPECT_EQ(departure->jobs.size(), 100u);
@@ -131,7 +167,7 @@ TEST_F(BatcherLanesTest, NeverGroupsBatchesOrSuspects) {
   for (std::uint32_t kind = 0; kind < 3; ++kind) batcher().set_group(kind, 100);
   arrive_many(0, 9, start);
   arrive_many(1, 9, start);
-  arrive_many(2, 9, start, {.suspect = true});
+  arrive_many(2, 9, start, {.suspect = Suspect::again});
   EXPECT_EQ(sizes(start), (Sizes{1, 5, 1}));
 }
 
@@ -139,13 +175,13 @@ TEST_F(BatcherLanesTest, ForgetsBatchKeysWithTheirLastJob) {
   make({{fixed(2, 1ms), 1, false}});
   arrive(0, start, {.key = "first"});
   ASSERT_EQ(sizes(start + 1ms), Sizes{1});
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   const std::size_t lanes = batcher().lanes();
   for (int i = 0; i < 1'000'000; ++i) {
     const std::string key = "customer-" + std::to_string(i);
     arrive(0, start, {.key = key});
     ASSERT_TRUE(batcher().next(start + 1ms));
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
   }
   EXPECT_EQ(batcher().lanes(), lanes);
 }
@@ -165,7 +201,7 @@ TEST_F(BatcherLanesTest, HoldsManyBatchKeysAtOnceInTheOrderOfTheirAge) {
         start + std::chrono::microseconds{(departure->jobs.front().token * 7919) % keys};
     ASSERT_LT(last, at);
     last = at;
-    batcher().runner_free(0, false);
+    batcher().runner_free(0, Suspect::no);
   }
   EXPECT_EQ(batcher().held_jobs(), 0u);
 }

@@ -18,7 +18,7 @@ struct Known {
   std::uint32_t kind = 0;
   std::string key;
   std::uint8_t priority = 0;
-  bool suspect = false;
+  Suspect suspect = Suspect::no;
   std::uint32_t bytes = 0;
   Time at;
 };
@@ -46,6 +46,7 @@ class Trial {
     }
     running_.resize(kinds);
     group_.resize(kinds, 1);
+    suspect_group_.resize(kinds, 1);
     total_ = 1 + pick(6);
     arrivals_ = 10 + pick(60);  // from idle to overloaded
     batcher_.emplace(settings_, total_, bytes_of);
@@ -76,6 +77,8 @@ class Trial {
       const std::size_t kind = pick(settings_.size());
       group_[kind] = 1 + pick(64);
       batcher_->set_group(static_cast<std::uint32_t>(kind), group_[kind]);
+      suspect_group_[kind] = 1 + pick(Batcher::most_suspects);
+      batcher_->set_suspect_group(static_cast<std::uint32_t>(kind), suspect_group_[kind]);
     } else {
       take_all();
       const auto due = batcher_->due();
@@ -90,12 +93,11 @@ class Trial {
     Known job;
     job.kind = static_cast<std::uint32_t>(pick(settings_.size()));
     job.priority = static_cast<std::uint8_t>(pick(priority_count));
-    job.suspect = pick(20) == 0;
+    if (pick(10) == 0) job.suspect = pick(2) == 0 ? Suspect::once : Suspect::again;
     if (pick(2) == 0) job.key = "key-" + std::to_string(pick(3));
     job.at = now_;
     const JobRef first{next_token_, 0};
-    const std::uint32_t jobs =
-        job.suspect || pick(2) == 0 ? 1 : 1 + static_cast<std::uint32_t>(pick(9));
+    const std::uint32_t jobs = pick(2) == 0 ? 1 : 1 + static_cast<std::uint32_t>(pick(9));
     std::uint32_t bytes = 0;
     for (std::uint32_t i = 0; i < jobs; ++i) {
       job.bytes = bytes_of({first.token, i});
@@ -111,7 +113,7 @@ class Trial {
     const Departure ended = under_way_[which];
     under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(which));
     --running_[ended.kind];
-    batcher_->runner_free(ended.kind, ended.reason == LeaveReason::suspect);
+    batcher_->runner_free(ended.kind, ended.suspect);
   }
 
   void take_all() {
@@ -149,21 +151,26 @@ class Trial {
       ASSERT_EQ(job.kind, departure.kind);
       ASSERT_EQ(job.priority, first.priority);
       ASSERT_EQ(job.suspect, first.suspect);
-      if (!first.suspect) {
+      if (first.suspect == Suspect::no) {
         ASSERT_EQ(job.key, first.key);
       }
     }
     if (jobs.size() > 1) {
       ASSERT_LE(bytes, settings.policy.max_bytes);
     }
-    ASSERT_EQ(first.suspect, departure.reason == LeaveReason::suspect);
-    if (first.suspect) {
+    ASSERT_EQ(first.suspect, departure.suspect);
+    ASSERT_EQ(first.suspect != Suspect::no, departure.reason == LeaveReason::suspect);
+    if (first.suspect != Suspect::no) {
+      ASSERT_EQ(under_way(Suspect::again), 0);
+    }
+    if (first.suspect == Suspect::again) {
       ASSERT_EQ(jobs.size(), 1u);
-      ASSERT_LE(suspects_under_way(), 1);
+      ASSERT_EQ(under_way(Suspect::once), 0);
     }
     const bool grouped = settings.per_job && settings.policy.kind == PolicyKind::realtime &&
                          settings.policy.max_jobs == 1;
-    ASSERT_LE(jobs.size(), grouped ? group_[departure.kind] : settings.policy.max_jobs);
+    const auto& groups = first.suspect == Suspect::no ? group_ : suspect_group_;
+    ASSERT_LE(jobs.size(), grouped ? groups[departure.kind] : settings.policy.max_jobs);
     if (departure.reason == LeaveReason::linger) {
       ASSERT_GE(now_, first.at + settings.policy.linger);
     }
@@ -175,8 +182,15 @@ class Trial {
     }
   }
 
-  std::ptrdiff_t suspects_under_way() const {
-    return std::ranges::count(under_way_, LeaveReason::suspect, &Departure::reason);
+  std::ptrdiff_t under_way(Suspect suspect) const {
+    return std::ranges::count(under_way_, suspect, &Departure::suspect);
+  }
+
+  /// Whether those that run keep this one waiting.
+  bool waits_for_others(Suspect suspect) const {
+    if (suspect == Suspect::no) return false;
+    return under_way(Suspect::again) > 0 ||
+           (suspect == Suspect::again && under_way(Suspect::once) > 0);
   }
 
   /// What waits although its kind has a free runner must be held by a fixed policy, and not for
@@ -190,9 +204,9 @@ class Trial {
     for (const auto& [token, job] : waiting_) {
       const KindSettings& settings = settings_[job.kind];
       if (running_[job.kind] >= settings.concurrency) continue;
-      if (job.suspect && suspects_under_way() > 0) continue;
+      if (waits_for_others(job.suspect)) continue;
       ASSERT_EQ(settings.policy.kind, PolicyKind::fixed) << "job " << token;
-      ASSERT_FALSE(job.suspect);
+      ASSERT_EQ(job.suspect, Suspect::no);
       ASSERT_LT(now_, job.at + settings.policy.linger);
       ASSERT_GE(token, flushed_until_);
       const Time leaves = job.at + settings.policy.linger;
@@ -228,6 +242,7 @@ class Trial {
   std::vector<Departure> under_way_;
   std::vector<std::size_t> running_;
   std::vector<std::size_t> group_;
+  std::vector<std::size_t> suspect_group_;
 };
 
 TEST(BatcherPropertyTest, EveryJobLeavesExactlyOnceWhateverHappens) {

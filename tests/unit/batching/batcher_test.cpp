@@ -38,7 +38,7 @@ TEST_F(BatcherTest, GrowsARealtimeBatchWhileAllRunnersAreBusy) {
   arrive_many(0, 30, start + 1ms);
   EXPECT_FALSE(batcher().next(start + 1h));
   EXPECT_FALSE(batcher().due()) << "only a runner that comes free helps";
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   const auto departure = batcher().next(start + 2ms);
   ASSERT_TRUE(departure);
   EXPECT_EQ(departure->jobs.size(), 30u);
@@ -106,9 +106,9 @@ TEST_F(BatcherTest, CountsTheWaitOfWhatIsLeftBehindFromItsOldestJob) {
   arrive_many(0, 3, start);
   ASSERT_EQ(sizes(start), Sizes{3});
   for (int i = 1; i <= 5; ++i) arrive(0, start + i * 1ms);
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   ASSERT_EQ(sizes(start + 6ms), Sizes{3});
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   EXPECT_EQ(batcher().due(), start + 4ms + 10ms);
 }
 
@@ -144,7 +144,7 @@ TEST_F(BatcherTest, FillsALingeredBatchUpWhileItWaitsForARunner) {
   arrive_many(0, 4, start + 6ms);
   EXPECT_FALSE(batcher().next(start + 11ms));
   arrive_many(0, 9, start + 12ms);
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   const auto departure = batcher().next(start + 12ms);
   ASSERT_TRUE(departure);
   EXPECT_EQ(departure->jobs.size(), 10u);
@@ -167,7 +167,7 @@ TEST_F(BatcherTest, FlushesWhatIsHeldButNotWhatComesLater) {
   EXPECT_EQ(departure->jobs.size(), 3u);
   EXPECT_EQ(departure->reason, LeaveReason::flush);
   EXPECT_EQ(sizes(start), Sizes{1});
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   arrive(0, start);
   EXPECT_FALSE(batcher().next(start));
 }
@@ -177,7 +177,7 @@ TEST_F(BatcherTest, FlushesTheRestOfAFullLane) {
   arrive_many(0, 14, start);
   batcher().flush();
   ASSERT_EQ(sizes(start), Sizes{10});
-  batcher().runner_free(0, false);
+  batcher().runner_free(0, Suspect::no);
   const auto departure = batcher().next(start);
   ASSERT_TRUE(departure);
   EXPECT_EQ(departure->jobs.size(), 4u);
@@ -198,8 +198,8 @@ TEST_F(BatcherTest, HoldsNothingAfterAStop) {
 TEST(BatcherOfManyTest, JobsThatArrivedTogetherPartAtTheLimitOfJobsOrBytes) {
   // The job at index i has 100 · i bytes.
   Batcher batcher({{realtime(3), 8, false}}, 8, [](const JobRef& job) { return 100 * job.index; });
-  batcher.arrive({0, "", {7, 1}, 100 + 200 + 300 + 400, 1, false, start, 4});
-  batcher.arrive({0, "", {8, 5}, 500, 1, false, start});
+  batcher.arrive({0, "", {7, 1}, 100 + 200 + 300 + 400, 1, Suspect::no, start, 4});
+  batcher.arrive({0, "", {8, 5}, 500, 1, Suspect::no, start});
   EXPECT_EQ(batcher.held_jobs(), 5u);
   EXPECT_EQ(batcher.next(start)->jobs, (std::vector<JobRef>{{7, 1}, {7, 2}, {7, 3}}));
   EXPECT_EQ(batcher.next(start)->jobs, (std::vector<JobRef>{{7, 4}, {8, 5}}));
@@ -207,7 +207,7 @@ TEST(BatcherOfManyTest, JobsThatArrivedTogetherPartAtTheLimitOfJobsOrBytes) {
   Policy narrow = realtime(10);
   narrow.max_bytes = 1024;
   Batcher by_bytes({{narrow, 8, false}}, 8, [](const JobRef& job) { return 100 * job.index; });
-  by_bytes.arrive({0, "", {7, 1}, 2100, 1, false, start, 6});
+  by_bytes.arrive({0, "", {7, 1}, 2100, 1, Suspect::no, start, 6});
   const auto departure = by_bytes.next(start);
   EXPECT_EQ(departure->jobs.size(), 4u) << "1000 bytes; the fifth would make it 1500";
   EXPECT_EQ(departure->reason, LeaveReason::bytes);
@@ -220,13 +220,13 @@ TEST_F(BatcherTest, DrainsEverythingThatIsStillHeld) {
   make({{fixed(10, 1h), 1, false}, {realtime(), 1, true}});
   arrive_many(0, 12, start);
   arrive_many(0, 3, start, {.key = "a"});
-  arrive_many(1, 4, start, {.suspect = true});
+  arrive_many(1, 4, start, {.suspect = Suspect::again});
   ASSERT_EQ(sizes(start), (Sizes{10, 1}));
   const auto drained = batcher().drain();
   EXPECT_EQ(drained.size(), 8u);
   EXPECT_EQ(batcher().held_jobs(), 0u);
-  batcher().runner_free(0, false);
-  batcher().runner_free(1, true);
+  batcher().runner_free(0, Suspect::no);
+  batcher().runner_free(1, Suspect::again);
   EXPECT_FALSE(batcher().next(start + 2h));
   EXPECT_FALSE(batcher().due());
 

@@ -67,6 +67,14 @@ TEST(GroupSizerTest, GrowsAgainAfterOneSlowRun) {
   EXPECT_GE(sizer.jobs(), before - 10);
 }
 
+TEST(GroupSizerTest, SaysHowManyJobsEndWithinATime) {
+  GroupSizer sizer;
+  EXPECT_EQ(sizer.jobs_within(1h), 1u) << "nothing is known yet";
+  run(sizer, 500us, 20);
+  EXPECT_EQ(sizer.jobs_within(10ms), 20u);
+  EXPECT_EQ(sizer.jobs_within(1us), 1u);
+}
+
 TEST(GroupSizerTest, PassesOverADepartureWithoutJobs) {
   GroupSizer sizer;
   sizer.observe(0, 1s);

@@ -110,7 +110,7 @@ TEST_F(RunTimeModelTest, BelievesThreeSlowRunsAtOnceAndQuickOnesLater) {
   see(128, 1, 60, 0.15, 5);
   see(64, 1, 60);
   EXPECT_GE(model_.predict(30), time_of(30));
-  see(64, 1, 60);
+  see(64 + 8, 1, 60);
   EXPECT_LT(model_.predict(30), time_of(30, 2)) << "what is older than the window is forgotten";
 }
 

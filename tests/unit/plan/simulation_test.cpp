@@ -1,5 +1,5 @@
-// What the latency budget is worth: the real batcher in simulated time, against an oracle that knows
-// the cost of a batch. The seeds decide everything, so the bounds are exact.
+// What the latency budget is worth: the real batcher in simulated time, against an oracle that
+// knows the cost of a batch. The seeds decide everything, so the bounds are exact.
 
 #include "plan/simulation.hpp"
 
@@ -113,7 +113,8 @@ TEST(SimulationTest, StartsAsRealtime) {
   EXPECT_LE(result.latency_ms(0.99), 10);
 }
 
-/// 15,000 jobs/s is the most that this policy carries within 50 ms; no rule of the oracle carries it.
+/// 15,000 jobs/s is the most that this policy carries within 50 ms; no rule of the oracle carries
+/// it.
 constexpr double capacity = 15'000;
 
 SimulationSettings overload() {

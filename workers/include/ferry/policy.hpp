@@ -14,8 +14,8 @@ enum class PolicyKind : std::uint8_t { realtime, fixed, latency_budget };
 enum class LeaveReason : std::uint8_t {
   size,
   bytes,
-  idle,      ///< a handler was free, and nothing was waited for
-  linger,    ///< `fixed`: its first job had waited so long
+  idle,    ///< a handler was free, and nothing was waited for
+  linger,  ///< `fixed`: its first job had waited so long
   flush,
   stop,
   suspect,
@@ -50,8 +50,8 @@ struct Policy {
   /// Returns: as in `realtime`, `fixed(100, 5ms)`, `latency_budget(50ms)`.
   std::string to_string() const;
 
-  /// Reads what `to_string` writes: `realtime`, `realtime(N)`, `fixed(N, 5ms)`, `latency_budget(50ms)`
-  /// or `latency_budget(50ms, N)`; `fixed:N:5ms` and the like mean the same.
+  /// Reads what `to_string` writes: `realtime`, `realtime(N)`, `fixed(N, 5ms)`,
+  /// `latency_budget(50ms)` or `latency_budget(50ms, N)`; `fixed:N:5ms` and the like mean the same.
   ///
   /// Errors: `invalid_argument` with what was expected.
   static Policy parse(std::string_view text);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "batching/suspect.hpp"
 #include "batching/time.hpp"
 
 namespace ferry::detail {
@@ -23,7 +24,7 @@ struct Arrival {
   JobRef job;                       ///< the first of them
   std::uint32_t payload_bytes = 0;  ///< of all of them
   std::uint8_t priority = 1;        ///< as in Priority
-  bool suspect = false;             ///< always alone
+  Suspect suspect = Suspect::no;
   Time at;
   std::uint32_t jobs = 1;
   /// How long before `at` the oldest of them was enqueued, by the producer's clock; never negative.

@@ -19,7 +19,7 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
       kinds_.back().budget = std::make_unique<BudgetLanes>(kind, settings.policy, payload_bytes);
     }
     for (std::uint8_t priority = 0; priority < priority_count; ++priority) {
-      for (const bool suspect : {false, true}) {
+      for (const auto suspect : {Suspect::no, Suspect::once, Suspect::again}) {
         Lane& lane = lanes_.emplace_back();
         lane.kind = kind;
         lane.priority = priority;
@@ -32,9 +32,9 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
 
 void Batcher::arrive(const Arrival& arrival) {
   assert(arrival.kind < kinds_.size() && arrival.priority < priority_count);
-  assert(arrival.jobs == 1 || (payload_bytes_ != nullptr && !arrival.suspect));
+  assert(arrival.jobs == 1 || payload_bytes_ != nullptr);
   Kind& kind = kinds_[arrival.kind];
-  if (kind.budget != nullptr && !arrival.suspect) {
+  if (kind.budget != nullptr && arrival.suspect == Suspect::no) {
     kind.budget->arrive(arrival);
     kind.waiting += arrival.jobs;
     held_jobs_ += arrival.jobs;
@@ -50,12 +50,14 @@ void Batcher::arrive(const Arrival& arrival) {
   }
 }
 
-void Batcher::runner_free(std::uint32_t kind, bool suspect) {
+void Batcher::runner_free(std::uint32_t kind, Suspect suspect) {
   Kind& freed = kinds_[kind];
-  assert(freed.running > 0 && running_ > 0 && (!suspect || running_suspects_ > 0));
+  assert(freed.running > 0 && running_ > 0);
+  assert(suspect == Suspect::no || running_suspects_ > 0);
   --freed.running;
   --running_;
-  if (suspect) --running_suspects_;
+  if (suspect != Suspect::no) --running_suspects_;
+  if (suspect == Suspect::again) running_again_ = false;
 }
 
 void Batcher::flush(LeaveReason reason) {
@@ -84,6 +86,10 @@ void Batcher::set_group(std::uint32_t kind, std::size_t jobs) {
   kinds_[kind].group = std::max<std::size_t>(1, jobs);
 }
 
+void Batcher::set_suspect_group(std::uint32_t kind, std::size_t jobs) {
+  kinds_[kind].suspect_group = std::max<std::size_t>(1, jobs);
+}
+
 std::optional<Departure> Batcher::next(Time now) {
   if (running_ >= total_concurrency_) return std::nullopt;
   std::optional<LaneHeap::Entry> first;
@@ -98,7 +104,10 @@ std::optional<Departure> Batcher::next(Time now) {
     if (free == 0) continue;
     let_lingered_leave(kind, now);
     if (!kind.ready.empty()) consider(kind.ready.top(), nullptr);
-    if (running_suspects_ == 0 && !kind.suspects.empty()) consider(kind.suspects.top(), nullptr);
+    if (!running_again_ && !kind.suspects.empty()) consider(kind.suspects.top(), nullptr);
+    if (running_suspects_ == 0 && !kind.suspects_again.empty()) {
+      consider(kind.suspects_again.top(), nullptr);
+    }
     if (kind.budget == nullptr) continue;
     if (const auto entry = kind.budget->ready(now, free)) consider(*entry, &kind);
   }
@@ -140,6 +149,7 @@ std::vector<JobRef> Batcher::drain() {
   for (Kind& kind : kinds_) {
     kind.ready.clear();
     kind.suspects.clear();
+    kind.suspects_again.clear();
     kind.held.clear();
     if (kind.budget == nullptr) continue;
     const std::size_t before = jobs.size();
@@ -156,9 +166,10 @@ void Batcher::take_runner(Kind& kind) {
 }
 
 std::uint32_t Batcher::lane_of(const Arrival& arrival) {
-  if (arrival.batch_key.empty() || arrival.suspect) {
+  if (arrival.batch_key.empty() || arrival.suspect != Suspect::no) {
     const auto priorities = static_cast<std::uint32_t>(priority_count);
-    return (arrival.kind * priorities + arrival.priority) * 2 + (arrival.suspect ? 1 : 0);
+    return (arrival.kind * priorities + arrival.priority) * 3 +
+           static_cast<std::uint32_t>(arrival.suspect);
   }
   const auto known = keys_.find({arrival.kind, arrival.priority, arrival.batch_key});
   return known ? *known : make_keyed_lane(arrival);
@@ -223,10 +234,15 @@ void Batcher::take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vec
   spare_waiting_ = slot;
 }
 
+LaneHeap& Batcher::leaving(const Lane& lane, Kind& kind) {
+  if (lane.suspect == Suspect::no) return kind.ready;
+  return lane.suspect == Suspect::once ? kind.suspects : kind.suspects_again;
+}
+
 bool Batcher::may_leave(const Lane& lane, const Kind& kind) const {
   const Policy& policy = kind.settings.policy;
-  return lane.suspect || policy.kind == PolicyKind::realtime || stopping_ || lane.flushed > 0 ||
-         lane.jobs >= policy.max_jobs || lane.bytes >= policy.max_bytes;
+  return lane.suspect != Suspect::no || policy.kind == PolicyKind::realtime || stopping_ ||
+         lane.flushed > 0 || lane.jobs >= policy.max_jobs || lane.bytes >= policy.max_bytes;
 }
 
 void Batcher::place(std::uint32_t index) {
@@ -235,7 +251,7 @@ void Batcher::place(std::uint32_t index) {
   const Time first_at = waiting_[lane.first].at;
   if (may_leave(lane, kind)) {
     lane.place = Place::ready;
-    (lane.suspect ? kind.suspects : kind.ready).push({lane.priority, first_at, index}, places_);
+    leaving(lane, kind).push({lane.priority, first_at, index}, places_);
   } else {
     // Rank 0 for all: the priority says who goes first, not who waits longer.
     lane.place = Place::held;
@@ -264,17 +280,20 @@ std::size_t Batcher::free_runners(const Kind& kind) const {
 
 std::size_t Batcher::most_jobs(const Lane& lane, const Kind& kind) const {
   const Policy& policy = kind.settings.policy;
-  if (lane.suspect) return 1;
-  if (!kind.settings.per_job || policy.kind != PolicyKind::realtime || policy.max_jobs > 1) {
-    return policy.max_jobs;
+  if (lane.suspect == Suspect::again) return 1;
+  const bool grouped =
+      kind.settings.per_job && policy.kind == PolicyKind::realtime && policy.max_jobs == 1;
+  if (lane.suspect == Suspect::once) {
+    return std::min(most_suspects, grouped ? kind.suspect_group : policy.max_jobs);
   }
+  if (!grouped) return policy.max_jobs;
   // No runner may stand idle while another one has a second job in its group.
   const std::size_t runners = free_runners(kind);
   return std::min(kind.group, (kind.waiting + runners - 1) / runners);
 }
 
 LeaveReason Batcher::waited_for(const Lane& lane, const Kind& kind) const {
-  if (lane.suspect) return LeaveReason::suspect;
+  if (lane.suspect != Suspect::no) return LeaveReason::suspect;
   if (kind.settings.policy.kind == PolicyKind::realtime) return LeaveReason::idle;
   if (stopping_) return LeaveReason::stop;
   return lane.flushed > 0 ? LeaveReason::flush : LeaveReason::linger;
@@ -315,12 +334,14 @@ Departure Batcher::leave(std::uint32_t index) {
 
   Departure departure;
   departure.kind = lane.kind;
+  departure.suspect = lane.suspect;
   departure.jobs.reserve(most);
-  (lane.suspect ? kind.suspects : kind.ready).remove(index, places_);
+  leaving(lane, kind).remove(index, places_);
   const bool bytes_full = fill(lane, most, kind.settings.policy.max_bytes, departure.jobs);
   departure.reason = reason_of(kind, departure.jobs.size(), bytes_full, waited);
   take_runner(kind);
-  if (lane.suspect) ++running_suspects_;
+  if (lane.suspect != Suspect::no) ++running_suspects_;
+  if (lane.suspect == Suspect::again) running_again_ = true;
   after_leave(index);
   return departure;
 }

@@ -6,7 +6,7 @@
 //                                                             realtime, suspects: at once ──┘
 //                        └> kinds under a latency budget: batching/budget_lanes.hpp
 //   next  <─ the ready lane with the highest priority, then the oldest first job, of a kind that
-//            has a free runner
+//            has a free runner; suspects only as others of them allow
 
 #include <cstddef>
 #include <cstdint>
@@ -33,9 +33,10 @@ struct KindSettings {
 
 /// Decides when a batch leaves and with whom.
 ///
-/// A batch has jobs of one kind, one batch key and one priority. A suspect leaves alone, and the
-/// next one only when it has ended: when the process dies, at most one suspect was running. A
-/// runner is taken by every departure, suspect or not, and given back with `runner_free`.
+/// A batch has jobs of one kind, one batch key and one priority. Suspects leave in batches of their
+/// own, whatever their batch keys; one that is suspected again leaves alone, and while it runs no
+/// other suspect does: when the process dies, it is known who did it. A runner is taken by every
+/// departure, suspect or not, and given back with `runner_free`.
 ///
 /// Reasons: `size` or `bytes` when the limit was reached (a realtime policy of one job never says
 /// so), else what the policy waited for: `idle`, `linger`, `deadline`, `flush`,
@@ -52,8 +53,8 @@ class Batcher {
   /// Allocates only while more jobs or lanes are held than ever before.
   void arrive(const Arrival& arrival);
 
-  /// A departure of that kind has ended; `suspect`: it had left for LeaveReason::suspect.
-  void runner_free(std::uint32_t kind, bool suspect);
+  /// A departure of that kind has ended; `suspect` as it was in the departure.
+  void runner_free(std::uint32_t kind, Suspect suspect);
 
   /// Everything held now leaves as soon as handlers are free, whatever the policy. With
   /// `LeaveReason::stop` so does everything that arrives later.
@@ -62,6 +63,13 @@ class Batcher {
   /// Realtime kinds of one job a call leave in groups of up to so many jobs, which the runner runs
   /// one after the other; but only while more wait than there are free runners.
   void set_group(std::uint32_t kind, std::size_t jobs);
+
+  /// The same for those that are suspects for the first time; for other kinds their policy says how
+  /// many. Never more than `most_suspects`.
+  void set_suspect_group(std::uint32_t kind, std::size_t jobs);
+
+  /// Noting so many in one call takes Redis some 100 µs.
+  static constexpr std::size_t most_suspects = 64;
 
   /// What became of a departure of a kind under a latency budget; for others without effect.
   void ran(std::uint32_t kind, const BudgetReport& report);
@@ -111,7 +119,7 @@ class Batcher {
   struct Lane {
     std::uint32_t kind = 0;
     std::uint8_t priority = 0;
-    bool suspect = false;
+    Suspect suspect = Suspect::no;
     bool keyed = false;
     Place place = Place::empty;
     std::uint32_t first = none;
@@ -125,9 +133,11 @@ class Batcher {
     KindSettings settings;
     std::size_t running = 0;
     std::size_t group = 1;
+    std::size_t suspect_group = 1;
     std::size_t waiting = 0;
     LaneHeap ready;
     LaneHeap suspects;
+    LaneHeap suspects_again;
     LaneHeap held;  ///< fixed policies only
     /// Set under a latency budget: all its jobs but the suspects.
     std::unique_ptr<BudgetLanes> budget;
@@ -140,6 +150,7 @@ class Batcher {
   /// Moves the first jobs of the lane's first list element to `out`, with so many bytes in all.
   void take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vector<JobRef>& out);
 
+  static LaneHeap& leaving(const Lane& lane, Kind& kind);
   bool may_leave(const Lane& lane, const Kind& kind) const;
   void place(std::uint32_t index);
   void make_ready(std::uint32_t index);
@@ -160,11 +171,12 @@ class Batcher {
   std::size_t total_concurrency_;
   PayloadBytes payload_bytes_;
   std::size_t running_ = 0;
-  std::size_t running_suspects_ = 0;
+  std::size_t running_suspects_ = 0;  ///< departures
+  bool running_again_ = false;        ///< the one of them is suspected again
   std::size_t held_jobs_ = 0;
   bool stopping_ = false;
 
-  /// The first `kinds · priorities · 2` lanes are those without a batch key; the others come and
+  /// The first `kinds · priorities · 3` lanes are those without a batch key; the others come and
   /// go.
   std::vector<Lane> lanes_;
   std::vector<std::uint32_t> spare_lanes_;

@@ -19,15 +19,27 @@ void BudgetDial::observe(std::size_t jobs, std::size_t late, Time started, Time 
            static_cast<double>(late_) > expected + deviations * deviation + 1;
   };
   // Looked at after each batch, so by three; the end of a window is looked at once.
-  if (more_than_chance(3)) return set(value_ * cut, now);
+  if (more_than_chance(3)) return turn_down(now);
   if (jobs_ < window_jobs || batches_ < window_batches) return;
-  if (more_than_chance(1.645)) return set(value_ * cut, now);
-  if (static_cast<double>(late_) <= expected / 2) return set(value_ + step, now);
+  if (more_than_chance(1.645)) return turn_down(now);
+  if (static_cast<double>(late_) <= expected / 2) return turn_up(now);
+  if (static_cast<double>(late_) > expected) return set(value_ - fine_step, now);
   open_window();
 }
 
+void BudgetDial::turn_down(Time now) {
+  cut_at_ = value_;
+  set(value_ * cut, now);
+}
+
+void BudgetDial::turn_up(Time now) {
+  const bool near = value_ + step > 0.9 * cut_at_;
+  set(value_ + (near ? fine_step : step), now);
+  if (value_ > cut_at_) cut_at_ = 2;
+}
+
 void BudgetDial::set(double value, Time now) {
-  value = std::min(value, highest);
+  value = std::clamp(value, 0.0, highest);
   if (value != value_) since_ = now;
   value_ = value;
   open_window();

@@ -13,8 +13,10 @@ namespace ferry::detail {
 /// most half as many were late as may be (none of 300 says with 95 % that it is under 1 %). It goes
 /// down when more were late than chance explains: by three deviations of the binomial
 /// distribution at any time, by 1.645 at the end of a window; and never before three batches had
-/// late jobs, as those of one batch are late together. Batches that left under another value do
-/// not count.
+/// late jobs, as those of one batch are late together. A window with a few more than may be takes
+/// a fine step down. Steps up are fine ones too from nine tenths of where it was cut last, so that
+/// it stays below rather than swings around that. Batches that left under another value do not
+/// count.
 ///
 /// Threads: one thread at a time.
 /// Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion
@@ -25,6 +27,7 @@ class BudgetDial {
   static constexpr double highest = 0.95;
   static constexpr double late_share = 0.01;  ///< what a p99 leaves
   static constexpr double step = 0.1;
+  static constexpr double fine_step = 0.02;
   static constexpr double cut = 0.7;
   static constexpr std::size_t window_jobs = 300;
   static constexpr std::size_t window_batches = 20;
@@ -38,9 +41,12 @@ class BudgetDial {
 
  private:
   void set(double value, Time now);
+  void turn_down(Time now);
+  void turn_up(Time now);
   void open_window();
 
   double value_ = 0;
+  double cut_at_ = 2;         ///< the value that was too high last; out of reach = none
   Time since_ = Time::min();  ///< when it got this value
   std::size_t jobs_ = 0;
   std::size_t late_ = 0;

@@ -41,8 +41,7 @@ void BudgetLane::add(const BudgetJob& job, Time done_by) {
 std::size_t BudgetLane::peers() const {
   const Time last = first().deadline + first().budget;
   if (in_time_.back().deadline <= last) return in_time_.size();
-  const auto behind =
-      std::ranges::upper_bound(in_time_, last, std::less<>{}, &BudgetJob::deadline);
+  const auto behind = std::ranges::upper_bound(in_time_, last, std::less<>{}, &BudgetJob::deadline);
   return static_cast<std::size_t>(behind - in_time_.begin());
 }
 

@@ -134,6 +134,7 @@ void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
     late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
   }
   if (lane.jobs.jobs() == 0) {
+    rule_.started(now - lane.due);
     take_out(index);
   } else {
     lane.jobs.set_done_by(rule_.done_by(lane.jobs));
@@ -186,7 +187,7 @@ bool BudgetLanes::first_late_expired(Time now) const {
 
 Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
-  Departure departure{kind_, LeaveReason::backlog, {}, true};
+  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true};
   late_.remove(index, late_places_);
   lane.has_late = false;
   if (lane.jobs.first_late().expires <= now) {
@@ -210,7 +211,7 @@ Departure BudgetLanes::leave(Time now) {
   if (chosen_.late) return leave_late(index, now);
   Lane& lane = lanes_[index];
   take_out(index);
-  Departure departure{kind_, LeaveReason::deadline, {}, false};
+  Departure departure{kind_, LeaveReason::deadline, Suspect::no, {}, false};
   const std::size_t most =
       stopping_ ? policy_.max_jobs : std::min(lane.jobs.jobs(), rule_.size(lane.jobs, now));
   departure.jobs.reserve(std::min(most, lane.jobs.jobs()));

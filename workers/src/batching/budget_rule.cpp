@@ -56,9 +56,11 @@ bool BudgetRule::is_hopeless(const BudgetLane& lane, Time now) const {
 }
 
 std::size_t BudgetRule::size(const BudgetLane& lane, Time now) const {
-  const std::size_t before_deadline = model_.fitting(lane.first().deadline - now - margin());
+  const Duration left = lane.first().deadline - now - margin();
+  const std::size_t before_deadline = model_.fitting(left);
   const std::size_t before_done_by = model_.fitting(lane.done_by() - now - margin());
-  const std::size_t room = std::max(std::min(lane.peers(), before_deadline), before_done_by);
+  const std::size_t with_passengers = std::max(before_done_by, model_.fitting(left / 2));
+  const std::size_t room = std::max(std::min(lane.peers(), before_deadline), with_passengers);
   return std::clamp<std::size_t>(room, 1, policy_.max_jobs);
 }
 
@@ -74,8 +76,8 @@ BudgetRule::Duration BudgetRule::late_run_time(const BudgetLane& lane) const {
 
 bool BudgetRule::is_backlog(std::size_t waiting, std::size_t free_runners) const {
   if (!model_.knows()) return false;
-  const auto until_done_by = Duration(static_cast<Duration::rep>(
-      usual_.value() * static_cast<double>(policy_.budget.count())));
+  const auto until_done_by = Duration(
+      static_cast<Duration::rep>(usual_.value() * static_cast<double>(policy_.budget.count())));
   const std::size_t room = std::min(model_.fitting(until_done_by - margin()),
                                     times(hardly_better, model_, policy_.max_jobs));
   return room > 0 && waiting >= room * free_runners;

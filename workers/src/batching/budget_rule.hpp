@@ -45,11 +45,13 @@ class BudgetRule {
 
   /// Whether the first job cannot be done in time together with as many of its peers as make a
   /// worthwhile batch. Under overload the first job always is about to be late, and to hurry for it
-  /// would make small batches, which do fewer jobs than there are, so that the next one is late too.
+  /// would make small batches, which do fewer jobs than there are, so that the next one is late
+  /// too.
   bool is_hopeless(const BudgetLane& lane, Time now) const;
 
   /// Returns: with how many jobs a batch of this lane leaves now: all peers of the first that can
-  /// be done before its deadline, and more where that costs none of the time the dial reserves.
+  /// be done before its deadline, and more where that costs none of the time the dial reserves or
+  /// leaves half of what there is.
   std::size_t size(const BudgetLane& lane, Time now) const;
 
   /// Returns: with how many late jobs a batch leaves, so that those in time need not wait long.

@@ -14,6 +14,7 @@ namespace ferry::detail {
 struct Departure {
   std::uint32_t kind = 0;
   LeaveReason reason = LeaveReason::idle;
+  Suspect suspect = Suspect::no;
   std::vector<JobRef> jobs;
   /// Jobs whose latency budget could not be kept any more. Those of them that have expired are to
   /// be dropped.

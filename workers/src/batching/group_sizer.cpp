@@ -13,10 +13,13 @@ void GroupSizer::observe(std::size_t jobs, std::chrono::nanoseconds run_time) {
   const double weight = sample > ns_per_job_ ? 0.5 : 0.125;
   ns_per_job_ = ns_per_job_ == 0 ? sample : ns_per_job_ + weight * (sample - ns_per_job_);
 
-  const double fitting = static_cast<double>(target.count()) / ns_per_job_;
-  const auto wanted =
-      static_cast<std::size_t>(std::clamp(fitting, 1.0, static_cast<double>(max_jobs)));
-  jobs_ = std::min(wanted, 2 * jobs_);
+  jobs_ = std::min(jobs_within(target), 2 * jobs_);
+}
+
+std::size_t GroupSizer::jobs_within(std::chrono::nanoseconds time) const {
+  if (ns_per_job_ == 0) return 1;
+  const double fitting = static_cast<double>(time.count()) / ns_per_job_;
+  return static_cast<std::size_t>(std::clamp(fitting, 1.0, static_cast<double>(max_jobs)));
 }
 
 }  // namespace ferry::detail

@@ -22,6 +22,10 @@ class GroupSizer {
   /// Returns: 1..256, for Batcher::set_group.
   std::size_t jobs() const { return jobs_; }
 
+  /// Returns: how many jobs one may expect to end within `time`, at least 1; 1 before anything was
+  /// observed.
+  std::size_t jobs_within(std::chrono::nanoseconds time) const;
+
  private:
   double ns_per_job_ = 0;  ///< 0 = nothing observed
   std::size_t jobs_ = 1;

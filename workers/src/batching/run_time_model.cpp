@@ -15,8 +15,8 @@ constexpr std::size_t fit_every = 8;
 /// One in so many runs may take longer than predicted.
 constexpr std::size_t worst_one_in = 50;
 
-/// The line is believed for sizes of which one in so many batches is at least as small, and at least
-/// as large: as many would have shown by how much it is wrong there.
+/// The line is believed for sizes of which one in so many batches is at least as small, and at
+/// least as large: as many would have shown by how much it is wrong there.
 constexpr std::size_t believed_one_in = 16;
 
 /// Sizes closer than this are one size to us: noise would decide the slope.
@@ -59,9 +59,8 @@ void RunTimeModel::fit() {
   fit_line(by_size);
 
   std::array<double, window> ratios;
-  const auto last = std::transform(by_size.begin(), end, ratios.begin(), [this](const Seen& run) {
-    return run.ns / typical(run.jobs);
-  });
+  const auto last = std::transform(by_size.begin(), end, ratios.begin(),
+                                   [this](const Seen& run) { return run.ns / typical(run.jobs); });
   const auto rank = ratios.begin() + static_cast<std::ptrdiff_t>(seen_ / worst_one_in);
   std::nth_element(ratios.begin(), rank, last, std::greater<>());
   factor_ = std::max(1.0, *rank);
@@ -109,8 +108,8 @@ std::size_t RunTimeModel::fitting(Duration time) const {
   if (!knows()) return SIZE_MAX;
   const double ns = static_cast<double>(time.count()) / factor_;
   if (ns < line(smallest_)) return 0;
-  const double jobs = ns < line(largest_) ? (ns - fixed_) / per_job_
-                                          : largest_ * (ns / line(largest_));
+  const double jobs =
+      ns < line(largest_) ? (ns - fixed_) / per_job_ : largest_ * (ns / line(largest_));
   return static_cast<std::size_t>(std::min(jobs, 1e12));
 }
 

@@ -37,8 +37,8 @@ class Trial {
 
  private:
   std::vector<double>::iterator rank() {
-    return latencies_.begin() + static_cast<std::ptrdiff_t>(0.99 * static_cast<double>(
-                                                                       latencies_.size() - 1));
+    return latencies_.begin() +
+           static_cast<std::ptrdiff_t>(0.99 * static_cast<double>(latencies_.size() - 1));
   }
 
   double time_of(std::size_t jobs) const {
@@ -98,7 +98,8 @@ OracleAnswer ask_oracle(const OracleQuestion& question) {
   if (arrivals.empty()) return best;
   for (const bool by_linger : {false, true}) {
     for (double step = 0; step <= steps; ++step) {
-      const OracleAnswer answer = Trial(question, arrivals, factors, {step / steps, by_linger}).run();
+      const OracleAnswer answer =
+          Trial(question, arrivals, factors, {step / steps, by_linger}).run();
       if (answer.p99_ms * 1e6 > static_cast<double>(question.budget.count())) continue;
       if (best.worker_ms_per_job == 0 || answer.worker_ms_per_job < best.worker_ms_per_job) {
         best = answer;

@@ -40,7 +40,9 @@ class Random {
 class Simulation {
  public:
   explicit Simulation(const SimulationSettings& settings)
-      : settings_(settings), random_(settings.seed), batcher_(kinds_of(settings), settings.runners) {
+      : settings_(settings),
+        random_(settings.seed),
+        batcher_(kinds_of(settings), settings.runners) {
     result_.counted_from = settings.warm_up;
     result_.counted_to = settings.warm_up + settings.duration;
   }
@@ -133,8 +135,17 @@ class Simulation {
       }
       const Time expires =
           settings_.expire ? at(jobs_[job].enqueued + budget_of(stream)) : Time::max();
-      batcher_.arrive(
-          {stream.kind, "", {job, 0}, 100, 1, false, at(now_), 1, age, stream.budget, expires});
+      batcher_.arrive({stream.kind,
+                       "",
+                       {job, 0},
+                       100,
+                       1,
+                       Suspect::no,
+                       at(now_),
+                       1,
+                       age,
+                       stream.budget,
+                       expires});
       ++held_;
       result_.most_held = std::max(result_.most_held, held_);
     }
@@ -162,7 +173,7 @@ class Simulation {
   void start(Departure departure) {
     if (settings_.expire && departure.late) drop_expired(departure);
     if (departure.jobs.empty()) {
-      batcher_.runner_free(departure.kind, false);
+      batcher_.runner_free(departure.kind, Suspect::no);
       return fetch();
     }
     const auto size = static_cast<double>(departure.jobs.size());
@@ -182,8 +193,8 @@ class Simulation {
   void end_run() {
     Run& run = runs_[ends_.top().second];
     ends_.pop();
-    BudgetReport report{run.departure.jobs.size(), run.took, at(run.started), at(now_),
-                     run.departure.late,        {},       {}};
+    BudgetReport report{
+        run.departure.jobs.size(), run.took, at(run.started), at(now_), run.departure.late, {}, {}};
     for (const JobRef& ref : run.departure.jobs) {
       const Job job = jobs_[ref.token];
       const SimulatedStream& stream = settings_.streams[job.stream];
@@ -192,7 +203,7 @@ class Simulation {
       if (now_ - job.enqueued > budget_of(stream)) ++count.over_budget;
       result_.jobs.push_back({job.enqueued, now_ - job.enqueued, job.stream, false});
     }
-    batcher_.runner_free(run.departure.kind, false);
+    batcher_.runner_free(run.departure.kind, Suspect::no);
     batcher_.ran(run.departure.kind, report);
     held_ -= run.departure.jobs.size();
     const std::vector<JobRef> ended = std::exchange(run.departure.jobs, {});
@@ -258,8 +269,6 @@ double SimulationResult::goodput(Duration budget, Duration from, Duration to) co
   return static_cast<double>(good) / std::chrono::duration<double>(to - from).count();
 }
 
-SimulationResult simulate(const SimulationSettings& settings) {
-  return Simulation(settings).run();
-}
+SimulationResult simulate(const SimulationSettings& settings) { return Simulation(settings).run(); }
 
 }  // namespace ferry::detail

@@ -26,10 +26,10 @@ struct SimulatedCost {
 
 /// Jobs of one kind and budget.
 struct SimulatedStream {
-  double per_second = 0;                ///< Poisson; without meaning in a closed loop
-  std::uint32_t kind = 0;               ///< index into the policies
-  std::chrono::nanoseconds budget{0};   ///< the jobs' own, 0 = the policy's
-  std::size_t closed_loop = 0;          ///< so many jobs outstanding, always
+  double per_second = 0;               ///< Poisson; without meaning in a closed loop
+  std::uint32_t kind = 0;              ///< index into the policies
+  std::chrono::nanoseconds budget{0};  ///< the jobs' own, 0 = the policy's
+  std::size_t closed_loop = 0;         ///< so many jobs outstanding, always
 };
 
 struct SimulationSettings {
@@ -37,10 +37,10 @@ struct SimulationSettings {
   std::vector<SimulatedStream> streams;
   SimulatedCost cost{};
   std::size_t runners = 4;
-  std::chrono::milliseconds warm_up{0};    ///< what is enqueued in it does not count
-  std::chrono::milliseconds duration{0};   ///< after the warm-up; then all jobs are run to the end
-  std::size_t most_held = 40'000;          ///< in the worker; the others wait in Redis
-  bool expire = false;                     ///< what is over its budget when fetched is dropped
+  std::chrono::milliseconds warm_up{0};   ///< what is enqueued in it does not count
+  std::chrono::milliseconds duration{0};  ///< after the warm-up; then all jobs are run to the end
+  std::size_t most_held = 40'000;         ///< in the worker; the others wait in Redis
+  bool expire = false;                    ///< what is over its budget when fetched is dropped
   std::uint64_t seed = 1;
   /// Factors of the rates and of the costs at a time since the start; none = 1.
   std::function<double(std::chrono::nanoseconds)> rate_factor{};
@@ -63,7 +63,7 @@ struct SimulationResult {
   std::size_t jobs_in_batches = 0;
   std::array<std::size_t, leave_reason_count> left_for{};
   std::size_t most_held = 0;
-  double last_dial = 0;      ///< of the first kind
+  double last_dial = 0;  ///< of the first kind
   double last_own_dial = 0;
 
   double worker_ms_per_job() const;

@@ -10,7 +10,7 @@ std::shared_ptr<const BudgetReport> budget_report(const Run& run, const Policy& 
   report->took = clock.now - run.started;
   report->started = run.started;
   report->ended = clock.now;
-  report->late = run.late;
+  report->late = run.late || run.suspect != Suspect::no;
   const auto settling = std::chrono::duration_cast<std::chrono::microseconds>(clock.settling);
   const std::uint64_t settled_us = clock.wall_us + static_cast<std::uint64_t>(settling.count());
   for (const Run::Place& place : run.places) {

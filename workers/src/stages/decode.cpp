@@ -63,8 +63,9 @@ std::chrono::nanoseconds age_of(const wire::StoredJob& job,
 /// Whether `next` stands behind the jobs of `last` in the same envelope and travels with them.
 bool goes_with(const Arrival& last, const Arrival& next) {
   return last.job.token == next.job.token && last.job.index + last.jobs == next.job.index &&
-         last.kind == next.kind && !next.suspect && last.batch_key == next.batch_key &&
-         last.budget == next.budget && last.expires == next.expires;
+         last.kind == next.kind && last.suspect == next.suspect &&
+         last.batch_key == next.batch_key && last.budget == next.budget &&
+         last.expires == next.expires;
 }
 
 std::string decoded(LeasedEnvelope& envelope) {
@@ -87,7 +88,6 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
   arrival.job = {reinterpret_cast<std::uintptr_t>(&envelope), index};
   arrival.payload_bytes = static_cast<std::uint32_t>(job.payload.size());
   arrival.priority = static_cast<std::uint8_t>(envelope.priority);
-  arrival.suspect = envelope.suspect;
   arrival.at = now;
   arrival.age = age_of(job, wall);
   if (job.extras == nullptr) return arrival;
@@ -153,7 +153,8 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
                attempts, deliveries, now_ms);
       continue;
     }
-    const Arrival arrival = arrival_of(envelope, i, *kind, now, wall);
+    Arrival arrival = arrival_of(envelope, i, *kind, now, wall);
+    if (envelope.suspect) arrival.suspect = suspect_after(deliveries, max_deliveries);
     if (!out.arrivals.empty() && goes_with(out.arrivals.back(), arrival)) {
       out.arrivals.back().payload_bytes += arrival.payload_bytes;
       ++out.arrivals.back().jobs;

@@ -23,7 +23,7 @@ struct Decoded {
   Report report;
 };
 
-/// Returns: what the batcher has to know of a job.
+/// Returns: what the batcher has to know of a job that nobody suspects.
 Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t kind,
                    std::chrono::steady_clock::time_point now,
                    std::chrono::system_clock::time_point wall);

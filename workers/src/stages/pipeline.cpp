@@ -190,10 +190,11 @@ class Pipeline::Graph {
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
     stage_.handle(event);
+    stage_.tell_budgets(metrics_);
     const auto now = Clock::now();
     while (RunPtr run = stage_.next(now)) {
       ++running_;
-      if (run->batch.reason == LeaveReason::suspect) {
+      if (run->suspect != Suspect::no) {
         outlets_.suspect(std::move(run));
       } else if (own_run != nullptr && running_ == 1 && stage_.suits_caller(*run)) {
         *own_run = std::move(run);
@@ -219,7 +220,8 @@ class Pipeline::Graph {
     // A handler that uses oneTBB itself must not pick up another handler while it waits.
     oneapi::tbb::this_task_arena::isolate([&] {
       if (group) {
-        watch(run);
+        // Suspects that were noted stay with those they were noted with.
+        if (run->suspect == Suspect::no) watch(run);
         run_group(handler, *run);
         unwatch(run);
       } else {
@@ -340,14 +342,13 @@ class Pipeline::Graph {
             std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
       });
     }
-    const bool suspect = run->batch.reason == LeaveReason::suspect;
     const auto settling = metrics_.settling();
     // Before the report: the envelopes may be gone right after it.
     auto budget = budget_report(*run, handlers_[run->kind].policy, jobs,
                                 {run->started + took, wall_us(), settling});
     report(*run, untold);
     --running_;
-    batch_->try_put(RunnerFree{run->kind, suspect, jobs, took, std::move(budget), settling});
+    batch_->try_put(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling});
   }
 
   Settings settings_;

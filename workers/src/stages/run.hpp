@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "batching/suspect.hpp"
 #include "ferry/handlers.hpp"
 #include "stages/leased_envelope.hpp"
 
@@ -56,7 +57,8 @@ struct Run {
   };
 
   std::uint32_t kind = 0;  ///< index in the worker's handlers
-  bool late = false;       ///< its jobs are over their latency budget
+  Suspect suspect = Suspect::no;
+  bool late = false;  ///< its jobs are over their latency budget
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
   RawBatch batch;                    ///< items point into `contexts`

@@ -130,7 +130,7 @@ void Settler::loop() {
     auto settling = calls_for(touched, tell_all);
     std::ranges::move(settling, std::back_inserter(calls));
     // After the outcomes: when a suspect's start is noted, the one before it is settled.
-    for (const RunPtr& run : suspects) calls.push_back(start_call(run));
+    for (const RunPtr& run : suspects) add_start(calls, run);
     touched.clear();
     make(calls);
   }

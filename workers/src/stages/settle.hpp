@@ -38,14 +38,14 @@ class Settler {
  public:
   static constexpr std::chrono::milliseconds partial_after{20};
 
-  /// `run_suspect` is called from the settle thread once a suspect's start is noted in Redis.
+  /// `run_suspect` is called from the settle thread once the start of suspects is noted in Redis.
   Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
           const Log& log, std::function<void(RunPtr)> run_suspect);
   ~Settler();
 
   void start();
   void add(Report report);
-  /// Notes in Redis that a suspect is about to run, then lets it run.
+  /// Notes in Redis that the suspects of a run are about to run, then lets them run.
   void mark_started(RunPtr run);
   /// Tells outcomes of unfinished envelopes without waiting for `partial_after`; stays on.
   void tell_everything();
@@ -75,7 +75,8 @@ class Settler {
   Call settle_call(LeasedEnvelope& envelope);
   Call bury_call(const Burial& burial);
   Call put_off_call(LeasedEnvelope& envelope);
-  Call start_call(const RunPtr& run);
+  /// One call for each queue that has suspects in the run.
+  void add_start(std::vector<Call>& calls, const RunPtr& run);
   void make(std::vector<Call>& calls);
   bool send(std::vector<Call>& calls, std::size_t& answered);
   void answered(Call& call, const redis::Reply& reply);

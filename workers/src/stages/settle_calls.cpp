@@ -98,23 +98,31 @@ Settler::Call Settler::put_off_call(LeasedEnvelope& envelope) {
           {}};
 }
 
-Settler::Call Settler::start_call(const RunPtr& run) {
-  const LeasedEnvelope& envelope = *run->places.front().envelope;
-  const Keys& keys = leases_.queues()[envelope.queue];
-  Call call{Call::Kind::start,
-            envelope.queue,
-            envelope.priority,
-            envelope.epoch,
-            {"FCALL", "ferry_v1_start", "5", keys.workers, keys.progress, keys.ready[0],
-             keys.ready[1], keys.ready[2], leases_.name(envelope.epoch)},
-            {},
-            {run}};
+void Settler::add_start(std::vector<Call>& calls, const RunPtr& run) {
+  const std::size_t before = calls.size();
   for (const Run::Place& place : run->places) {
-    call.arguments.push_back(place.envelope->progress_field());
-    call.arguments.push_back(std::to_string(place.envelope->marks.size()));
-    call.arguments.push_back(std::to_string(place.index));
+    const LeasedEnvelope& envelope = *place.envelope;
+    auto at = std::find_if(calls.begin() + static_cast<std::ptrdiff_t>(before), calls.end(),
+                           [&](const Call& call) {
+                             return call.queue == envelope.queue && call.epoch == envelope.epoch;
+                           });
+    if (at == calls.end()) {
+      const Keys& keys = leases_.queues()[envelope.queue];
+      calls.push_back({Call::Kind::start,
+                       envelope.queue,
+                       envelope.priority,
+                       envelope.epoch,
+                       {"FCALL", "ferry_v1_start", "5", keys.workers, keys.progress, keys.ready[0],
+                        keys.ready[1], keys.ready[2], leases_.name(envelope.epoch)},
+                       {},
+                       {}});
+      at = calls.end() - 1;
+    }
+    at->arguments.push_back(envelope.progress_field());
+    at->arguments.push_back(std::to_string(envelope.marks.size()));
+    at->arguments.push_back(std::to_string(place.index));
   }
-  return call;
+  calls.back().runs.push_back(run);  // all are noted once the last one is
 }
 
 }  // namespace ferry::detail
