@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "ferry/error.hpp"
 #include "unit/plan/measured_run.hpp"
 
 namespace ferry::plan {

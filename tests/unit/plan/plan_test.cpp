@@ -17,6 +17,17 @@ using ::testing::HasSubstr;
 
 Measured measured() { return read_measured(measured_file().dump(), "run.json"); }
 
+/// Asked once, looked at by several tests.
+const Plan& usual_plan() {
+  static const Plan plan = [] {
+    Rates rates = default_rates();
+    rates.gigabyte_moved = 0;
+    return make_plan(measured(), rates,
+                     {.per_second = 5000, .budget_ms = 50, .growth_per_year = 0.3, .years = 2});
+  }();
+  return plan;
+}
+
 Plan plan_for(Question question) { return make_plan(measured(), default_rates(), question); }
 
 TEST(WorkersNeededTest, RoundsUpAndNeverToNone) {
@@ -48,7 +59,7 @@ TEST(PredictionTest, RealTimeIsFullAtWhatItsHandlersCanDo) {
 }
 
 TEST(PlanTest, TheBudgetSavesWorkersAgainstRealTime) {
-  const Plan plan = plan_for({.per_second = 5000, .budget_ms = 50});
+  const Plan& plan = usual_plan();
   EXPECT_TRUE(plan.keeps_budget());
   EXPECT_EQ(plan.policy.kind, PolicyKind::latency_budget);
   EXPECT_LE(plan.now.worker.p99, 50);
@@ -62,9 +73,7 @@ TEST(PlanTest, TheBudgetSavesWorkersAgainstRealTime) {
 }
 
 TEST(PlanTest, NamesTheLargestLineAndWhatALongerBudgetSavesOfIt) {
-  Rates rates = default_rates();
-  rates.gigabyte_moved = 0;
-  const Plan plan = make_plan(measured(), rates, {.per_second = 1000, .budget_ms = 50});
+  const Plan& plan = usual_plan();
   EXPECT_EQ(plan.now.bill.largest().kind, LineKind::worker_cpu);
   ASSERT_FALSE(plan.levers.empty());
   EXPECT_EQ(plan.levers.front().what, "a budget of 80 ms instead of 50 ms");
@@ -88,10 +97,9 @@ TEST(PlanTest, AnOutageFillsMemoryAndHalfOfItIsTheLever) {
 }
 
 TEST(PlanTest, GrowsAtCompoundInterest) {
-  const Plan plan =
-      plan_for({.per_second = 1000, .budget_ms = 50, .growth_per_year = 0.3, .years = 2});
+  const Plan& plan = usual_plan();
   ASSERT_TRUE(plan.later);
-  EXPECT_NEAR(plan.later->per_second, 1690, 1e-9);
+  EXPECT_NEAR(plan.later->per_second, 5000 * 1.69, 1e-9);
   EXPECT_GT(plan.later->bill.per_month(), plan.now.bill.per_month());
 }
 
@@ -127,7 +135,7 @@ TEST(PlanTest, PlansRealTimeOnlyWhenNoBatchesWereMeasured) {
 }
 
 TEST(PlanTest, FormulasStandBesideTheSimulation) {
-  for (const Check& check : plan_for({.per_second = 100, .budget_ms = 50}).checks) {
+  for (const Check& check : usual_plan().checks) {
     EXPECT_NEAR(check.simulated_ms / check.formula_ms, 1, 0.05) << check.model;
   }
 }

@@ -29,7 +29,7 @@ class Fleet {
         workers_(settings.workers),
         next_worker_(settings.partitions, 0) {
     for (Worker& worker : workers_) worker.free = settings.handlers;
-    const double jobs = std::clamp(settings.per_second, 50'000.0, 1'000'000.0);
+    const double jobs = std::clamp(settings.per_second, 50'000.0, 300'000.0);
     end_ = jobs / settings.per_second * ms_in_second;
     from_ = end_ * warm_up_part;
   }

@@ -41,7 +41,7 @@ struct FleetAnswer {
   double done_per_second = 0;
 };
 
-/// The same settings give the same answer. At most a million jobs are simulated.
+/// The same settings give the same answer. At most 300,000 jobs are simulated.
 FleetAnswer simulate_fleet(const FleetSettings& settings);
 
 /// Where the first queue grows without end as the rate rises.

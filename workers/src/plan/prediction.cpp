@@ -142,8 +142,11 @@ double most_per_second(const WorkerModel& model, const Policy& policy, double bu
   const auto largest = static_cast<double>(policy.max_jobs);
   double high = static_cast<double>(model.handlers) * ms_in_second * largest /
                 model.time.mean(largest) * most_utilisation;
-  double low = high / 4096;
-  if (!keeps(low)) return 0;
+  double low = high / 64;
+  if (!keeps(low)) {
+    low /= 64;
+    if (!keeps(low)) return 0;
+  }
   // The rate is wanted to a few parts in a hundred: the measured run is no more exact than that.
   while (high / low > 1.03) {
     const double tried = std::sqrt(low * high);
