@@ -95,7 +95,7 @@ json header(const RedisOptions& redis) {
                {"optimised", machine.optimised}}},
              {"settings", {{"concurrency", ModelHandler::concurrency}}}};
   const auto version = around.redis.find("version");
-  found["machine"]["redis_version"] = version == around.redis.end() ? "" : version->second;
+  if (version != around.redis.end()) found["machine"]["redis"] = version->second;
   return found;
 }
 
@@ -147,10 +147,10 @@ bool print_row(const std::string& policy, const std::string& rate, const Row& ro
 void print_machine(const json& file) {
   const json& machine = file.at("machine");
   std::printf(
-      "%s, %s, %d cores, %s, Redis %s, %s; load average before: %.1f.\n",
+      "%s, %s, %d cores, %s, %s, %s; load average before: %.1f.\n",
       file.at("date").get<std::string>().c_str(), machine.at("cpu").get<std::string>().c_str(),
       machine.at("cores").get<int>(), machine.at("system").get<std::string>().c_str(),
-      machine.at("redis_version").get<std::string>().c_str(),
+      machine.at("redis").get<std::string>().c_str(),
       machine.at("compiler").get<std::string>().c_str(), file.at("load_before").get<double>());
 }
 

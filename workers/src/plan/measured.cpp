@@ -170,8 +170,10 @@ std::string machine_of(const json& root, const std::string& file) {
   if (!machine.is_object()) return "";
   const Members members(machine, file, "\"machine\"");
   const auto cores = members.optional("cores");
-  return (cores ? std::to_string(static_cast<int>(*cores)) + " cores, " : "") +
-         members.text_or_empty("cpu") + ", Redis " + members.text_or_empty("redis_version");
+  std::string text = members.text_or_empty("cpu");
+  if (cores) text = std::to_string(static_cast<int>(*cores)) + " cores, " + text;
+  const std::string redis = members.text_or_empty("redis_version");
+  return redis.empty() ? text : text + ", Redis " + redis;
 }
 
 }  // namespace

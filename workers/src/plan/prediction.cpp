@@ -14,8 +14,12 @@ namespace {
 using detail::SimulationResult;
 using detail::SimulationSettings;
 
-/// The policy's dial needs some ten windows of 300 jobs to settle; see batching/budget_dial.hpp.
+/// Queues are as long as they usually are after that.
 constexpr double warm_up_jobs = 4'000;
+/// A dial goes up in ten windows of at least 20 batches, which leave some four times in a budget;
+/// those that were under way do not count (see batching/budget_dial.hpp).
+constexpr double warm_up_budgets = 12 * 28 / 4.0;
+constexpr double most_warm_up_jobs = 200'000;
 /// 120 of them are above the 99th percentile.
 constexpr double counted_jobs = 12'000;
 constexpr double ms_in_second = 1e3;
@@ -32,7 +36,9 @@ SimulationSettings settings_of(const WorkerModel& model, const Policy& policy, d
   settings.streams = {{per_second}};
   settings.cost = {model.time.fixed, model.time.per_job, model.time.noise};
   settings.runners = model.handlers;
-  settings.warm_up = time_for(warm_up_jobs, per_second);
+  const double budget_s = std::chrono::duration<double>(policy.budget).count();
+  const double to_learn = std::min(warm_up_budgets * budget_s * per_second, most_warm_up_jobs);
+  settings.warm_up = time_for(std::max(warm_up_jobs, to_learn), per_second);
   settings.duration = time_for(counted_jobs, per_second);
   settings.seed = seed;
   return settings;
@@ -122,15 +128,28 @@ Prediction predict(const WorkerModel& model, const Policy& policy, double per_se
 }
 
 double saturation(const WorkerModel& model, const Policy& policy, std::uint64_t seed) {
-  constexpr std::size_t always_waiting = 10'000;
-  // Ten calls of each handler, whatever their size.
-  const double call_ms = model.time.mean(static_cast<double>(policy.max_jobs));
-  SimulationSettings settings = settings_of(model, policy, 1, seed);
-  settings.streams = {{1, 0, std::chrono::nanoseconds{0}, always_waiting}};
-  settings.warm_up = std::chrono::milliseconds(static_cast<int>(std::max(500.0, 3 * call_ms)));
-  settings.duration = std::chrono::milliseconds(static_cast<int>(std::max(1000.0, 10 * call_ms)));
+  const auto largest = static_cast<double>(policy.max_jobs);
+  const double most =
+      static_cast<double>(model.handlers) * ms_in_second * largest / model.time.mean(largest);
+  // Three seconds of work, or ten calls of each handler where these are longer.
+  const double calls = 10 * largest * static_cast<double>(model.handlers);
+  const double jobs = std::clamp(std::max(3 * most, calls), 2'000.0, 200'000.0);
+  constexpr double comes_in_s = 0.1;
+  SimulationSettings settings = settings_of(model, policy, jobs / comes_in_s, seed);
+  settings.warm_up = std::chrono::milliseconds{0};
+  settings.duration = std::chrono::hours{1};
+  settings.rate_factor = [=](std::chrono::nanoseconds at) {
+    return std::chrono::duration<double>(at).count() < comes_in_s ? 1 : 1e-9;
+  };
   const SimulationResult result = simulate(settings);
-  return static_cast<double>(result.jobs_in_batches) / seconds_counted(result);
+  // The middle: at first nothing is learned, at the end there is too little to fill the handlers.
+  const auto end_of = [&](std::size_t index) {
+    const detail::SimulatedJob& job = result.jobs.at(index);
+    return std::chrono::duration<double>(job.enqueued + job.latency).count();
+  };
+  const std::size_t first = result.jobs.size() / 4;
+  const std::size_t last = result.jobs.size() * 3 / 4;
+  return static_cast<double>(last - first) / (end_of(last) - end_of(first));
 }
 
 double most_per_second(const WorkerModel& model, const Policy& policy, double budget_ms,

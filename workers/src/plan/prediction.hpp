@@ -37,7 +37,7 @@ WorkerModel worker_model_of(const Measured& measured);
 Prediction predict(const WorkerModel& model, const Policy& policy, double per_second,
                    std::uint64_t seed = 1);
 
-/// Returns: jobs a second of one worker that always has more to do than it can.
+/// Returns: jobs a second of one worker behind a long backlog, as after an outage.
 double saturation(const WorkerModel& model, const Policy& policy, std::uint64_t seed = 1);
 
 /// Above that, a burst or a slow moment makes a queue that is long in going away.
