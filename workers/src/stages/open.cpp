@@ -1,6 +1,7 @@
 #include "stages/open.hpp"
 
 #include <cstddef>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,12 +59,14 @@ std::size_t open_one(RawItem& item, const Opening& opening, std::string_view key
 void open_payloads(Run& run, const Opening& opening) {
   const Sealed sealed = sealed_in(run);
   if (sealed.jobs == 0 && opening.accept_plain) return;
-  if (sealed.jobs > 0) run.opened.reset(new char[sealed.bytes + 1]);  // never null
+  if (sealed.jobs > 0) run.opened.reset(new (std::nothrow) char[sealed.bytes + 1]);
   char* out = run.opened.get();
   for (std::size_t i = 0; i < run.places.size(); ++i) {
     RawItem& item = run.batch.items[i];
     const std::string_view key_id = key_id_of(run.places[i]);
-    if (!key_id.empty()) {
+    if (!key_id.empty() && out == nullptr) {
+      settle(item, retry("memory is too short to open the payload"));
+    } else if (!key_id.empty()) {
       out += open_one(item, opening, key_id, out);
     } else if (!opening.accept_plain) {
       settle(item, fail("the payload is not sealed, and this worker runs sealed ones only; see "

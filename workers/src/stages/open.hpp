@@ -17,8 +17,6 @@ struct Opening {
 /// are opened side by side. What must not reach the handler is marked with its outcome: bytes that
 /// do not open and, unless plain ones are accepted, plain ones fail; a key that is not known here
 /// means retry, for an operator may yet bring it.
-///
-/// Errors: `bad_alloc`.
 void open_payloads(Run& run, const Opening& opening);
 
 }  // namespace ferry::detail
