@@ -32,6 +32,11 @@ constexpr const char* footer =
     R"(A key file is given to producers and workers (payload_keys_file). Its first key seals payloads, all of
 them open; a program reads it when it starts.
 
+To begin without losing a job:
+  1. give the file to the workers, with accept_plain_payloads, and restart them
+  2. give it to the producers
+  3. take accept_plain_payloads away once no plain job waits, is delayed or died
+
 To change keys without losing a job:
   1. add a new one to the workers' file (its place does not matter there), restart the workers
   2. put it in front of the producers' file, restart the producers
