@@ -17,6 +17,7 @@ void add_dead(CLI::App& program, Command& chosen);
 void add_enqueue(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
+void add_key(CLI::App& program, Command& chosen);
 void add_compare(CLI::App& program, Command& chosen);
 
 }  // namespace ferry::cli

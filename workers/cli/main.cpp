@@ -142,6 +142,7 @@ int main_of(int count, char** words) {
   add_stats(program, chosen);
   add_queue(program, chosen);
   add_dead(program, chosen);
+  add_key(program, chosen);
   add_compare(program, chosen);
   program.footer(footer);  // last, or every noun would inherit it
   if (count == 1) {

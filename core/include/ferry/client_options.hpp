@@ -96,6 +96,12 @@ struct ClientOptions {
   /// Envelopes of at least this many bytes are compressed with zstd when that makes them smaller;
   /// 0 = never compress.
   std::size_t compress_from_bytes = 0;
+  /// A file with keys; payloads are then sealed with its first one before they leave this process
+  /// (about 64 bytes more a job), and only a worker that has the key can read them. One key a line,
+  /// `<key id> <64 hex digits>`, made by `ferry key`; only its owner and group may read it. Read
+  /// once. Sealed payloads do not compress, so `compress_from_bytes` is without effect. Kind,
+  /// headers, batch key and reasons are not sealed. Empty = payloads are stored as they are.
+  std::string payload_keys_file{};
   /// Called from the thread that sends (a caller's, or the client's own) when Redis has lost calls
   /// it had acknowledged; each is told once. The client notices when it has connected anew, and
   /// with the next call to the queue. Must return soon and not enqueue with this client; what it

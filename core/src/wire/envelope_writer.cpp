@@ -27,7 +27,7 @@ std::size_t pairs_of(const Extras& extras) {
   return (extras.expires_at_ms != 0 ? 1u : 0u) + (extras.attempts != 0 ? 1u : 0u) +
          (extras.max_attempts != 0 ? 1u : 0u) + (extras.traceparent.empty() ? 0u : 1u) +
          (extras.batch_key.empty() ? 0u : 1u) + (extras.last_reason.empty() ? 0u : 1u) +
-         (extras.headers.empty() ? 0u : 1u);
+         (extras.headers.empty() ? 0u : 1u) + (extras.key_id.empty() ? 0u : 1u);
 }
 
 void append_number(MsgpackAppender& out, std::uint64_t key, std::uint64_t value) {
@@ -57,13 +57,15 @@ void append_extras(MsgpackAppender& out, const JobId* own_id, const Extras* extr
   append_text(out, 4, extras->traceparent);
   append_text(out, 5, extras->batch_key);
   append_text(out, 6, shortened(extras->last_reason));
-  if (extras->headers.empty()) return;
-  out.uint(7);
-  out.map(extras->headers.size());
-  for (const auto& [name, value] : extras->headers) {
-    out.str(name);
-    out.str(value);
+  if (!extras->headers.empty()) {
+    out.uint(7);
+    out.map(extras->headers.size());
+    for (const auto& [name, value] : extras->headers) {
+      out.str(name);
+      out.str(value);
+    }
   }
+  append_text(out, 8, extras->key_id);
 }
 
 void append_job(std::string& bytes, std::uint64_t kind, std::int64_t offset_us,
@@ -132,6 +134,7 @@ std::uint64_t EnvelopeWriter::kind_index(std::string_view kind) {
 void EnvelopeWriter::add(std::string_view kind, std::string_view payload, std::uint64_t enqueued_us,
                          const Extras* extras) {
   assert(jobs_ < max_jobs_in_envelope && (flags_ & flag_own_ids) == 0);
+  note_sealed(extras);
   if (jobs_ == 0) base_us_ = enqueued_us;
   append_job(jobs_bytes_, kind_index(kind), static_cast<std::int64_t>(enqueued_us - base_us_),
              payload, nullptr, extras);
@@ -142,9 +145,14 @@ void EnvelopeWriter::add_moved(const StoredJob& job, const Extras* extras) {
   assert(jobs_ < max_jobs_in_envelope && (jobs_ == 0 || (flags_ & flag_own_ids) != 0));
   if (jobs_ == 0) base_us_ = job.enqueued_us;
   flags_ |= flag_own_ids;
+  note_sealed(extras);
   append_job(jobs_bytes_, kind_index(job.kind),
              static_cast<std::int64_t>(job.enqueued_us - base_us_), job.payload, &job.id, extras);
   ++jobs_;
+}
+
+void EnvelopeWriter::note_sealed(const Extras* extras) {
+  if (extras != nullptr && !extras->key_id.empty()) flags_ |= flag_sealed;
 }
 
 std::string EnvelopeWriter::finish(std::size_t compress_from_bytes,

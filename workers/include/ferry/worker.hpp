@@ -52,6 +52,14 @@ struct WorkerOptions {
   std::chrono::milliseconds stop_within{25'000};
   /// Work although Redis may evict keys, that is: lose jobs.
   bool accept_eviction = false;
+  /// A file with keys, as ClientOptions::payload_keys_file: sealed payloads are opened with any of
+  /// them. Read once; until a key is there, jobs sealed with it are retried as if their handler had
+  /// thrown. Opened payloads take as much memory again while their handler runs. Empty = none.
+  std::string payload_keys_file{};
+  /// With keys: run payloads that nobody has sealed as well, instead of letting them fail. For the
+  /// time in which producers are given their keys; afterwards it lets anybody who may write to
+  /// Redis enqueue what handlers believe.
+  bool accept_plain_payloads = false;
   /// Shown in logs and `queue show`; empty = host name and process id. `[A-Za-z0-9_.-]{1,64}`.
   std::string name{};
   LogOptions log{};

@@ -209,6 +209,7 @@ class Pipeline::Graph {
     run->started = Clock::now();
     if (run->places.empty()) return finish(run, {0, 0}, 0);
     prepare(*run, settings_.queue_names);
+    open_payloads(*run, settings_.opening);
     if (handler.start) return start(run, handler);
     record_start(*run);
     run->cursor.start(run->places.size());
