@@ -116,6 +116,11 @@ void EnqueueOptions::validate() const {
            std::to_string(wire::max_batch_key_bytes));
   }
   require_headers(headers);
+  if (latency_budget.count() < 0 || latency_budget.count() > wire::max_latency_budget_ms) {
+    refuse("latency_budget is " + std::to_string(latency_budget.count()) +
+           " ms: expected 0 (that of the worker's policy) or 1 to " +
+           std::to_string(wire::max_latency_budget_ms));
+  }
 }
 
 }  // namespace ferry

@@ -60,6 +60,7 @@ const extraNames = {
   6: 'last_reason',
   7: 'headers',
   8: 'key_id',
+  9: 'latency_budget_ms',
 };
 
 function namedExtras(extras) {

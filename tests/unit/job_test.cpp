@@ -32,7 +32,8 @@ TEST(EnqueueOptionsTest, AcceptsTheDefaultsAndTheBounds) {
                        .max_attempts = 1000,
                        .traceparent = traceparent,
                        .batch_key = std::string(128, 'b'),
-                       .headers = {{"h", std::string(8191, 'v')}}}),
+                       .headers = {{"h", std::string(8191, 'v')}},
+                       .latency_budget = 1h}),
             "accepted");
 }
 
@@ -44,6 +45,8 @@ TEST(EnqueueOptionsTest, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(complaint({.expires_after = -5ms}), HasSubstr("expires_after is -5 ms"));
   EXPECT_THAT(complaint({.expires_after = std::chrono::milliseconds::max()}),
               HasSubstr("expires_after is"));
+  EXPECT_THAT(complaint({.latency_budget = -1ms}), HasSubstr("latency_budget is -1 ms"));
+  EXPECT_THAT(complaint({.latency_budget = 1h + 1ms}), HasSubstr("latency_budget is 3600001 ms"));
   EXPECT_THAT(complaint({.max_attempts = -1}), HasSubstr("max_attempts is -1"));
   EXPECT_THAT(complaint({.max_attempts = 1001}), HasSubstr("max_attempts is 1001"));
   EXPECT_THAT(complaint({.batch_key = std::string(129, 'b')}), HasSubstr("batch_key has 129"));

@@ -303,6 +303,7 @@ and if wanted:
   batch_key       only jobs with equal keys share a batch
   headers         {"name": "text", …}
   traceparent     W3C trace context
+  latency_budget  to be settled within, as in "50ms", where the worker's policy is one
 
 Examples:
   echo '{"kind": "send_mail", "payload": {"to": "a@example.org"}}' | ferry enqueue mail

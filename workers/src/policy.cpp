@@ -18,6 +18,9 @@ constexpr std::size_t most_jobs = 10'000;
 constexpr std::size_t least_bytes = 1024;
 constexpr std::size_t most_bytes = std::size_t{1} << 30;
 constexpr microseconds longest_linger = std::chrono::hours{1};
+constexpr microseconds shortest_budget = std::chrono::milliseconds{1};
+/// What `latency_budget` allows when nothing else is said, so that it need not be written.
+constexpr std::size_t jobs_under_budget = 1000;
 
 /// Units of a linger, the largest first, so that it is written with as few digits as possible.
 constexpr std::pair<std::string_view, microseconds> units[] = {
@@ -95,6 +98,12 @@ std::optional<Policy> read(std::string_view text) {
     const auto linger = duration(words->at(2));
     if (jobs && linger) return fixed(*jobs, *linger);
   }
+  if (name == "latency_budget" && (arguments == 1 || arguments == 2)) {
+    const auto budget = duration(words->at(1));
+    const auto jobs =
+        arguments == 1 ? std::optional(jobs_under_budget) : whole_number(words->at(2));
+    if (budget && jobs) return latency_budget(*budget, *jobs);
+  }
   return std::nullopt;
 }
 
@@ -112,6 +121,8 @@ std::string_view to_string(PolicyKind kind) {
       return "realtime";
     case PolicyKind::fixed:
       return "fixed";
+    case PolicyKind::latency_budget:
+      return "latency_budget";
   }
   return "unknown";
 }
@@ -132,6 +143,12 @@ std::string_view to_string(LeaveReason reason) {
       return "stop";
     case LeaveReason::suspect:
       return "suspect";
+    case LeaveReason::deadline:
+      return "deadline";
+    case LeaveReason::no_gain:
+      return "no_gain";
+    case LeaveReason::backlog:
+      return "backlog";
   }
   return "unknown";
 }
@@ -139,6 +156,10 @@ std::string_view to_string(LeaveReason reason) {
 std::string Policy::to_string() const {
   if (kind == PolicyKind::fixed) {
     return "fixed(" + std::to_string(max_jobs) + ", " + duration_text(linger) + ")";
+  }
+  if (kind == PolicyKind::latency_budget) {
+    const std::string jobs = max_jobs == jobs_under_budget ? "" : ", " + std::to_string(max_jobs);
+    return "latency_budget(" + duration_text(budget) + jobs + ")";
   }
   return max_jobs == 1 ? "realtime" : "realtime(" + std::to_string(max_jobs) + ")";
 }
@@ -148,8 +169,8 @@ Policy Policy::parse(std::string_view text) {
   if (!policy) {
     throw Error(ErrorCode::invalid_argument,
                 "policy is \"" + one_line(text, 64) +
-                    "\": expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms, with the "
-                    "linger in us, ms or s");
+                    "\": expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms, "
+                    "latency_budget(50ms) or latency_budget(50ms, N), with times in us, ms or s");
   }
   policy->validate();
   return *policy;
@@ -168,6 +189,16 @@ void Policy::validate() const {
   if (kind == PolicyKind::realtime && linger != microseconds{0}) {
     refuse("linger", duration_text(linger), "0 under realtime, which never waits; use fixed");
   }
+  if (kind == PolicyKind::latency_budget) {
+    if (budget < shortest_budget || budget > longest_linger) {
+      refuse("budget", std::to_string(budget.count()) + " us", "1 ms to 1 h");
+    }
+    if (linger != microseconds{0}) {
+      refuse("linger", duration_text(linger), "0 under latency_budget, which decides it");
+    }
+  } else if (budget != microseconds{0}) {
+    refuse("budget", duration_text(budget), "0 unless the policy is latency_budget");
+  }
 }
 
 Policy realtime(std::size_t max_jobs) {
@@ -178,6 +209,10 @@ Policy realtime(std::size_t max_jobs) {
 
 Policy fixed(std::size_t max_jobs, microseconds linger, std::size_t max_bytes) {
   return {PolicyKind::fixed, max_jobs, max_bytes, linger};
+}
+
+Policy latency_budget(microseconds p99, std::size_t max_jobs, std::size_t max_bytes) {
+  return {PolicyKind::latency_budget, max_jobs, max_bytes, microseconds{0}, p99};
 }
 
 }  // namespace ferry

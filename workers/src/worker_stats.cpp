@@ -126,6 +126,14 @@ std::string WorkerStats::to_text() const {
     left.emplace_back(to_string(static_cast<LeaveReason>(reason)), text(left_for[reason]));
   }
   lines += counts_line("batches", left);
+  for (const LatencyBudgetStats& budget : budgets) {
+    lines += counts_line("budget", {{budget.kind, text(budget.jobs)},
+                                    {"over", text(budget.over_budget)},
+                                    {"dial", rounded(budget.dial)},
+                                    {"a call", duration_text(budget.fixed_us)},
+                                    {"a job", duration_text(budget.per_job_us)},
+                                    {"useful size", plain_number(budget.useful_size)}});
+  }
   lines += counts_line("redis", {{"commands", text(redis_commands)},
                                  {"round trips", text(round_trips)},
                                  {"settle calls", text(settle_calls)},
@@ -148,6 +156,17 @@ std::string WorkerStats::to_json() const {
   for (std::size_t reason = 0; reason < leave_reason_count; ++reason) {
     reasons[std::string(to_string(static_cast<LeaveReason>(reason)))] = left_for[reason];
   }
+  nlohmann::ordered_json learned = nlohmann::ordered_json::array();
+  for (const LatencyBudgetStats& budget : budgets) {
+    learned.push_back({{"kind", budget.kind},
+                       {"jobs", budget.jobs},
+                       {"over_budget", budget.over_budget},
+                       {"dial", budget.dial},
+                       {"own_dial", budget.own_dial},
+                       {"fixed_us", budget.fixed_us},
+                       {"per_job_us", budget.per_job_us},
+                       {"useful_size", budget.useful_size}});
+  }
   const nlohmann::ordered_json json{{"fetched_jobs", fetched_jobs},
                                     {"fetched_envelopes", fetched_envelopes},
                                     {"done", done},
@@ -160,6 +179,7 @@ std::string WorkerStats::to_json() const {
                                     {"promoted_jobs", promoted_jobs},
                                     {"batches", batches},
                                     {"left_for", reasons},
+                                    {"budgets", learned},
                                     {"settle_calls", settle_calls},
                                     {"reconnects", reconnects},
                                     {"redis_commands", redis_commands},

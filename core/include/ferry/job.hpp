@@ -64,6 +64,9 @@ struct EnqueueOptions {
   std::string batch_key{};
   /// At most 32 entries and 8 KiB in all.
   std::map<std::string, std::string> headers{};
+  /// Units: 0 = that of the worker's policy; else 1 ms..1 h from now to settled. Counts where the
+  /// worker runs the kind under a latency budget; jobs of different budgets may share a batch.
+  std::chrono::milliseconds latency_budget{0};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

@@ -20,7 +20,7 @@ bool all_default(const EnqueueOptions& options) {
   return options.queue.empty() && options.priority == Priority::normal &&
          options.run_after.count() == 0 && options.expires_after.count() == 0 &&
          options.max_attempts == 0 && options.traceparent.empty() && options.batch_key.empty() &&
-         options.headers.empty();
+         options.headers.empty() && options.latency_budget.count() == 0;
 }
 
 SharedError make_error(ErrorCode code, const std::string& message) {
@@ -65,9 +65,11 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
   order.extras.traceparent = options.traceparent;
   order.extras.batch_key = options.batch_key;
   order.extras.headers.assign(options.headers.begin(), options.headers.end());
+  order.extras.latency_budget_ms = static_cast<int>(options.latency_budget.count());
   order.has_extras = order.has_extras || order.extras.expires_at_ms != 0 ||
                      options.max_attempts != 0 || !options.traceparent.empty() ||
-                     !options.batch_key.empty() || !options.headers.empty();
+                     !options.batch_key.empty() || !options.headers.empty() ||
+                     options.latency_budget.count() != 0;
   return order;
 }
 

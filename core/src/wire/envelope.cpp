@@ -254,7 +254,7 @@ bool Decoder::read_extras(MsgpackCursor& in, std::uint8_t flags, StoredJob& job)
       if (!own_id) return fail("the job carries an id, though own_ids is not set");
       std::memcpy(job.id.bytes.data(), id.data(), id.size());
       has_id = true;
-    } else if (key <= 8) {
+    } else if (key <= 9) {
       if (extras == nullptr) extras = &out_.extras.emplace_back();
       if (!read_extra(in, key, *extras)) return false;
     } else if (!in.skip()) {
@@ -291,8 +291,12 @@ bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
       return read_text(in, "last reason", max_reason_bytes, extras.last_reason);
     case 7:
       return read_headers(in, extras);
-    default:
+    case 8:
       return read_key_id(in, extras.key_id);
+    default:
+      if (!read_bounded(in, "latency budget", max_latency_budget_ms, number)) return false;
+      extras.latency_budget_ms = static_cast<int>(number);
+      return true;
   }
 }
 

@@ -16,7 +16,7 @@
 //   extras   = {0: id bin 16, 1: expires at (ms since 1970), 2: attempts so far, 3: max attempts,
 //               4: traceparent str, 5: batch key str, 6: last reason str, 7: {header: value},
 //               8: key id str: payload = nonce 24, ciphertext, tag 16; see
-//               secrets/payload_keys.hpp}
+//               secrets/payload_keys.hpp, 9: latency budget ms}
 //   death    = {0: reason str, 1: died at (ms since 1970), 2: deliveries}
 //
 // Unknown keys in extras and death are passed over; an unknown version or flag is not decoded.
@@ -54,6 +54,7 @@ struct Extras {
   std::string_view last_reason{};
   std::vector<std::pair<std::string_view, std::string_view>> headers{};
   std::string_view key_id{};  ///< of the key that sealed the payload; empty = it is plain
+  int latency_budget_ms = 0;  ///< 0 = that of the worker's policy
 };
 
 /// One job as stored. Views point into the decoded envelope or into the bytes it was decoded from.

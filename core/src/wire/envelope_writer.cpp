@@ -27,7 +27,8 @@ std::size_t pairs_of(const Extras& extras) {
   return (extras.expires_at_ms != 0 ? 1u : 0u) + (extras.attempts != 0 ? 1u : 0u) +
          (extras.max_attempts != 0 ? 1u : 0u) + (extras.traceparent.empty() ? 0u : 1u) +
          (extras.batch_key.empty() ? 0u : 1u) + (extras.last_reason.empty() ? 0u : 1u) +
-         (extras.headers.empty() ? 0u : 1u) + (extras.key_id.empty() ? 0u : 1u);
+         (extras.headers.empty() ? 0u : 1u) + (extras.key_id.empty() ? 0u : 1u) +
+         (extras.latency_budget_ms != 0 ? 1u : 0u);
 }
 
 void append_number(MsgpackAppender& out, std::uint64_t key, std::uint64_t value) {
@@ -42,6 +43,16 @@ void append_text(MsgpackAppender& out, std::uint64_t key, std::string_view value
   out.str(value);
 }
 
+void append_headers(MsgpackAppender& out, const Extras& extras) {
+  if (extras.headers.empty()) return;
+  out.uint(7);
+  out.map(extras.headers.size());
+  for (const auto& [name, value] : extras.headers) {
+    out.str(name);
+    out.str(value);
+  }
+}
+
 void append_extras(MsgpackAppender& out, const JobId* own_id, const Extras* extras) {
   const std::size_t pairs = (own_id ? 1 : 0) + (extras ? pairs_of(*extras) : 0);
   out.map(pairs);
@@ -50,22 +61,16 @@ void append_extras(MsgpackAppender& out, const JobId* own_id, const Extras* extr
     out.bin(bytes_of(*own_id));
   }
   if (!extras) return;
-  assert(extras->attempts >= 0 && extras->max_attempts >= 0);
+  assert(extras->attempts >= 0 && extras->max_attempts >= 0 && extras->latency_budget_ms >= 0);
   append_number(out, 1, extras->expires_at_ms);
   append_number(out, 2, static_cast<std::uint64_t>(extras->attempts));
   append_number(out, 3, static_cast<std::uint64_t>(extras->max_attempts));
   append_text(out, 4, extras->traceparent);
   append_text(out, 5, extras->batch_key);
   append_text(out, 6, shortened(extras->last_reason));
-  if (!extras->headers.empty()) {
-    out.uint(7);
-    out.map(extras->headers.size());
-    for (const auto& [name, value] : extras->headers) {
-      out.str(name);
-      out.str(value);
-    }
-  }
+  append_headers(out, *extras);
   append_text(out, 8, extras->key_id);
+  append_number(out, 9, static_cast<std::uint64_t>(extras->latency_budget_ms));
 }
 
 void append_job(std::string& bytes, std::uint64_t kind, std::int64_t offset_us,

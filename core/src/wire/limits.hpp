@@ -39,6 +39,8 @@ inline constexpr std::size_t traceparent_bytes = 55;
 /// What a producer may ask for, and what a counter of runs or deliveries may have reached.
 inline constexpr int max_attempts_bound = 1000;
 inline constexpr int max_count_of_runs = 1'000'000;
+/// An hour.
+inline constexpr int max_latency_budget_ms = 3'600'000;
 /// 2200-01-01. Later times overflow the nanoseconds of a system_clock.
 inline constexpr std::uint64_t max_time_ms = 7'258'118'400'000;
 /// Nesting inside a payload.

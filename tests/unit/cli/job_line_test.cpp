@@ -51,11 +51,12 @@ TEST(JobLineTest, LeavesDefaultsWhereNothingIsSaid) {
 TEST(JobLineTest, ReadsEveryOption) {
   const JobLine job = job_of(
       R"({"kind": "mail", "payload": {}, "priority": "high", "run_after": "5s",
-          "expires_after": "1h", "max_attempts": 3, "batch_key": "b", "headers": {"a": "1"},
+          "expires_after": "1h", "max_attempts": 3, "batch_key": "b", "headers": {"a": "1"}, "latency_budget": "50ms",
           "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})");
   EXPECT_EQ(job.options.priority, Priority::high);
   EXPECT_EQ(job.options.run_after, 5s);
   EXPECT_EQ(job.options.expires_after, 1h);
+  EXPECT_EQ(job.options.latency_budget, 50ms);
   EXPECT_EQ(job.options.max_attempts, 3);
   EXPECT_EQ(job.options.batch_key, "b");
   EXPECT_EQ(job.options.headers, (std::map<std::string, std::string>{{"a", "1"}}));

@@ -83,6 +83,7 @@ struct WantedExtras {
     extras.expires_at_ms = wanted.value("expires_at_ms", std::uint64_t{0});
     extras.attempts = wanted.value("attempts", 0);
     extras.max_attempts = wanted.value("max_attempts", 0);
+    extras.latency_budget_ms = wanted.value("latency_budget_ms", 0);
     extras.traceparent = traceparent;
     extras.batch_key = batch_key;
     extras.last_reason = last_reason;
@@ -101,6 +102,7 @@ void expect_job(const StoredJob& job, const json& wanted, const json& vector) {
   EXPECT_EQ(found.expires_at_ms, extras.extras.expires_at_ms);
   EXPECT_EQ(found.attempts, extras.extras.attempts);
   EXPECT_EQ(found.max_attempts, extras.extras.max_attempts);
+  EXPECT_EQ(found.latency_budget_ms, extras.extras.latency_budget_ms);
   EXPECT_EQ(found.traceparent, extras.traceparent);
   EXPECT_EQ(found.batch_key, extras.batch_key);
   EXPECT_EQ(found.last_reason, extras.last_reason);
@@ -166,7 +168,7 @@ TEST(GoldenTest, TheWriterMakesTheSameBytes) {
     EXPECT_EQ(rewritten(vector), stored(vector));
     ++compared;
   }
-  EXPECT_EQ(compared, 5);
+  EXPECT_EQ(compared, 6);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ inline Extras all_extras() {
           .traceparent = traceparent,
           .batch_key = "tenant-17",
           .last_reason = "busy",
-          .headers = {{"region", "eu"}, {"tenant", "17"}}};
+          .headers = {{"region", "eu"}, {"tenant", "17"}},
+          .latency_budget_ms = 50};
 }
 
 inline std::string payload_of(std::size_t i) { return "payload " + std::to_string(i); }

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr std::string_view known_fields =
     "kind, payload, priority, run_after, expires_after, max_attempts, batch_key, headers, "
-    "traceparent";
+    "traceparent, latency_budget";
 
 /// Thrown and caught in this file only.
 struct Refusal {
@@ -97,6 +97,8 @@ void read_field(const std::string& name, const json& value, JobLine& job) {
     job.options.run_after = duration_of(name, value);
   } else if (name == "expires_after") {
     job.options.expires_after = duration_of(name, value);
+  } else if (name == "latency_budget") {
+    job.options.latency_budget = duration_of(name, value);
   } else if (name == "max_attempts") {
     job.options.max_attempts = attempts_of(value);
   } else if (name == "batch_key") {

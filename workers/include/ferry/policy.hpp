@@ -8,11 +8,22 @@
 
 namespace ferry {
 
-enum class PolicyKind : std::uint8_t { realtime, fixed };
+enum class PolicyKind : std::uint8_t { realtime, fixed, latency_budget };
 
 /// Why a batch left; part of the batch, the metrics and the logs.
-enum class LeaveReason : std::uint8_t { size, bytes, idle, linger, flush, stop, suspect };
-inline constexpr std::size_t leave_reason_count = 7;
+enum class LeaveReason : std::uint8_t {
+  size,
+  bytes,
+  idle,    ///< a handler was free, and nothing was waited for
+  linger,  ///< `fixed`: its first job had waited so long
+  flush,
+  stop,
+  suspect,
+  deadline,  ///< `latency_budget`: the last moment that keeps the budget
+  no_gain,   ///< `latency_budget`: nobody joined while batches were held lately
+  backlog,   ///< `latency_budget`: as many wait as the free handlers can take, or jobs are late
+};
+inline constexpr std::size_t leave_reason_count = 10;
 
 std::string_view to_string(PolicyKind kind);
 std::string_view to_string(LeaveReason reason);
@@ -21,7 +32,9 @@ std::string_view to_string(LeaveReason reason);
 ///
 /// `realtime()`: as soon as a handler is free, alone unless `max_jobs` says otherwise; while all
 /// handlers are busy it grows. `fixed(…)`: when it is full, or `linger` after its first job reached
-/// the worker. Any batch leaves at once on flush and on stop.
+/// the worker. `latency_budget(…)`: as late as still keeps the time from enqueue to settled within
+/// `budget` for 99 of 100 jobs, by what it has learned of the handler's run times; until it knows
+/// them, as `realtime`. Any batch leaves at once on flush and on stop.
 struct Policy {
   PolicyKind kind = PolicyKind::realtime;
   /// Units: jobs, 1..10,000.
@@ -30,11 +43,15 @@ struct Policy {
   std::size_t max_bytes = 16 * 1024 * 1024;
   /// Units: 0..1 h; `fixed` only.
   std::chrono::microseconds linger{0};
+  /// Units: 1 ms..1 h from enqueue to settled, for 99 of 100 jobs; `latency_budget` only. A job may
+  /// carry its own, see `EnqueueOptions::latency_budget`.
+  std::chrono::microseconds budget{0};
 
-  /// Returns: as in `realtime`, `fixed(100, 5ms)`.
+  /// Returns: as in `realtime`, `fixed(100, 5ms)`, `latency_budget(50ms)`.
   std::string to_string() const;
 
-  /// Reads what `to_string` writes: `realtime`, `realtime(N)`, `fixed(N, 5ms)` or `fixed:N:5ms`.
+  /// Reads what `to_string` writes: `realtime`, `realtime(N)`, `fixed(N, 5ms)`,
+  /// `latency_budget(50ms)` or `latency_budget(50ms, N)`; `fixed:N:5ms` and the like mean the same.
   ///
   /// Errors: `invalid_argument` with what was expected.
   static Policy parse(std::string_view text);
@@ -49,5 +66,10 @@ Policy realtime(std::size_t max_jobs = 1);
 /// Up to `max_jobs` or `max_bytes`, at most `linger` after the first.
 Policy fixed(std::size_t max_jobs, std::chrono::microseconds linger,
              std::size_t max_bytes = 16 * 1024 * 1024);
+
+/// The largest batches, up to `max_jobs` or `max_bytes`, with which 99 of 100 jobs are settled
+/// within `p99` of their enqueueing.
+Policy latency_budget(std::chrono::microseconds p99, std::size_t max_jobs = 1000,
+                      std::size_t max_bytes = 16 * 1024 * 1024);
 
 }  // namespace ferry

@@ -70,6 +70,18 @@ struct WorkerOptions {
   void validate() const;
 };
 
+/// What a worker has learned of a kind under a latency budget. Times in microseconds.
+struct LatencyBudgetStats {
+  std::string kind{};
+  std::uint64_t jobs = 0;         ///< run
+  std::uint64_t over_budget = 0;  ///< of these
+  double dial = 0;  ///< the part of the budget by which jobs are to be done, 0 as in realtime..0.95
+  double own_dial = 0;     ///< the same of jobs with a budget of their own
+  double fixed_us = 0;     ///< what a call costs whatever its size
+  double per_job_us = 0;   ///< what each job adds
+  double useful_size = 0;  ///< jobs at which both cost the same; 0 = not known yet
+};
+
 /// Counts and latencies since the worker started. All times in microseconds.
 struct WorkerStats {
   std::uint64_t fetched_jobs = 0;
@@ -84,6 +96,7 @@ struct WorkerStats {
   std::uint64_t promoted_jobs = 0;
   std::uint64_t batches = 0;
   std::array<std::uint64_t, leave_reason_count> left_for{};  ///< indexed by LeaveReason
+  std::vector<LatencyBudgetStats> budgets{};  ///< of kinds under a latency budget that have run
   std::uint64_t settle_calls = 0;
   std::uint64_t reconnects = 0;
   std::uint64_t redis_commands = 0;

@@ -15,6 +15,9 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
     if (settings.concurrency == 0) settings.concurrency = total_concurrency_;
     const auto kind = static_cast<std::uint32_t>(kinds_.size());
     kinds_.emplace_back().settings = settings;
+    if (settings.policy.kind == PolicyKind::latency_budget) {
+      kinds_.back().budget = std::make_unique<BudgetLanes>(kind, settings.policy, payload_bytes);
+    }
     for (std::uint8_t priority = 0; priority < priority_count; ++priority) {
       for (const auto suspect : {Suspect::no, Suspect::once, Suspect::again}) {
         Lane& lane = lanes_.emplace_back();
@@ -30,12 +33,19 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
 void Batcher::arrive(const Arrival& arrival) {
   assert(arrival.kind < kinds_.size() && arrival.priority < priority_count);
   assert(arrival.jobs == 1 || payload_bytes_ != nullptr);
+  Kind& kind = kinds_[arrival.kind];
+  if (kind.budget != nullptr && arrival.suspect == Suspect::no) {
+    kind.budget->arrive(arrival);
+    kind.waiting += arrival.jobs;
+    held_jobs_ += arrival.jobs;
+    return;
+  }
   const std::uint32_t index = lane_of(arrival);
   Lane& lane = lanes_[index];
   append(lane, arrival);
   if (lane.place == Place::empty) {
     place(index);
-  } else if (lane.place == Place::held && may_leave(lane, kinds_[lane.kind])) {
+  } else if (lane.place == Place::held && may_leave(lane, kind)) {
     make_ready(index);
   }
 }
@@ -57,6 +67,19 @@ void Batcher::flush(LeaveReason reason) {
     lane.flushed = lane.jobs;
     if (lane.place == Place::held) make_ready(index);
   }
+  for (Kind& kind : kinds_) {
+    if (kind.budget != nullptr) kind.budget->flush(reason);
+  }
+}
+
+void Batcher::ran(std::uint32_t kind, const BudgetReport& report) {
+  if (kinds_[kind].budget != nullptr) kinds_[kind].budget->observe(report);
+}
+
+void Batcher::set_settling(std::chrono::nanoseconds time) {
+  for (Kind& kind : kinds_) {
+    if (kind.budget != nullptr) kind.budget->set_settling(time);
+  }
 }
 
 void Batcher::set_group(std::uint32_t kind, std::size_t jobs) {
@@ -69,28 +92,44 @@ void Batcher::set_suspect_group(std::uint32_t kind, std::size_t jobs) {
 
 std::optional<Departure> Batcher::next(Time now) {
   if (running_ >= total_concurrency_) return std::nullopt;
-  const LaneHeap::Entry* first = nullptr;
-  const auto consider = [&](const LaneHeap& lanes) {
-    if (lanes.empty()) return;
-    if (first == nullptr || LaneHeap::before(lanes.top(), *first)) first = &lanes.top();
+  std::optional<LaneHeap::Entry> first;
+  Kind* first_budget = nullptr;  // whose lanes it is of, if under a latency budget
+  const auto consider = [&](const LaneHeap::Entry& entry, Kind* budget) {
+    if (first && !LaneHeap::before(entry, *first)) return;
+    first = entry;
+    first_budget = budget;
   };
   for (Kind& kind : kinds_) {
-    if (free_runners(kind) == 0) continue;
+    const std::size_t free = free_runners(kind);
+    if (free == 0) continue;
     let_lingered_leave(kind, now);
-    consider(kind.ready);
-    if (!running_again_) consider(kind.suspects);
-    if (running_suspects_ == 0) consider(kind.suspects_again);
+    if (!kind.ready.empty()) consider(kind.ready.top(), nullptr);
+    if (!running_again_ && !kind.suspects.empty()) consider(kind.suspects.top(), nullptr);
+    if (running_suspects_ == 0 && !kind.suspects_again.empty()) {
+      consider(kind.suspects_again.top(), nullptr);
+    }
+    if (kind.budget == nullptr) continue;
+    if (const auto entry = kind.budget->ready(now, free)) consider(*entry, &kind);
   }
-  if (first == nullptr) return std::nullopt;
-  return leave(first->lane);
+  if (!first) return std::nullopt;
+  if (first_budget == nullptr) return leave(first->lane);
+  Departure departure = first_budget->budget->leave(now);
+  first_budget->waiting -= departure.jobs.size();
+  held_jobs_ -= departure.jobs.size();
+  take_runner(*first_budget);
+  return departure;
 }
 
 std::optional<Time> Batcher::due() const {
   std::optional<Time> earliest;
-  for (const Kind& kind : kinds_) {
-    if (kind.held.empty() || free_runners(kind) == 0) continue;
-    const Time due = kind.held.top().at + kind.settings.policy.linger;
+  const auto consider = [&](Time due) {
     if (!earliest || due < *earliest) earliest = due;
+  };
+  for (const Kind& kind : kinds_) {
+    if (free_runners(kind) == 0) continue;
+    if (!kind.held.empty()) consider(kind.held.top().at + kind.settings.policy.linger);
+    if (kind.budget == nullptr) continue;
+    if (const auto due = kind.budget->due()) consider(*due);
   }
   return earliest;
 }
@@ -112,8 +151,18 @@ std::vector<JobRef> Batcher::drain() {
     kind.suspects.clear();
     kind.suspects_again.clear();
     kind.held.clear();
+    if (kind.budget == nullptr) continue;
+    const std::size_t before = jobs.size();
+    kind.budget->drain(jobs);
+    kind.waiting -= jobs.size() - before;
+    held_jobs_ -= jobs.size() - before;
   }
   return jobs;
+}
+
+void Batcher::take_runner(Kind& kind) {
+  ++kind.running;
+  ++running_;
 }
 
 std::uint32_t Batcher::lane_of(const Arrival& arrival) {
@@ -290,8 +339,7 @@ Departure Batcher::leave(std::uint32_t index) {
   leaving(lane, kind).remove(index, places_);
   const bool bytes_full = fill(lane, most, kind.settings.policy.max_bytes, departure.jobs);
   departure.reason = reason_of(kind, departure.jobs.size(), bytes_full, waited);
-  ++kind.running;
-  ++running_;
+  take_runner(kind);
   if (lane.suspect != Suspect::no) ++running_suspects_;
   if (lane.suspect == Suspect::again) running_again_ = true;
   after_leave(index);

@@ -4,54 +4,26 @@
 //
 //   arrive ─> lane (kind, batch key, priority | suspects) ─> held ──full, linger, flush──> ready
 //                                                             realtime, suspects: at once ──┘
+//                        └> kinds under a latency budget: batching/budget_lanes.hpp
 //   next  <─ the ready lane with the highest priority, then the oldest first job, of a kind that
 //            has a free runner; suspects only as others of them allow
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
+#include "batching/arrival.hpp"
+#include "batching/budget_lanes.hpp"
+#include "batching/departure.hpp"
 #include "batching/lane_heap.hpp"
 #include "batching/lane_keys.hpp"
-#include "batching/suspect.hpp"
 #include "batching/time.hpp"
 #include "ferry/job.hpp"
 #include "ferry/policy.hpp"
 
 namespace ferry::detail {
-
-/// Which envelope, which job; the batcher only passes it on.
-struct JobRef {
-  std::uint64_t token = 0;
-  std::uint32_t index = 0;
-
-  bool operator==(const JobRef&) const = default;
-};
-
-/// One job, or several of one envelope that have all this in common and stand side by side in it.
-struct Arrival {
-  std::uint32_t kind = 0;  ///< index into the kinds given to the batcher
-  std::string_view batch_key;
-  JobRef job;                       ///< the first of them
-  std::uint32_t payload_bytes = 0;  ///< of all of them
-  std::uint8_t priority = 1;        ///< as in Priority
-  Suspect suspect = Suspect::no;
-  Time at;
-  std::uint32_t jobs = 1;
-};
-
-/// Returns: the payload bytes of one job that arrived together with others.
-using PayloadBytes = std::uint32_t (*)(const JobRef& job);
-
-/// One call of a handler, or under `set_group` several calls one after the other.
-struct Departure {
-  std::uint32_t kind = 0;
-  LeaveReason reason = LeaveReason::idle;
-  Suspect suspect = Suspect::no;
-  std::vector<JobRef> jobs;
-};
 
 struct KindSettings {
   Policy policy;
@@ -67,7 +39,8 @@ struct KindSettings {
 /// departure, suspect or not, and given back with `runner_free`.
 ///
 /// Reasons: `size` or `bytes` when the limit was reached (a realtime policy of one job never says
-/// so), else what the policy waited for: `idle`, `linger`, `flush`, `stop`.
+/// so), else what the policy waited for: `idle`, `linger`, `deadline`, `flush`,
+/// `stop`, or why it did not: `no_gain`, `backlog`.
 ///
 /// Threads: one thread at a time.
 class Batcher {
@@ -98,6 +71,12 @@ class Batcher {
   /// Noting so many in one call takes Redis some 100 µs.
   static constexpr std::size_t most_suspects = 64;
 
+  /// What became of a departure of a kind under a latency budget; for others without effect.
+  void ran(std::uint32_t kind, const BudgetReport& report);
+
+  /// How long Redis's word takes after the end of a run; budgets count up to there.
+  void set_settling(std::chrono::nanoseconds time);
+
   /// Call it until it returns nothing.
   ///
   /// Returns: what leaves now.
@@ -108,6 +87,11 @@ class Batcher {
   /// Returns: the earliest moment at which `next` could return something; nothing = not before
   /// another job arrives, a runner comes free or a flush.
   std::optional<Time> due() const;
+
+  /// Returns: what a kind under a latency budget has learned; null for others.
+  const BudgetRule* rule(std::uint32_t kind) const {
+    return kinds_[kind].budget == nullptr ? nullptr : &kinds_[kind].budget->rule();
+  }
 
   /// Takes out everything that is still held.
   std::vector<JobRef> drain();
@@ -155,8 +139,11 @@ class Batcher {
     LaneHeap suspects;
     LaneHeap suspects_again;
     LaneHeap held;  ///< fixed policies only
+    /// Set under a latency budget: all its jobs but the suspects.
+    std::unique_ptr<BudgetLanes> budget;
   };
 
+  void take_runner(Kind& kind);
   std::uint32_t lane_of(const Arrival& arrival);
   std::uint32_t make_keyed_lane(const Arrival& arrival);
   void append(Lane& lane, const Arrival& arrival);

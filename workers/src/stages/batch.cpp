@@ -1,5 +1,7 @@
 #include "stages/batch.hpp"
 
+#include <algorithm>
+
 namespace ferry::detail {
 namespace {
 
@@ -31,7 +33,10 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
       kinds_short_(handlers.size()),
       batcher_(settings_of(handlers), concurrency, payload_bytes_of) {
   // An asynchronous handler takes one job at a time: its runner is taken until the completion.
-  for (const RawHandler& handler : handlers) per_job_.push_back(handler.per_job && handler.run);
+  for (const RawHandler& handler : handlers) {
+    per_job_.push_back(handler.per_job && handler.run);
+    kinds_.push_back(handler.kind);
+  }
 }
 
 void BatchStage::handle(const BatchEvent& event) {
@@ -45,11 +50,39 @@ void BatchStage::on(const Arrived& event) {
 void BatchStage::on(const RunnerFree& event) {
   batcher_.runner_free(event.kind, event.suspect);
   kinds_short_[event.kind].observe(event.took);
+  if (event.budget != nullptr) {
+    batcher_.set_settling(event.settling);
+    batcher_.ran(event.kind, *event.budget);
+    note(event.kind, *event.budget);
+  }
   if (!per_job_[event.kind]) return;
   GroupSizer& group = groups_[event.kind];
   group.observe(event.jobs, event.took);
   batcher_.set_group(event.kind, group.jobs());
   batcher_.set_suspect_group(event.kind, group.jobs_within(suspects_take));
+}
+
+void BatchStage::note(std::uint32_t kind, const BudgetReport& report) {
+  auto found = std::ranges::find(budgets_, kinds_[kind], &LatencyBudgetStats::kind);
+  if (found == budgets_.end()) found = budgets_.insert(budgets_.end(), {kinds_[kind]});
+  const auto us = [](std::chrono::nanoseconds time) {
+    return static_cast<double>(time.count()) / 1e3;
+  };
+  const BudgetRule& rule = *batcher_.rule(kind);
+  found->jobs += report.usual.jobs + report.own.jobs;
+  found->over_budget += report.usual.over_budget + report.own.over_budget;
+  found->dial = rule.dial();
+  found->own_dial = rule.own_dial();
+  found->fixed_us = us(rule.model().fixed_part());
+  found->per_job_us = us(rule.model().per_job());
+  found->useful_size = rule.model().useful_size().value_or(0);
+  budgets_changed_ = true;
+}
+
+void BatchStage::tell_budgets(Metrics& metrics) {
+  if (!budgets_changed_) return;
+  metrics.update([this](WorkerStats& stats) { stats.budgets = budgets_; });
+  budgets_changed_ = false;
 }
 
 RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
@@ -61,6 +94,7 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   run->suspect = departure->suspect;
   run->batch.id = ++last_batch_id_;
   run->batch.reason = departure->reason;
+  run->late = departure->late;
   run->places.reserve(departure->jobs.size());
   for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
   return run;

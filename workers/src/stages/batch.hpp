@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "batching/group_sizer.hpp"
 #include "batching/short_runs.hpp"
 #include "ferry/handlers.hpp"
+#include "metrics.hpp"
 #include "stages/run.hpp"
 
 namespace ferry::detail {
@@ -25,6 +27,8 @@ struct RunnerFree {
   Suspect suspect = Suspect::no;
   std::size_t jobs = 0;
   std::chrono::nanoseconds took{0};
+  std::shared_ptr<const BudgetReport> budget{};  ///< null unless the kind has a latency budget
+  std::chrono::nanoseconds settling{0};          ///< with `budget`
 };
 /// The alarm rang: something may be due.
 struct Tick {};
@@ -48,6 +52,8 @@ class BatchStage {
   bool suits_caller(const Run& run) const {
     return batcher_.held_jobs() == 0 && kinds_short_[run.kind].expected();
   }
+  /// Puts what was learned under a latency budget since the last call into the metrics.
+  void tell_budgets(Metrics& metrics);
   std::optional<std::chrono::steady_clock::time_point> due() const {
     return drained_ ? std::nullopt : batcher_.due();
   }
@@ -55,6 +61,7 @@ class BatchStage {
  private:
   void on(const Arrived& event);
   void on(const RunnerFree& event);
+  void note(std::uint32_t kind, const BudgetReport& report);
   void on(const Tick&) {}
   void on(const FlushForStop&) { batcher_.flush(LeaveReason::stop); }
   void on(const Drain&) { drained_ = true; }
@@ -63,6 +70,9 @@ class BatchStage {
   std::vector<GroupSizer> groups_;      ///< one for each kind
   std::vector<ShortRuns> kinds_short_;  ///< likewise
   Batcher batcher_;
+  std::vector<std::string> kinds_;
+  std::vector<LatencyBudgetStats> budgets_;  ///< of the kinds that have one
+  bool budgets_changed_ = false;
   bool drained_ = false;  ///< nothing is started any more
   std::uint64_t last_batch_id_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "stages/decode.hpp"
 
+#include <algorithm>
 #include <new>
 
 namespace ferry::detail {
@@ -44,10 +45,27 @@ void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t 
   envelope.inflated.reset();
 }
 
+/// How much more than a day does not matter; what is negative is the doing of clocks that differ.
+std::chrono::nanoseconds within_a_day(std::chrono::microseconds time) {
+  return std::clamp<std::chrono::microseconds>(time, std::chrono::microseconds{0},
+                                               std::chrono::hours{24});
+}
+
+/// By the producer's clock.
+std::chrono::nanoseconds age_of(const wire::StoredJob& job,
+                                std::chrono::system_clock::time_point wall) {
+  const auto wall_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
+  return within_a_day(
+      std::chrono::microseconds{wall_us - static_cast<std::int64_t>(job.enqueued_us)});
+}
+
 /// Whether `next` stands behind the jobs of `last` in the same envelope and travels with them.
 bool goes_with(const Arrival& last, const Arrival& next) {
   return last.job.token == next.job.token && last.job.index + last.jobs == next.job.index &&
-         last.kind == next.kind && last.suspect == next.suspect && last.batch_key == next.batch_key;
+         last.kind == next.kind && last.suspect == next.suspect &&
+         last.batch_key == next.batch_key && last.budget == next.budget &&
+         last.expires == next.expires;
 }
 
 std::string decoded(LeasedEnvelope& envelope) {
@@ -62,15 +80,24 @@ std::string decoded(LeasedEnvelope& envelope) {
 }  // namespace
 
 Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t kind,
-                   std::chrono::steady_clock::time_point now) {
+                   std::chrono::steady_clock::time_point now,
+                   std::chrono::system_clock::time_point wall) {
   const wire::StoredJob& job = envelope.stored.jobs[index];
-  return {kind,
-          job.extras == nullptr ? std::string_view{} : job.extras->batch_key,
-          {reinterpret_cast<std::uintptr_t>(&envelope), index},
-          static_cast<std::uint32_t>(job.payload.size()),
-          static_cast<std::uint8_t>(envelope.priority),
-          Suspect::no,
-          now};
+  Arrival arrival;
+  arrival.kind = kind;
+  arrival.job = {reinterpret_cast<std::uintptr_t>(&envelope), index};
+  arrival.payload_bytes = static_cast<std::uint32_t>(job.payload.size());
+  arrival.priority = static_cast<std::uint8_t>(envelope.priority);
+  arrival.at = now;
+  arrival.age = age_of(job, wall);
+  if (job.extras == nullptr) return arrival;
+  arrival.batch_key = job.extras->batch_key;
+  arrival.budget = std::chrono::milliseconds{job.extras->latency_budget_ms};
+  if (job.extras->expires_at_ms != 0) {
+    const auto left = static_cast<std::int64_t>(job.extras->expires_at_ms - ms_since_1970(wall));
+    arrival.expires = now + within_a_day(std::chrono::milliseconds{left});
+  }
+  return arrival;
 }
 
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
@@ -126,11 +153,12 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
                attempts, deliveries, now_ms);
       continue;
     }
-    Arrival arrival = arrival_of(envelope, i, *kind, now);
+    Arrival arrival = arrival_of(envelope, i, *kind, now, wall);
     if (envelope.suspect) arrival.suspect = suspect_after(deliveries, max_deliveries);
     if (!out.arrivals.empty() && goes_with(out.arrivals.back(), arrival)) {
       out.arrivals.back().payload_bytes += arrival.payload_bytes;
       ++out.arrivals.back().jobs;
+      out.arrivals.back().age = std::max(out.arrivals.back().age, arrival.age);
     } else {
       out.arrivals.push_back(arrival);
     }

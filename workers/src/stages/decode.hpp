@@ -19,13 +19,14 @@ using KindIndex = std::unordered_map<std::string_view, std::uint32_t>;
 
 /// What decoding an envelope gives: jobs for the batcher, and jobs that need no handler any more.
 struct Decoded {
-  std::vector<Arrival> arrivals;  ///< neighbours with the same kind and batch key are one
+  std::vector<Arrival> arrivals;  ///< neighbours that differ in nothing but their age are one
   Report report;
 };
 
 /// Returns: what the batcher has to know of a job that nobody suspects.
 Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t kind,
-                   std::chrono::steady_clock::time_point now);
+                   std::chrono::steady_clock::time_point now,
+                   std::chrono::system_clock::time_point wall);
 
 /// Decodes an envelope and sorts its open jobs.
 ///

@@ -15,6 +15,7 @@
 #include "batching/caller_run.hpp"
 #include "stages/alarm.hpp"
 #include "stages/batch.hpp"
+#include "stages/budget.hpp"
 #include "stages/decode.hpp"
 #include "stages/thread_names.hpp"
 #include "wire/promised_bytes.hpp"
@@ -189,6 +190,7 @@ class Pipeline::Graph {
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
     stage_.handle(event);
+    stage_.tell_budgets(metrics_);
     const auto now = Clock::now();
     while (RunPtr run = stage_.next(now)) {
       ++running_;
@@ -206,6 +208,7 @@ class Pipeline::Graph {
   void run(const RunPtr& run) {
     const RawHandler& handler = handlers_[run->kind];
     drop_lost(*run);
+    if (run->late) outlets_.report(take_expired(*run, wall_us() / 1000));
     run->started = Clock::now();
     if (run->places.empty()) return finish(run, {0, 0}, 0);
     prepare(*run, settings_.queue_names);
@@ -254,6 +257,7 @@ class Pipeline::Graph {
   void help_slow_groups() {
     const std::lock_guard lock(watch_mutex_);
     const auto now = Clock::now();
+    const auto wall = std::chrono::system_clock::now();
     for (const RunPtr& run : groups_) {
       if (now < run->started + slow_group) {
         watch_.set(run->started + slow_group);
@@ -265,7 +269,7 @@ class Pipeline::Graph {
       auto arrivals = std::make_shared<std::vector<Arrival>>();
       for (std::size_t i = rest.from; i < rest.to; ++i) {
         const Run::Place& place = run->places[i];
-        arrivals->push_back(arrival_of(*place.envelope, place.index, run->kind, now));
+        arrivals->push_back(arrival_of(*place.envelope, place.index, run->kind, now, wall));
       }
       batch_->try_put(Arrived{std::move(arrivals)});
     }
@@ -339,9 +343,13 @@ class Pipeline::Graph {
             std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
       });
     }
+    const auto settling = metrics_.settling();
+    // Before the report: the envelopes may be gone right after it.
+    auto budget = budget_report(*run, handlers_[run->kind].policy, jobs,
+                                {run->started + took, wall_us(), settling});
     report(*run, untold);
     --running_;
-    batch_->try_put(RunnerFree{run->kind, run->suspect, jobs, took});
+    batch_->try_put(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling});
   }
 
   Settings settings_;

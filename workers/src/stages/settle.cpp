@@ -284,6 +284,14 @@ void Settler::told(Call& call) {
     in_flight_.remove({&buried, 1}, now);
     return;
   }
+  if (call.kind == Call::Kind::done) {
+    // Jobs of an envelope that was not finished waited by intent: the youngest tells.
+    auto shortest = Clock::duration::max();
+    for (const LeasedEnvelope* envelope : call.envelopes) {
+      shortest = std::min(shortest, now - envelope->pending_since);
+    }
+    metrics_.settled_after(shortest);
+  }
   metrics_.update([&](WorkerStats& stats) {
     for (const LeasedEnvelope* envelope : call.envelopes) {
       for (const Move& move : envelope->moves) ++(move.dead ? stats.failed : stats.retried);

@@ -1,0 +1,301 @@
+#include "batching/budget_lanes.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "ferry/job.hpp"
+
+namespace ferry::detail {
+
+BudgetLanes::BudgetLanes(std::uint32_t kind, const Policy& policy, PayloadBytes payload_bytes)
+    : kind_(kind),
+      policy_(policy),
+      payload_bytes_(payload_bytes),
+      rule_(policy),
+      lanes_(priority_count),
+      places_(priority_count),
+      late_places_(priority_count) {
+  for (std::uint8_t priority = 0; priority < priority_count; ++priority) {
+    lanes_[priority].priority = priority;
+  }
+}
+
+std::uint32_t BudgetLanes::lane_of(const Arrival& arrival) {
+  if (arrival.batch_key.empty()) return arrival.priority;
+  const LaneKeys::View key{kind_, arrival.priority, arrival.batch_key};
+  if (const auto known = keys_.find(key)) return *known;
+  auto index = static_cast<std::uint32_t>(lanes_.size());
+  if (spare_lanes_.empty()) {
+    lanes_.emplace_back();
+    places_.emplace_back();
+    late_places_.emplace_back();
+  } else {
+    index = spare_lanes_.back();
+    spare_lanes_.pop_back();
+  }
+  lanes_[index].priority = arrival.priority;
+  lanes_[index].keyed = true;
+  keys_.add(key, index);
+  return index;
+}
+
+void BudgetLanes::arrive(const Arrival& arrival) {
+  const std::uint32_t index = lane_of(arrival);
+  Lane& lane = lanes_[index];
+  BudgetJob job;
+  job.job = arrival.job;
+  job.bytes = arrival.payload_bytes;
+  job.own_budget = arrival.budget.count() > 0;
+  job.at = arrival.at;
+  job.budget = job.own_budget ? arrival.budget : rule_.budget();
+  job.expires = arrival.expires;
+  job.deadline = arrival.at - arrival.age + job.budget;
+  const Time done_by = rule_.done_by(job);
+  for (std::uint32_t i = 0; i < arrival.jobs; ++i) {
+    if (arrival.jobs > 1) job.bytes = payload_bytes_(job.job);
+    lane.jobs.add(job, done_by);
+    ++job.job.index;
+  }
+  in_time_ += arrival.jobs;
+  if (lane.place == Place::ready) return;
+  const Time due_before = lane.place == Place::held ? lane.due : Time::max();
+  if (lane.place == Place::held) take_out(index);
+  place(index, arrival.at, due_before);
+}
+
+bool BudgetLanes::may_leave(const Lane& lane, Time due, Time now) const {
+  return stopping_ || lane.jobs.flushed > 0 || due <= now || lane.jobs.jobs() >= policy_.max_jobs ||
+         lane.jobs.bytes() >= policy_.max_bytes;
+}
+
+void BudgetLanes::place(std::uint32_t index, Time now, Time due_before) {
+  Lane& lane = lanes_[index];
+  const Time due = rule_.due(lane.jobs);
+  if (may_leave(lane, due, now)) {
+    lane.place = Place::ready;
+    lane.due = std::min(std::max(due, now), due_before);
+    // Beside other kinds it counts from its arrival, like theirs, when it waited for nothing.
+    ready_.push({lane.priority, std::max(due, lane.jobs.first().at), index}, places_);
+  } else {
+    // Rank 0 for all: the priority says who goes first, not who waits longer.
+    lane.place = Place::held;
+    lane.due = due;
+    held_.push({0, due, index}, places_);
+  }
+}
+
+void BudgetLanes::take_out(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  (lane.place == Place::held ? held_ : ready_).remove(index, places_);
+  lane.place = Place::empty;
+}
+
+void BudgetLanes::flush(LeaveReason reason) {
+  stopping_ = stopping_ || reason == LeaveReason::stop;
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    Lane& lane = lanes_[index];
+    if (lane.place == Place::empty) continue;
+    lane.jobs.flushed = static_cast<std::uint32_t>(lane.jobs.jobs());
+    if (lane.place == Place::ready) continue;
+    take_out(index);
+    place(index, Time::min());
+  }
+}
+
+void BudgetLanes::let_due_leave(Time now) {
+  if (dues_changed_) {
+    for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+      if (lanes_[index].place != Place::held) continue;
+      BudgetLane& jobs = lanes_[index].jobs;
+      jobs.set_done_by(rule_.done_by(jobs));
+      take_out(index);
+      place(index, now, lanes_[index].due);
+    }
+    dues_changed_ = false;
+  }
+  while (!held_.empty() && held_.top().at <= now) {
+    const std::uint32_t index = held_.top().lane;
+    take_out(index);
+    place(index, now, lanes_[index].due);
+  }
+}
+
+void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
+  Lane& lane = lanes_[index];
+  std::size_t put_aside = 0;
+  while (lane.jobs.jobs() > 0 && rule_.is_hopeless(lane.jobs, now)) {
+    lane.jobs.put_aside();
+    ++put_aside;
+  }
+  if (put_aside == 0) return;
+  in_time_ -= put_aside;
+  if (!lane.has_late) {
+    lane.has_late = true;
+    late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
+  }
+  if (lane.jobs.jobs() == 0) {
+    rule_.started(now - lane.due);
+    take_out(index);
+  } else {
+    lane.jobs.set_done_by(rule_.done_by(lane.jobs));
+  }
+}
+
+std::optional<LaneHeap::Entry> BudgetLanes::choose_in_time(Time now, std::size_t free_runners) {
+  while (!ready_.empty()) {
+    const LaneHeap::Entry entry = ready_.top();
+    const std::size_t before = lanes_[entry.lane].jobs.jobs();
+    if (!stopping_) put_aside_hopeless(entry.lane, now);
+    const Lane& lane = lanes_[entry.lane];
+    if (lane.place == Place::empty) continue;
+    if (lane.jobs.jobs() < before && !may_leave(lane, rule_.due(lane.jobs), now)) {
+      take_out(entry.lane);
+      place(entry.lane, now);
+      continue;
+    }
+    chosen_ = {entry.lane, false, false};
+    return entry;
+  }
+  if (held_.empty() || !rule_.is_backlog(in_time_, free_runners)) return std::nullopt;
+  chosen_ = {held_.top().lane, false, true};
+  return LaneHeap::Entry{lanes_[chosen_.lane].priority, lanes_[chosen_.lane].jobs.first().at,
+                         chosen_.lane};
+}
+
+bool BudgetLanes::late_may_leave(Time now, std::size_t free_runners) const {
+  if (late_.empty()) return false;
+  if (first_late_expired(now)) return true;
+  if (free_runners > 1 || held_.empty() || stopping_) return true;
+  return now + rule_.late_run_time(lanes_[late_.top().lane].jobs) <= held_.top().at;
+}
+
+std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_runners) {
+  let_due_leave(now);
+  const bool late_turn =
+      !late_.empty() && (since_late_ + 1 >= late_turn_every || first_late_expired(now));
+  if (!late_turn) {
+    if (const auto in_time = choose_in_time(now, free_runners)) return in_time;
+  }
+  if (!late_turn && !late_may_leave(now, free_runners)) return std::nullopt;
+  chosen_ = {late_.top().lane, true, false};
+  return late_.top();
+}
+
+bool BudgetLanes::first_late_expired(Time now) const {
+  return !late_.empty() && lanes_[late_.top().lane].jobs.first_late().expires <= now;
+}
+
+Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
+  Lane& lane = lanes_[index];
+  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true};
+  late_.remove(index, late_places_);
+  lane.has_late = false;
+  if (lane.jobs.first_late().expires <= now) {
+    lane.jobs.take_expired(now, policy_.max_jobs, departure.jobs);
+  } else {
+    const std::size_t most = rule_.late_size(lane.jobs);
+    departure.jobs.reserve(most);
+    lane.jobs.take_late(most, policy_.max_bytes, departure.jobs);
+    since_late_ = 0;
+  }
+  if (lane.jobs.late_jobs() > 0) {
+    lane.has_late = true;
+    late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
+  }
+  release_if_empty(index);
+  return departure;
+}
+
+Departure BudgetLanes::leave(Time now) {
+  const std::uint32_t index = chosen_.lane;
+  if (chosen_.late) return leave_late(index, now);
+  Lane& lane = lanes_[index];
+  take_out(index);
+  Departure departure{kind_, LeaveReason::deadline, Suspect::no, {}, false};
+  const std::size_t most =
+      stopping_ ? policy_.max_jobs : std::min(lane.jobs.jobs(), rule_.size(lane.jobs, now));
+  departure.jobs.reserve(std::min(most, lane.jobs.jobs()));
+  const LeaveReason waited = waited_for(lane);
+  if (waited == LeaveReason::deadline) rule_.started(now - lane.due);
+  const bool bytes_full = lane.jobs.take(most, policy_.max_bytes, departure.jobs);
+  departure.reason = departure.jobs.size() >= policy_.max_jobs ? LeaveReason::size
+                     : bytes_full                              ? LeaveReason::bytes
+                                                               : waited;
+  learn_gain(lane, departure.reason);
+  in_time_ -= departure.jobs.size();
+  ++since_late_;
+  if (lane.jobs.jobs() > 0) {
+    lane.jobs.begin_hold(now, rule_.done_by(lane.jobs));
+    place(index, now);
+  }
+  release_if_empty(index);
+  return departure;
+}
+
+LeaveReason BudgetLanes::waited_for(const Lane& lane) const {
+  if (stopping_) return LeaveReason::stop;
+  if (lane.jobs.flushed > 0) return LeaveReason::flush;
+  if (chosen_.backlog) return LeaveReason::backlog;
+  if (!rule_.model().knows()) return LeaveReason::idle;
+  if (rule_.waits_for_nothing()) return LeaveReason::no_gain;
+  // The dial or the run time left nothing to wait with.
+  return rule_.due(lane.jobs) <= lane.jobs.held_since() ? LeaveReason::idle : LeaveReason::deadline;
+}
+
+void BudgetLanes::learn_gain(const Lane& lane, LeaveReason reason) {
+  switch (reason) {
+    case LeaveReason::no_gain:
+      return rule_.not_held();
+    case LeaveReason::deadline:
+      return rule_.held(lane.jobs.joined());
+    case LeaveReason::size:
+    case LeaveReason::bytes:
+      if (lane.jobs.joined()) rule_.held(true);
+      return;
+    default:
+      return;
+  }
+}
+
+void BudgetLanes::release_if_empty(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  if (!lane.keyed || lane.jobs.jobs() > 0 || lane.jobs.late_jobs() > 0) return;
+  keys_.remove(index);
+  spare_lanes_.push_back(index);
+}
+
+std::optional<Time> BudgetLanes::due() const {
+  if (held_.empty()) return std::nullopt;
+  return held_.top().at;
+}
+
+void BudgetLanes::drain(std::vector<JobRef>& out) {
+  std::vector<JobRef> some;
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    Lane& lane = lanes_[index];
+    if (lane.jobs.jobs() + lane.jobs.late_jobs() == 0) continue;
+    while (lane.jobs.late_jobs() > 0) {
+      some.clear();
+      lane.jobs.take_late(SIZE_MAX, SIZE_MAX, some);
+      out.insert(out.end(), some.begin(), some.end());
+    }
+    while (lane.jobs.jobs() > 0) {
+      some.clear();
+      lane.jobs.take(SIZE_MAX, SIZE_MAX, some);
+      out.insert(out.end(), some.begin(), some.end());
+    }
+    lane.place = Place::empty;
+    lane.has_late = false;
+    release_if_empty(index);
+  }
+  held_.clear();
+  ready_.clear();
+  late_.clear();
+  in_time_ = 0;
+}
+
+void BudgetLanes::observe(const BudgetReport& report) {
+  dues_changed_ = rule_.observe(report) || dues_changed_;
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,108 @@
+#pragma once
+
+// The jobs of one kind under a latency budget.
+//
+//   arrive ─> lane (batch key, priority) ─> held ──due, full, flush──> ready ─> leave
+//                                                                       │ hopeless
+//                                                                       └> late ─> leave, when
+//                                             nobody in time needs the runner, or in their turn
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "batching/arrival.hpp"
+#include "batching/budget_lane.hpp"
+#include "batching/budget_rule.hpp"
+#include "batching/departure.hpp"
+#include "batching/lane_heap.hpp"
+#include "batching/lane_keys.hpp"
+
+namespace ferry::detail {
+
+/// Decides when batches of a kind leave so that their latency budget is kept as cheaply as may be.
+///
+/// Earliest deadline first in a lane. Late jobs go last, so that they do not make others late as
+/// well; but one departure in 16 is theirs, so that none waits for ever. Late jobs that have
+/// expired leave at once, to be dropped instead of being run.
+///
+/// Threads: one thread at a time.
+class BudgetLanes {
+ public:
+  static constexpr std::size_t late_turn_every = 16;
+
+  BudgetLanes(std::uint32_t kind, const Policy& policy, PayloadBytes payload_bytes);
+
+  void arrive(const Arrival& arrival);
+  void flush(LeaveReason reason);
+
+  /// `free_runners` of this kind: at least 1.
+  ///
+  /// Returns: what leaves next, if anything does now; its time is when it had to leave.
+  std::optional<LaneHeap::Entry> ready(Time now, std::size_t free_runners);
+  /// Right after `ready` returned something.
+  Departure leave(Time now);
+
+  /// Returns: when something is due that is not ready yet.
+  std::optional<Time> due() const;
+  void drain(std::vector<JobRef>& out);
+
+  void observe(const BudgetReport& report);
+  void set_settling(std::chrono::nanoseconds time) { rule_.set_settling(time); }
+  const BudgetRule& rule() const { return rule_; }
+
+ private:
+  enum class Place : std::uint8_t { empty, held, ready };
+
+  struct Lane {
+    BudgetLane jobs;
+    std::uint8_t priority = 0;
+    bool keyed = false;
+    bool has_late = false;  ///< it is in `late_`
+    Place place = Place::empty;
+    Time due;  ///< or when it turned out that it was
+  };
+  struct Choice {
+    std::uint32_t lane = 0;
+    bool late = false;
+    bool backlog = false;
+  };
+
+  std::uint32_t lane_of(const Arrival& arrival);
+  bool may_leave(const Lane& lane, Time due, Time now) const;
+  /// `due_before`: as computed last time; it may have passed while no runner was free.
+  void place(std::uint32_t index, Time now, Time due_before = Time::max());
+  void take_out(std::uint32_t index);
+  void let_due_leave(Time now);
+  void put_aside_hopeless(std::uint32_t index, Time now);
+  bool late_may_leave(Time now, std::size_t free_runners) const;
+  std::optional<LaneHeap::Entry> choose_in_time(Time now, std::size_t free_runners);
+  LeaveReason waited_for(const Lane& lane) const;
+  void learn_gain(const Lane& lane, LeaveReason reason);
+  bool first_late_expired(Time now) const;
+  Departure leave_late(std::uint32_t index, Time now);
+  void release_if_empty(std::uint32_t index);
+
+  std::uint32_t kind_;
+  Policy policy_;
+  PayloadBytes payload_bytes_;
+  BudgetRule rule_;
+  bool stopping_ = false;
+  bool dues_changed_ = false;
+  std::size_t in_time_ = 0;  ///< jobs
+  std::size_t since_late_ = 0;
+  Choice chosen_;
+
+  /// The first ones are those without a batch key, by priority.
+  std::vector<Lane> lanes_;
+  std::vector<std::uint32_t> spare_lanes_;
+  LaneKeys keys_;
+  std::vector<std::uint32_t> places_;
+  std::vector<std::uint32_t> late_places_;
+  LaneHeap held_;   ///< by due time
+  LaneHeap ready_;  ///< by priority and due time
+  LaneHeap late_;   ///< by priority and deadline
+};
+
+}  // namespace ferry::detail
