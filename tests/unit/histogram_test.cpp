@@ -110,5 +110,16 @@ TEST(HistogramTest, MergingASmallerOneIntoALargerOneKeepsBoth) {
   EXPECT_DOUBLE_EQ(large.mean(), 900'000.3);
 }
 
+TEST(HistogramTest, CountsTheValuesUpToOne) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.count_up_to(10), 0u);
+  for (std::uint64_t value = 1; value <= 50; ++value) histogram.record(value);
+  histogram.record(50'000, 50);
+  EXPECT_EQ(histogram.count_up_to(0), 0u);
+  EXPECT_EQ(histogram.count_up_to(25), 25u);
+  EXPECT_EQ(histogram.count_up_to(40'000), 50u);
+  EXPECT_EQ(histogram.count_up_to(50'000), 100u);
+}
+
 }  // namespace
 }  // namespace ferry

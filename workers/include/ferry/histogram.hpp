@@ -17,6 +17,9 @@ class Histogram {
   void record(std::uint64_t value, std::uint64_t times = 1);
   void merge(const Histogram& other);
 
+  /// Returns: how many values are at most this one, within the relative error.
+  std::uint64_t count_up_to(std::uint64_t value) const;
+
   std::uint64_t count() const { return count_; }
   std::uint64_t max() const { return max_; }
   double mean() const;

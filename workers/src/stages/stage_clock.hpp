@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "batching/batcher.hpp"
+#include "metrics.hpp"
+#include "stages/busy_time.hpp"
+#include "stages/run.hpp"
+
+namespace ferry::detail {
+
+/// Notes where the time of jobs goes between their arrival at the batch stage and the end of their
+/// run, by batch rather than by job where that is enough.
+///
+/// Threads: `arrived`, `left` and `runner_free` in the batch node; the others from any, inside of
+/// `Metrics::update`.
+class StageClock {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit StageClock(std::size_t runners) : busy_(runners) {}
+
+  void arrived(const std::vector<Arrival>& arrivals, Clock::time_point now);
+  void left(const Run& run, Clock::time_point now);
+  void runner_free(Clock::time_point now) { busy_.give_back(now); }
+
+  /// Counts the batch. `wall_us`: the wall clock's word for `run.started`.
+  void started(WorkerStats& stats, const Run& run, std::uint64_t wall_us);
+  static void ended(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
+                    Clock::time_point now);
+  /// Takes back what `started` noted of jobs that will be started again; until then they waited for
+  /// a runner.
+  static void not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
+                        Clock::time_point now, std::uint64_t wall_us);
+
+ private:
+  BusyTime busy_;
+  std::atomic<std::int64_t> waited_for_runner_ns_{0};  ///< of jobs that left and did not start yet
+};
+
+}  // namespace ferry::detail
