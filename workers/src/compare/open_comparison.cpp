@@ -21,6 +21,8 @@ namespace {
 
 /// Jobs in a run that measures a capacity, unless --limit says otherwise.
 constexpr std::size_t jobs_for_a_capacity = 2000;
+/// How often a run is repeated whose generator lagged: often the machine was busy for a moment.
+constexpr int most_repeats = 2;
 /// What a run takes besides its load: two processes that start and stop.
 constexpr double seconds_besides = 0.7;
 
@@ -86,8 +88,13 @@ std::vector<OpenRun> run_all(Runner& runner, const Options& options, const std::
       say(label);
       // The same arrivals for every policy of a repetition.
       const std::uint64_t seed = options.seed * 1000 + repetition;
-      runs.push_back(runner.run_open(policy, rung.rate, repetition, seed, prices));
-      const OpenRun& run = runs.back();
+      OpenRun run = runner.run_open(policy, rung.rate, repetition, seed, prices);
+      for (int again = 0; again < most_repeats && run.lagged; ++again) {
+        say("the generator lagged, again: ");
+        run = runner.run_open(policy, rung.rate, repetition, seed, prices);
+        run.repeated = again + 1;
+      }
+      runs.push_back(run);
       say("p99 " + duration_text(run.p99) + (run.steady ? "" : ", not steady") +
           (run.lagged ? ", the generator lagged" : "") + "\n");
     }

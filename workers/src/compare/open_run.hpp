@@ -58,6 +58,7 @@ struct OpenRun {
   double late = 0;          ///< jobs sent more than 10 ms late
   double worst_lag = 0;
   bool lagged = false;
+  int repeated = 0;  ///< times that it was thrown away, because the generator had lagged
   bool steady = false;
   LittleCheck little;
 

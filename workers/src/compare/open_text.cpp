@@ -60,6 +60,7 @@ json json_of(const OpenRun& run) {
           {"late", run.late},
           {"worst_lag_us", run.worst_lag},
           {"lagged", run.lagged},
+          {"repeated_for_lag", run.repeated},
           {"steady", run.steady},
           {"little",
            {{"sampled_jobs", run.little.sampled},
