@@ -17,7 +17,7 @@ constexpr const char* footer =
   ferry queue show mail --jobs waiting             which jobs wait
   ferry dead ls mail                               what failed for good, and why
   ferry dead retry mail --all                      try those again
-  ferry compare ./documents --limit 2000           is batching worth it?
+  ferry compare ./documents --html report.html     is batching worth it, and at which rates?
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
 Environment:

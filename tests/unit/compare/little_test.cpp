@@ -28,6 +28,18 @@ TEST(LittleTest, IsBrokenWhenTheTimesAreNotThoseOfTheJobs) {
   EXPECT_EQ(check_little(samples, 800, 0.01).result, Little::broken);
 }
 
+TEST(LittleTest, AllowsForWhenRedisCounts) {
+  const auto samples = samples_of([](double at) { return 10 + std::sin(at * 200); });
+  EXPECT_EQ(check_little(samples, 1000, 0.011, 0.001).result, Little::unknown);
+  EXPECT_EQ(check_little(samples, 1000, 0.0115, 0.0001).result, Little::broken);
+}
+
+TEST(LittleTest, SaysNothingOfLessThanAHundredJobs) {
+  const auto samples = samples_of([](double) { return 1; });
+  EXPECT_EQ(check_little(samples, 32, 1.0 / 32).result, Little::unknown);
+  EXPECT_EQ(check_little(samples, 40, 1.0 / 40).result, Little::holds);
+}
+
 TEST(LittleTest, CannotTellFromFewOrWildSamples) {
   EXPECT_EQ(check_little({}, 1000, 0.01).result, Little::unknown);
   const auto wild = samples_of([](double at) { return std::sin(at) > 0.6 ? 60.0 : 0.0; });

@@ -69,12 +69,15 @@ std::string_view to_string(Little little) {
 }
 
 LittleCheck check_little(std::span<const Sample> samples, double arrivals_per_second,
-                         double mean_seconds) {
+                         double mean_seconds, double unsure_seconds) {
+  constexpr double fewest_jobs = 100;
   LittleCheck check;
   check.expected = arrivals_per_second * mean_seconds;
   if (samples.size() < 2 * blocks || check.expected <= 0) return check;
   check.sampled = mean_of(samples);
-  check.doubt = standard_error(samples);
+  check.doubt = standard_error(samples) + arrivals_per_second * unsure_seconds / 3;
+  const double seconds = samples.back().seconds - samples.front().seconds;
+  if (arrivals_per_second * seconds < fewest_jobs) return check;
   const double difference = std::abs(check.sampled - check.expected);
   if (difference <= tolerance * check.expected) {
     check.result = Little::holds;

@@ -32,9 +32,11 @@ struct LittleCheck {
 };
 
 /// `samples` in order, from the start until the last job has ended; at most one part in twenty may
-/// lie between L and λW, and the samples have to be good enough to tell.
+/// lie between L and λW, and the samples and at least a hundred jobs have to be good enough to tell.
+/// `unsure_seconds`: how much longer or shorter than the mean jobs may have been in the system, for
+/// Redis counts a job as done a little before the worker hears of it.
 LittleCheck check_little(std::span<const Sample> samples, double arrivals_per_second,
-                         double mean_seconds);
+                         double mean_seconds, double unsure_seconds = 0);
 
 /// Whether more jobs were in the system towards the end than there were at first, by more than
 /// chance and a 33rd of all jobs: then the figures describe how long the run was, not the setting.
