@@ -6,7 +6,9 @@
 namespace ferry::report {
 
 extern const std::string_view d3_js;
+extern const std::string_view d3_licence;
 extern const std::string_view plot_js;
+extern const std::string_view plot_licence;
 extern const std::string_view charts_js;
 extern const std::string_view style_css;
 extern const std::string_view prices_json;

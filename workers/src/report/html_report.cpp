@@ -148,8 +148,10 @@ std::string html_of(const OpenComparison& comparison) {
       escaped(comparison.name) + ".json\" href=\"data:application/json;base64," + base64(json) +
       "\">Download</a></p>\n";
   text +=
-      "<p class=\"quiet\">Drawn with Observable Plot 0.6.17 and D3 7.9.0 (ISC licence), which are "
-      "part of this file. Made by ferry compare.</p>\n</main>\n";
+      "<details class=\"quiet\"><summary>Made by ferry compare; drawn with Observable Plot 0.6.17 "
+      "and "
+      "D3 7.9.0, which are part of this file</summary><pre>" +
+      escaped(plot_licence) + "\n" + escaped(d3_licence) + "</pre></details>\n</main>\n";
   text += "<script type=\"application/json\" id=\"data\">" + for_script(json) + "</script>\n";
   for (const std::string_view script : {d3_js, plot_js, charts_js}) {
     text += "<script>\n" + std::string(script) + "</script>\n";

@@ -65,7 +65,7 @@ class Pipeline::Graph {
         outlets_(std::move(outlets)),
         stage_(handlers_, settings_.concurrency),
         inflated_(settings_.max_inflated_bytes),
-        clock_(settings_.concurrency),
+        clock_(settings_.concurrency, handlers_),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
         caller_run_([this] { return outlets_.take_over(); }),
@@ -194,7 +194,7 @@ class Pipeline::Graph {
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
     const auto now = Clock::now();
     if (const auto* arrived = std::get_if<Arrived>(&event)) clock_.arrived(*arrived->arrivals, now);
-    if (std::holds_alternative<RunnerFree>(event)) clock_.runner_free(now);
+    if (const auto* free = std::get_if<RunnerFree>(&event)) clock_.runner_free(free->kind, now);
     stage_.handle(event);
     while (RunPtr run = stage_.next(now)) {
       ++running_;

@@ -9,23 +9,36 @@ double microseconds(std::chrono::steady_clock::duration duration) {
 
 }  // namespace
 
+StageClock::StageClock(std::size_t runners, const std::vector<RawHandler>& handlers)
+    : all_(runners), own_(handlers.size()) {
+  for (std::size_t i = 0; i < handlers.size(); ++i) {
+    const std::size_t limit = handlers[i].options.concurrency;
+    if (limit > 0 && limit < runners) own_[i].emplace(limit);
+  }
+}
+
+void StageClock::runner_free(std::uint32_t kind, Clock::time_point now) {
+  all_.give_back(now);
+  if (own_[kind]) own_[kind]->give_back(now);
+}
+
 void StageClock::arrived(const std::vector<Arrival>& arrivals, Clock::time_point now) {
-  const auto busy = busy_.total(now);
   for (const Arrival& arrival : arrivals) {
     auto* envelope = reinterpret_cast<LeasedEnvelope*>(arrival.job.token);
     // What comes back from a slow group has been here all the time.
     if (envelope->arrived != Clock::time_point{}) continue;
     envelope->arrived = now;
-    envelope->busy_before = busy;
+    envelope->busy_before = runners_of(arrival.kind).total(now);
   }
 }
 
 void StageClock::left(const Run& run, Clock::time_point now) {
-  const auto busy = busy_.total(now);
+  const auto busy = runners_of(run.kind).total(now);
   Clock::duration waited{0};
   for (const Run::Place& place : run.places) waited += busy - place.envelope->busy_before;
   waited_for_runner_ns_ += std::chrono::nanoseconds(waited).count();
-  busy_.take(now);
+  all_.take(now);
+  if (own_[run.kind]) own_[run.kind]->take(now);
 }
 
 void StageClock::started(WorkerStats& stats, const Run& run, std::uint64_t wall_us) {

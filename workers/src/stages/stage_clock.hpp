@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "batching/batcher.hpp"
@@ -21,11 +22,11 @@ class StageClock {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit StageClock(std::size_t runners) : busy_(runners) {}
+  StageClock(std::size_t runners, const std::vector<RawHandler>& handlers);
 
   void arrived(const std::vector<Arrival>& arrivals, Clock::time_point now);
   void left(const Run& run, Clock::time_point now);
-  void runner_free(Clock::time_point now) { busy_.give_back(now); }
+  void runner_free(std::uint32_t kind, Clock::time_point now);
 
   /// Counts the batch. `wall_us`: the wall clock's word for `run.started`.
   void started(WorkerStats& stats, const Run& run, std::uint64_t wall_us);
@@ -37,7 +38,11 @@ class StageClock {
                         Clock::time_point now, std::uint64_t wall_us);
 
  private:
-  BusyTime busy_;
+  /// The runners that a kind can have: its own, when it has a limit, else all.
+  BusyTime& runners_of(std::uint32_t kind) { return own_[kind] ? *own_[kind] : all_; }
+
+  BusyTime all_;
+  std::vector<std::optional<BusyTime>> own_;
   std::atomic<std::int64_t> waited_for_runner_ns_{0};  ///< of jobs that left and did not start yet
 };
 
