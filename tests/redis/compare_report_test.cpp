@@ -134,7 +134,7 @@ TEST_F(CompareReportTest, CanBeReadByEverybodyInABrowser) {
     EXPECT_EQ(view["drawn"], view["charts"]) << name;
     EXPECT_TRUE(view["sound"]) << name << ": a chart is empty or wider than the page";
     EXPECT_EQ(view["tables"], 6) << name;
-    if (name != "print") EXPECT_EQ(view["overflow"], 0) << name << " scrolls sideways";
+    EXPECT_EQ(view["overflow"], 0) << name << " scrolls sideways";
   }
   EXPECT_EQ(views["phone"]["width"], 375);
   EXPECT_EQ(views["desktop"]["background"], "rgb(255, 255, 255)");
