@@ -25,6 +25,17 @@ std::string rate_text(double rate) {
   return rate < 10 ? duration_text(1e6 / rate) + " a job" : count_text(rate) + "/s";
 }
 
+/// "50 ms" rather than "50.0 ms": a budget is given, not measured.
+std::string budget_text(double us) {
+  std::string text = duration_text(us);
+  const std::size_t point = text.find('.');
+  if (point == std::string::npos) return text;
+  const std::size_t unit = text.find(' ', point);
+  std::size_t end = unit;
+  while (end > point && (text[end - 1] == '0' || text[end - 1] == '.')) --end;
+  return text.erase(end, unit - end);
+}
+
 std::string percent(double part) { return count_text(std::round(part * 100)) + " %"; }
 
 RateFinding finding_of(const std::vector<const OpenRow*>& rows, const std::string& baseline,
@@ -165,10 +176,15 @@ std::vector<std::string> notes_of(const std::vector<OpenRow>& rows,
                       ": the load was not the one asked for, and that rate is refused a verdict.");
     }
   }
-  for (const OpenRow& row : rows) {
-    if (row.lagged || row.steady) continue;
-    notes.push_back(row.policy + " reached no steady state at " + rate_text(row.rate) +
-                    ": it fell behind, so its latencies there tell how long the run was.");
+  for (const RateFinding& finding : findings) {
+    std::string behind;
+    for (const OpenRow& row : rows) {
+      if (row.rate != finding.rate || row.lagged || row.steady) continue;
+      behind += (behind.empty() ? "" : ", ") + row.policy;
+    }
+    if (behind.empty()) continue;
+    notes.push_back("No steady state at " + rate_text(finding.rate) + ": " + behind +
+                    ". Jobs piled up, so the latencies there tell how long the run was.");
   }
   return notes;
 }
@@ -209,7 +225,7 @@ OpenVerdict open_verdict_of(const std::vector<OpenRow>& rows,
   } else {
     const Reach reach = reach_of(verdict.rates);
     verdict.gain = gain_of(reach);
-    verdict.text = text_of(verdict.rates, reach, policies.front(), duration_text(budget_us));
+    verdict.text = text_of(verdict.rates, reach, policies.front(), budget_text(budget_us));
   }
   return verdict;
 }
