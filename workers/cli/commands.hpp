@@ -15,6 +15,7 @@ void add_setup(CLI::App& program, Command& chosen);
 void add_queue(CLI::App& program, Command& chosen);
 void add_dead(CLI::App& program, Command& chosen);
 void add_enqueue(CLI::App& program, Command& chosen);
+void add_load(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
 void add_key(CLI::App& program, Command& chosen);

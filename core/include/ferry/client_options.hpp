@@ -107,6 +107,10 @@ struct ClientOptions {
   /// with the next call to the queue. Must return soon and not enqueue with this client; what it
   /// throws is dropped. Without it a loss shows in ClientStats only.
   std::function<void(const Loss&)> on_loss{};
+  /// The time that jobs are stamped with and that their latency counts from; without it, now. For
+  /// load generators: a job that was sent late still counts from when it was meant to be sent.
+  /// Called once for each call, from the caller's thread.
+  std::function<std::chrono::system_clock::time_point()> clock{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

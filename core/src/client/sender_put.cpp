@@ -9,11 +9,13 @@
 namespace ferry::detail {
 namespace {
 
-std::uint64_t now_us() {
+std::uint64_t to_us(std::chrono::system_clock::time_point at) {
   using std::chrono::microseconds;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(now).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<microseconds>(at.time_since_epoch()).count());
 }
+
+std::uint64_t now_us() { return to_us(std::chrono::system_clock::now()); }
 
 /// Default options are the usual case and need no look at their limits.
 bool all_default(const EnqueueOptions& options) {
@@ -46,7 +48,7 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
   Order order;
   order.queue = options_.queue;
   order.kind = kind;
-  order.now_us = now_us();
+  order.now_us = options_.clock ? to_us(options_.clock()) : now_us();
   order.now = Clock::now();
   if (sealer_.active()) {
     order.extras.key_id = sealer_.key_id();

@@ -82,6 +82,20 @@ struct LatencyBudgetStats {
   double useful_size = 0;  ///< jobs at which both cost the same; 0 = not known yet
 };
 
+/// Where the time of jobs went, added up over jobs, one stage behind the other: together they are
+/// the time from enqueue to settled, of jobs that were done at their first attempt.
+///
+/// Units: µs.
+struct StageTimes {
+  double before_us = 0;  ///< enqueued (the producer's clock) until the worker had decoded it
+  double hold_us = 0;    ///< waited for company although a handler was free
+  double credit_us = 0;  ///< waited while no handler was free
+  double run_us = 0;     ///< in the handler, each job for as long as its batch
+  double settle_us = 0;  ///< from the handler's end to Redis's reply
+
+  double sum_us() const { return before_us + hold_us + credit_us + run_us + settle_us; }
+};
+
 /// Counts and latencies since the worker started. All times in microseconds.
 struct WorkerStats {
   std::uint64_t fetched_jobs = 0;
@@ -110,6 +124,7 @@ struct WorkerStats {
   Histogram enqueue_to_settled;  ///< to Redis's reply
   Histogram run;                 ///< a handler's call
   Histogram batch_size;          ///< jobs a call
+  StageTimes stages;
 
   /// Returns: a table for people, several lines.
   std::string to_text() const;
