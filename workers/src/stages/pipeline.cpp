@@ -212,7 +212,7 @@ class Pipeline::Graph {
 
   void run(const RunPtr& run) {
     const RawHandler& handler = handlers_[run->kind];
-    drop_lost(*run);
+    outlets_.report(take_lost(*run, leases_));
     if (run->late) outlets_.report(take_expired(*run, wall_us() / 1000));
     run->started = Clock::now();
     const std::uint64_t wall = wall_us();
@@ -308,29 +308,6 @@ class Pipeline::Graph {
     } catch (...) {
       completion.retry("an exception that is not a std::exception");
     }
-  }
-
-  /// Jobs whose lease has ended belong to another worker now; running them here as well would only
-  /// do the work twice.
-  void drop_lost(Run& run) {
-    const LeasedEnvelope* last = nullptr;  // one look for all jobs of an envelope
-    bool last_is_lost = false;
-    const auto lost = [&](const Run::Place& place) {
-      if (place.envelope != last) {
-        last = place.envelope;
-        last_is_lost = leases_.is_lost(last->queue, last->epoch);
-      }
-      return last_is_lost;
-    };
-    const auto first = std::ranges::find_if(run.places, lost);
-    if (first == run.places.end()) return;
-    const auto gone = std::stable_partition(first, run.places.end(), std::not_fn(lost));
-    Report dropped;
-    for (auto place = gone; place != run.places.end(); ++place) {
-      add_done(dropped, *place->envelope, place->index);
-    }
-    run.places.erase(gone, run.places.end());
-    outlets_.report(std::move(dropped));  // refused there as STALE, which frees the credits
   }
 
   /// `untold`: the jobs whose outcomes have not been reported; `jobs`: how many were run in all.
