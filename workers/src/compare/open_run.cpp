@@ -26,7 +26,9 @@ OpenRow row_of(const std::vector<const OpenRun*>& runs) {
   row.rate = runs.front()->rate;
   row.repetitions = runs.size();
   row.lagged = std::ranges::any_of(runs, [](auto* run) { return run->lagged; });
-  row.steady = std::ranges::all_of(runs, [](auto* run) { return run->steady; });
+  const auto unsteady = std::ranges::count_if(runs, [](auto* run) { return !run->steady; });
+  row.steady =
+      static_cast<double>(unsteady) <= tolerated_unsteady * static_cast<double>(runs.size());
   row.offered = per_second(&OpenRun::offered);
   row.achieved = per_second(&OpenRun::done_in_time);
   row.goodput = per_second(&OpenRun::within_budget);

@@ -70,13 +70,17 @@ struct OpenRun {
   double stages_of_mean() const;
 };
 
+/// The part of a row's runs that may have no steady state: a machine has its moments, and medians
+/// do not follow one in five.
+inline constexpr double tolerated_unsteady = 0.2;
+
 /// One policy at one rate over its repetitions.
 struct OpenRow {
   std::string policy;
   double rate = 0;
   std::size_t repetitions = 0;
   bool lagged = false;  ///< one of its runs did not offer its load
-  bool steady = false;  ///< all of them
+  bool steady = false;  ///< all of them, but for `tolerated_unsteady`
   Spread offered;       ///< jobs a second, like those that follow
   Spread achieved;
   Spread goodput;
