@@ -269,18 +269,19 @@ bool Decoder::read_extras(MsgpackCursor& in, std::uint8_t flags, StoredJob& job)
 }
 
 bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
-  std::uint64_t number = 0;
+  const auto read_int = [&](const char* what, std::uint64_t most, int& value) {
+    std::uint64_t number = static_cast<std::uint64_t>(value);
+    const bool read = read_bounded(in, what, most, number);
+    value = static_cast<int>(number);
+    return read;
+  };
   switch (key) {
     case 1:
       return read_bounded(in, "expires at", max_time_ms, extras.expires_at_ms);
     case 2:
-      if (!read_bounded(in, "attempts", max_count_of_runs, number)) return false;
-      extras.attempts = static_cast<int>(number);
-      return true;
+      return read_int("attempts", max_count_of_runs, extras.attempts);
     case 3:
-      if (!read_bounded(in, "max attempts", max_attempts_bound, number)) return false;
-      extras.max_attempts = static_cast<int>(number);
-      return true;
+      return read_int("max attempts", max_attempts_bound, extras.max_attempts);
     case 4:
       if (!read_text(in, "traceparent", traceparent_bytes, extras.traceparent)) return false;
       return extras.traceparent.empty() || extras.traceparent.size() == traceparent_bytes ||
@@ -294,9 +295,7 @@ bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
     case 8:
       return read_key_id(in, extras.key_id);
     default:
-      if (!read_bounded(in, "latency budget", max_latency_budget_ms, number)) return false;
-      extras.latency_budget_ms = static_cast<int>(number);
-      return true;
+      return read_int("latency budget", max_latency_budget_ms, extras.latency_budget_ms);
   }
 }
 

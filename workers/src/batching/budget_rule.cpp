@@ -56,9 +56,11 @@ bool BudgetRule::is_hopeless(const BudgetLane& lane, Time now) const {
 }
 
 std::size_t BudgetRule::size(const BudgetLane& lane, Time now) const {
-  const std::size_t before_deadline = model_.fitting(lane.first().deadline - now - margin());
+  const Duration left = lane.first().deadline - now - margin();
+  const std::size_t before_deadline = model_.fitting(left);
   const std::size_t before_done_by = model_.fitting(lane.done_by() - now - margin());
-  const std::size_t room = std::max(std::min(lane.peers(), before_deadline), before_done_by);
+  const std::size_t with_passengers = std::max(before_done_by, model_.fitting(left / 2));
+  const std::size_t room = std::max(std::min(lane.peers(), before_deadline), with_passengers);
   return std::clamp<std::size_t>(room, 1, policy_.max_jobs);
 }
 

@@ -50,7 +50,8 @@ class BudgetRule {
   bool is_hopeless(const BudgetLane& lane, Time now) const;
 
   /// Returns: with how many jobs a batch of this lane leaves now: all peers of the first that can
-  /// be done before its deadline, and more where that costs none of the time the dial reserves.
+  /// be done before its deadline, and more where that costs none of the time the dial reserves or
+  /// leaves half of what there is.
   std::size_t size(const BudgetLane& lane, Time now) const;
 
   /// Returns: with how many late jobs a batch leaves, so that those in time need not wait long.
