@@ -59,8 +59,8 @@ class Decoder {
   bool read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras);
   bool read_headers(MsgpackCursor& in, Extras& extras);
   bool read_death(MsgpackCursor& in);
-  bool read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most,
-                    std::uint64_t& value);
+  template <typename Number>
+  bool read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most, Number& value);
   bool read_text(MsgpackCursor& in, std::string_view what, std::size_t most_bytes,
                  std::string_view& value);
 
@@ -269,19 +269,13 @@ bool Decoder::read_extras(MsgpackCursor& in, std::uint8_t flags, StoredJob& job)
 }
 
 bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
-  const auto read_int = [&](const char* what, std::uint64_t most, int& value) {
-    std::uint64_t number = static_cast<std::uint64_t>(value);
-    const bool read = read_bounded(in, what, most, number);
-    value = static_cast<int>(number);
-    return read;
-  };
   switch (key) {
     case 1:
       return read_bounded(in, "expires at", max_time_ms, extras.expires_at_ms);
     case 2:
-      return read_int("attempts", max_count_of_runs, extras.attempts);
+      return read_bounded(in, "attempts", max_count_of_runs, extras.attempts);
     case 3:
-      return read_int("max attempts", max_attempts_bound, extras.max_attempts);
+      return read_bounded(in, "max attempts", max_attempts_bound, extras.max_attempts);
     case 4:
       if (!read_text(in, "traceparent", traceparent_bytes, extras.traceparent)) return false;
       return extras.traceparent.empty() || extras.traceparent.size() == traceparent_bytes ||
@@ -295,7 +289,7 @@ bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
     case 8:
       return read_key_id(in, extras.key_id);
     default:
-      return read_int("latency budget", max_latency_budget_ms, extras.latency_budget_ms);
+      return read_bounded(in, "latency budget", max_latency_budget_ms, extras.latency_budget_ms);
   }
 }
 
@@ -332,7 +326,6 @@ bool Decoder::read_death(MsgpackCursor& in) {
   Death death;
   for (std::size_t i = 0; i < pairs; ++i) {
     std::uint64_t key = 0;
-    std::uint64_t deliveries = 0;
     if (!in.next_is_integer() || !in.read_uint(key)) {
       if (!in.skip() || !in.skip()) return fail(in, "death", "msgpack");
     } else if (key == 0) {
@@ -340,8 +333,7 @@ bool Decoder::read_death(MsgpackCursor& in) {
     } else if (key == 1) {
       if (!read_bounded(in, "time of death", max_time_ms, death.died_at_ms)) return false;
     } else if (key == 2) {
-      if (!read_bounded(in, "deliveries", max_count_of_runs, deliveries)) return false;
-      death.deliveries = static_cast<int>(deliveries);
+      if (!read_bounded(in, "deliveries", max_count_of_runs, death.deliveries)) return false;
     } else if (!in.skip()) {
       return fail(in, "death", "msgpack");
     }
@@ -350,11 +342,14 @@ bool Decoder::read_death(MsgpackCursor& in) {
   return true;
 }
 
+template <typename Number>
 bool Decoder::read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most,
-                           std::uint64_t& value) {
-  if (!in.read_uint(value)) return fail(in, what, "an unsigned integer");
-  return value <= most || fail(std::string(what) + " is " + std::to_string(value) + ", more than " +
-                               std::to_string(most));
+                           Number& value) {
+  std::uint64_t read = 0;
+  if (!in.read_uint(read)) return fail(in, what, "an unsigned integer");
+  value = static_cast<Number>(read);
+  return read <= most || fail(std::string(what) + " is " + std::to_string(read) + ", more than " +
+                              std::to_string(most));
 }
 
 bool Decoder::read_text(MsgpackCursor& in, std::string_view what, std::size_t most_bytes,
