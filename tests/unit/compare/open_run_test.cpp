@@ -37,7 +37,8 @@ TEST(OpenRowsTest, HoldARateAndAPolicyEachOverItsRepetitions) {
   EXPECT_EQ(row.p99.high, 9);
   EXPECT_EQ(row.offered.median, 50);
   EXPECT_EQ(row.goodput.median, 45);
-  EXPECT_EQ(row.worker_time.median, 80) << "a handler that waits takes its place";
+  EXPECT_EQ(row.worker_time.median, 80);
+  EXPECT_EQ(runs[0].paid_worker_time(), 8000) << "a handler that waits is paid for";
   EXPECT_DOUBLE_EQ(row.left_for.at("idle"), 0.75);
   EXPECT_DOUBLE_EQ(row.stages[5], 60);
 }

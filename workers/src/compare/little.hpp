@@ -32,9 +32,9 @@ struct LittleCheck {
 };
 
 /// `samples` in order, from the start until the last job has ended; at most one part in twenty may
-/// lie between L and λW, and the samples and at least a hundred jobs have to be good enough to tell.
-/// `unsure_seconds`: how much longer or shorter than the mean jobs may have been in the system, for
-/// Redis counts a job as done a little before the worker hears of it.
+/// lie between L and λW, and the samples and at least a hundred jobs have to be good enough to
+/// tell. `unsure_seconds`: how much longer or shorter than the mean jobs may have been in the
+/// system, for Redis counts a job as done a little before the worker hears of it.
 LittleCheck check_little(std::span<const Sample> samples, double arrivals_per_second,
                          double mean_seconds, double unsure_seconds = 0);
 

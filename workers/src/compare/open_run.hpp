@@ -63,9 +63,11 @@ struct OpenRun {
   LittleCheck little;
 
   double per_job(double total) const { return done > 0 ? total / done : 0; }
-  /// What a worker is paid for: its processor, or its handlers' time where that is longer, for a
-  /// handler that waits still takes its place.
-  double worker_time() const { return handler_time > worker_cpu ? handler_time : worker_cpu; }
+  /// What the verdict is about: how long handlers were taken. What Ferry itself needs for a job is
+  /// in the processor times, in the price, and in how high a rate is kept.
+  double worker_time() const { return handler_time; }
+  /// A handler that waits still takes its place, and what Ferry needs is paid for too.
+  double paid_worker_time() const { return handler_time > worker_cpu ? handler_time : worker_cpu; }
   /// Returns: the stages' part of the whole; 1 when they add up.
   double stages_of_mean() const;
 };

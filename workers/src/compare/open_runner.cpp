@@ -172,7 +172,7 @@ OpenRun Runner::run_open(const Policy& policy, double rate, std::size_t repetiti
     run.little =
         check_little(samples, run.done / seconds, run.mean / 1e6 - half_of_settle, half_of_settle);
   }
-  const double core_seconds = (run.worker_time() + run.producer_cpu + run.redis_cpu) / 1e6;
+  const double core_seconds = (run.paid_worker_time() + run.producer_cpu + run.redis_cpu) / 1e6;
   run.price = price_per_million(prices, {core_seconds, run.memory_bytes / 1e9 * seconds}, run.done);
   return run;
 }

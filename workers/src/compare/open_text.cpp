@@ -71,31 +71,31 @@ json json_of(const OpenRun& run) {
 
 json json_of(const OpenRow& row, const std::optional<bool>& is_dominated) {
   json all{{"policy", row.policy},
-            {"rate", row.rate},
-            {"repetitions", row.repetitions},
-            {"lagged", row.lagged},
-            {"steady", row.steady},
-            {"offered_per_second", json_of(row.offered)},
-            {"achieved_per_second", json_of(row.achieved)},
-            {"goodput_per_second", json_of(row.goodput)},
-            {"p50_us", json_of(row.p50)},
-            {"p90_us", json_of(row.p90)},
-            {"p99_us", json_of(row.p99)},
-            {"p999_us", json_of(row.p999)},
-            {"mean_us", json_of(row.mean)},
-            {"shed", json_of(row.shed)},
-            {"retried", json_of(row.retried)},
-            {"mean_batch", json_of(row.mean_batch)},
-            {"worker_time_us_per_job", json_of(row.worker_time)},
-            {"producer_cpu_us_per_job", json_of(row.producer_cpu)},
-            {"redis_cpu_us_per_job", json_of(row.redis_cpu)},
-            {"worker_cpu_us_per_job", json_of(row.worker_cpu)},
-            {"redis_commands_per_job", json_of(row.redis_commands)},
-            {"round_trips_per_job", json_of(row.round_trips)},
-            {"bytes_per_job", json_of(row.bytes)},
-            {"price_per_million", json_of(row.price)},
-            {"stages_us_per_job", stages_json(row.stages)},
-            {"left_for", row.left_for}};
+           {"rate", row.rate},
+           {"repetitions", row.repetitions},
+           {"lagged", row.lagged},
+           {"steady", row.steady},
+           {"offered_per_second", json_of(row.offered)},
+           {"achieved_per_second", json_of(row.achieved)},
+           {"goodput_per_second", json_of(row.goodput)},
+           {"p50_us", json_of(row.p50)},
+           {"p90_us", json_of(row.p90)},
+           {"p99_us", json_of(row.p99)},
+           {"p999_us", json_of(row.p999)},
+           {"mean_us", json_of(row.mean)},
+           {"shed", json_of(row.shed)},
+           {"retried", json_of(row.retried)},
+           {"mean_batch", json_of(row.mean_batch)},
+           {"worker_time_us_per_job", json_of(row.worker_time)},
+           {"producer_cpu_us_per_job", json_of(row.producer_cpu)},
+           {"redis_cpu_us_per_job", json_of(row.redis_cpu)},
+           {"worker_cpu_us_per_job", json_of(row.worker_cpu)},
+           {"redis_commands_per_job", json_of(row.redis_commands)},
+           {"round_trips_per_job", json_of(row.round_trips)},
+           {"bytes_per_job", json_of(row.bytes)},
+           {"price_per_million", json_of(row.price)},
+           {"stages_us_per_job", stages_json(row.stages)},
+           {"left_for", row.left_for}};
   all["dominated"] = is_dominated ? json(*is_dominated) : json();
   return all;
 }
@@ -184,8 +184,9 @@ std::string text_of(const OpenComparison& comparison) {
           short_number(comparison.prices.gigabyte_hour) + " a GB and hour\n";
   text += table(comparison);
   text +=
-      "Latency from the intended time to settled. worker µs/job: its processor, or its handlers' "
-      "time where that is longer.\n";
+      "Latency from the intended time to settled. worker µs/job: handlers' time, each job its "
+      "share "
+      "of its batch. The price holds processors and memory of producer, Redis and worker.\n";
   text += "checks    " + self_check_text(comparison) + "\n\n";
   if (!machine.optimised) {
     text += "note: Ferry was built without optimisation; the figures say little about it\n";

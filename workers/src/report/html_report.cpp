@@ -109,10 +109,10 @@ std::string figures(const OpenComparison& comparison) {
       "budget of " +
           budget + ". Hollow: no steady state. Medians over the repetitions.",
       legend + chart("latency", "p99 latency by rate"), latency_table(comparison));
-  text += figure("What a job costs the worker",
-                 "Worker time a job: the processor's, or the handlers' where that is longer, for a "
-                 "handler that waits still takes its place.",
-                 legend + chart("worker", "worker time a job by rate"), "");
+  text +=
+      figure("What a job costs the worker",
+             "Worker time a job: how long handlers were taken, each job its share of its batch.",
+             legend + chart("worker", "worker time a job by rate"), "");
   text +=
       figure("Latency against cost",
              "Left and low is better. Hollow: dominated, another policy is no worse in both and "
@@ -124,11 +124,12 @@ std::string figures(const OpenComparison& comparison) {
                  "The mean of a job's latency, stage by stage; together they are all of it.",
                  stage_legend() + charts_by_rate(comparison, "stages", "stages of a job's latency"),
                  stages_table(comparison));
-  text +=
-      figure("What a million jobs cost",
-             "Cores and memory of producer, Redis and worker, at the prices of " +
-                 escaped(comparison.prices.date) + ".",
-             legend + chart("price", "price of a million jobs by rate"), price_table(comparison));
+  text += figure(
+      "What a million jobs cost",
+      "Processors and memory of producer, Redis and worker, what Ferry needs included; a handler "
+      "that waits is paid for like one that works. At the prices of " +
+          escaped(comparison.prices.date) + ".",
+      legend + chart("price", "price of a million jobs by rate"), price_table(comparison));
   return text;
 }
 

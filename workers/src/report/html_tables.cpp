@@ -124,7 +124,7 @@ std::string stages_table(const OpenComparison& comparison) {
 std::string price_table(const OpenComparison& comparison) {
   return by_rate(comparison,
                  {comparison.prices.currency + " a million jobs (range)", "worker µs a job",
-                  "of it processor", "producer CPU µs", "Redis CPU µs"},
+                  "worker CPU µs", "producer CPU µs", "Redis CPU µs"},
                  [&](std::size_t i) -> std::vector<std::string> {
                    const OpenRow& row = comparison.rows[i];
                    return {with_range(row.price, number), number(row.worker_time.median),
