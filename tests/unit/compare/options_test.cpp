@@ -116,6 +116,14 @@ TEST(CompareOptionsTest, TakesAReportForAWishOfRates) {
   EXPECT_TRUE(parse({"compare", "--html", "a.html"}).auto_rates);
 }
 
+TEST(CompareOptionsTest, ALatencyBudgetIsARowWhereThereAreRatesAndNoOthersWereNamed) {
+  const auto last = [](const Options& options) { return options.policies.back().to_string(); };
+  EXPECT_EQ(last(parse({"compare", "--rates", "auto", "--budget", "80ms"})),
+            "latency_budget(80ms)");
+  EXPECT_NE(last(parse({"compare"})), "latency_budget(50ms)");
+  EXPECT_EQ(last(parse({"compare", "--rates", "auto", "--policy", "realtime"})), "realtime");
+}
+
 TEST(CompareOptionsTest, RefusesRatesThatAreNone) {
   EXPECT_THAT(refusal({"compare", "--rates", "5,x"}), HasSubstr("--rates has 'x'"));
   EXPECT_THAT(refusal({"compare", "--rates", "0"}), HasSubstr("from 0.1 to 1000000"));

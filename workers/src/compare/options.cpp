@@ -189,7 +189,11 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
   }
   if (!options.html.empty() && !options.open()) options.auto_rates = true;
   check(options, experiment);
-  if (options.policies.empty()) options.policies = experiment.policies;
+  if (options.policies.empty()) {
+    options.policies = experiment.policies;
+    // Where all jobs are enqueued at once there is no budget to keep.
+    if (options.open()) options.policies.push_back(latency_budget(options.budget));
+  }
   return options;
 }
 
@@ -201,8 +205,8 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
                      without it a private one is started and stopped
   --repetitions N    runs of every policy (5; with fewer there is no verdict)
   --limit N          at most this many jobs a run (0 = all)
-  --policy P         realtime, realtime(N) or fixed(N, 5ms); once for each row, the first is
-                     what the others are held against)";
+  --policy P         realtime, realtime(N), fixed(N, 5ms) or latency_budget(50ms); once for each
+                     row, the first is what the others are held against)";
   text += "\n                     (default:";
   for (const Policy& policy : experiment.policies) text += " " + policy.to_string() + ";";
   text.back() = ')';
@@ -217,7 +221,8 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
   --rates auto       a ladder up to beyond what the best policy can do, measured first
   --rates R,R,…      these rates, in jobs a second
   --duration T       how long each run offers jobs (3s)
-  --budget T         what 99 in 100 jobs have to keep, from their time to settled (50ms)
+  --budget T         what 99 in 100 jobs have to keep, from their time to settled (50ms); without
+                     --policy, latency_budget(T) is one of the rows
   --html FILE        write a report, one file for any browser; alone it means --rates auto
   --prices FILE      what a core and a GB cost an hour (default: the dated ones that Ferry brings)
 
