@@ -72,7 +72,7 @@ void take(redisContext* context, std::size_t total, FloorLatencies& latencies) {
 
 }  // namespace
 
-FloorLatencies measure_floor(const std::string& socket_path, const Schedule& schedule) {
+FloorLatencies measure_floor(const std::string& socket_path, const load::Schedule& schedule) {
   const Context producer = connect(socket_path);
   const Context worker = connect(socket_path);
   checked(redisCommand(producer.get(), "FLUSHALL"));

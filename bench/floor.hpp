@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "schedule.hpp"
+#include "load/schedule.hpp"
 
 namespace ferry::bench {
 
@@ -17,6 +17,6 @@ struct FloorLatencies {
 /// bare hiredis and nothing else.
 ///
 /// Errors: `std::runtime_error` for an error reply, a lost connection or an entry that is missing.
-FloorLatencies measure_floor(const std::string& socket_path, const Schedule& schedule);
+FloorLatencies measure_floor(const std::string& socket_path, const load::Schedule& schedule);
 
 }  // namespace ferry::bench

@@ -7,6 +7,8 @@
 
 #include "batching/batcher.hpp"
 #include "ferry/histogram.hpp"
+#include "scratch_folder.hpp"
+#include "secrets/payload_keys.hpp"
 #include "wire/envelope.hpp"
 
 namespace ferry {
@@ -58,6 +60,39 @@ void record_latency(benchmark::State& state) {
     histogram.record(value = value * 6364136223846793005U + 1442695040888963407U);
 }
 BENCHMARK(record_latency);
+
+secrets::PayloadKeys some_keys() {
+  const ScratchFolder folder;
+  secrets::add_key_in_front(folder.file("keys"), "k1");
+  return secrets::PayloadKeys(folder.file("keys"));
+}
+
+const secrets::PayloadBinding binding{JobId{}, "default", "blob"};
+
+void seal_payload(benchmark::State& state) {
+  const auto keys = some_keys();
+  const std::string payload(static_cast<std::size_t>(state.range(0)), 'x');
+  std::string sealed(payload.size() + secrets::PayloadKeys::overhead_bytes, '\0');
+  for (auto _ : state) {
+    keys.seal(binding, payload, sealed.data());
+    benchmark::DoNotOptimize(sealed.data());
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(seal_payload)->Arg(100)->Arg(1024)->Arg(64 * 1024);
+
+void open_payload(benchmark::State& state) {
+  const auto keys = some_keys();
+  std::string payload(static_cast<std::size_t>(state.range(0)), 'x');
+  std::string sealed(payload.size() + secrets::PayloadKeys::overhead_bytes, '\0');
+  keys.seal(binding, payload, sealed.data());
+  for (auto _ : state) {
+    if (!keys.open("k1", binding, sealed, payload.data())) state.SkipWithError("does not open");
+    benchmark::DoNotOptimize(payload.data());
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(open_payload)->Arg(100)->Arg(1024)->Arg(64 * 1024);
 
 }  // namespace
 }  // namespace ferry

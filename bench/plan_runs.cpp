@@ -12,9 +12,11 @@
 
 #include "compare/server_usage.hpp"
 #include "ferry/client.hpp"
+#include "load/lag.hpp"
+#include "load/schedule.hpp"
 #include "redis/connection.hpp"
 #include "running_worker.hpp"
-#include "schedule.hpp"
+#include "statistics.hpp"
 #include "tick.hpp"
 
 namespace ferry::bench {
@@ -86,8 +88,8 @@ std::string new_queue() {
 /// Sends the schedule; every job carries the time it was meant for.
 ///
 /// Returns: the processor time that took this thread, µs.
-double send(Client& client, const Schedule& schedule, Clock::time_point start) {
-  Lag lag;
+double send(Client& client, const load::Schedule& schedule, Clock::time_point start) {
+  load::Lag lag;
   const double before = cpu_us(RUSAGE_THREAD);
   for (const auto at : schedule) {
     const auto intended = start + at;
@@ -120,7 +122,7 @@ nlohmann::json run_model(const RedisOptions& redis, const ModelRun& asked) {
   redis::Connection connection{redis};
   connection.connect();
   const auto duration = asked.warm_up + asked.duration;
-  const Schedule schedule = random_schedule(asked.rate, duration, asked.seed);
+  const load::Schedule schedule = load::random_schedule(asked.rate, duration, asked.seed);
   Seen seen;
   RunningWorker worker(worker_options(redis, queue, ModelHandler::concurrency),
                        model_handlers(asked.policy, seen));

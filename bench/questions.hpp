@@ -17,12 +17,13 @@ Questions sharing(bool quick);
 Questions idle_latency(bool quick);
 Questions load_latency(bool quick);
 Questions counts(bool quick);
+Questions latency_budget_kept(bool quick);
 
 /// All of them, in the order of the table.
 inline Questions all_questions(bool quick) {
   Questions all;
   for (const auto ask : {wire_speed, producer_threads, durability, payload_size, text, memory,
-                         depth, sharing, idle_latency, load_latency, counts}) {
+                         depth, sharing, idle_latency, load_latency, counts, latency_budget_kept}) {
     for (auto& question : ask(quick)) all.push_back(std::move(question));
   }
   return all;

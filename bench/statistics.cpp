@@ -64,6 +64,15 @@ double median(std::span<const double> values) {
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+double quantile(std::span<const double> values, double part) {
+  if (values.empty()) return 0;
+  std::vector<double> sorted(values.begin(), values.end());
+  std::ranges::sort(sorted);
+  const double rank = std::ceil(part * static_cast<double>(sorted.size()));
+  const auto place = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
+  return sorted[std::min(place, sorted.size() - 1)];
+}
+
 double mann_whitney_p(std::span<const double> a, std::span<const double> b) {
   if (a.empty() || b.empty()) return 1;
   const auto ranks = doubled_ranks(a, b);

@@ -14,6 +14,9 @@ inline constexpr std::size_t fewest_runs = 5;
 /// Returns: the middle value, or the mean of the two; 0 for none.
 double median(std::span<const double> values);
 
+/// Returns: the value that `part` of them (in [0, 1]) do not exceed; 0 for none.
+double quantile(std::span<const double> values, double part);
+
 /// The exact two-sided test of Mann and Whitney: how likely are rank sums at least as far from
 /// their mean as these, if both samples come from one distribution? Ties get their mean rank, and
 /// the distribution is then that of those ranks.

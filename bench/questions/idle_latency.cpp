@@ -8,9 +8,10 @@
 
 #include "ferry/client.hpp"
 #include "floor.hpp"
+#include "load/schedule.hpp"
 #include "questions.hpp"
 #include "running_worker.hpp"
-#include "schedule.hpp"
+#include "statistics.hpp"
 #include "tick.hpp"
 
 namespace ferry::bench {
@@ -28,7 +29,7 @@ struct Latencies {
 class IdleLatency : public Question {
  public:
   explicit IdleLatency(std::chrono::seconds duration)
-      : Question(figures_of(duration)), schedule_(even_schedule(per_second, duration)) {}
+      : Question(figures_of(duration)), schedule_(load::even_schedule(per_second, duration)) {}
 
   void begin() override { server_.emplace(); }
 
@@ -93,7 +94,7 @@ class IdleLatency : public Question {
             static_cast<double>(settled.at(0.99))};
   }
 
-  Schedule schedule_;
+  load::Schedule schedule_;
   std::optional<PrivateRedis> server_;
   int turn_ = 0;
 };

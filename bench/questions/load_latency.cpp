@@ -9,10 +9,12 @@
 #include <thread>
 
 #include "ferry/client.hpp"
+#include "load/lag.hpp"
+#include "load/schedule.hpp"
 #include "questions.hpp"
 #include "running_worker.hpp"
-#include "schedule.hpp"
 #include "spend_cpu.hpp"
+#include "statistics.hpp"
 #include "tick.hpp"
 
 namespace ferry::bench {
@@ -23,7 +25,7 @@ constexpr std::size_t concurrency = 1;
 struct OpenRun {
   double p50 = 0;
   double p99 = 0;
-  Lag lag{};
+  load::Lag lag{};
   std::size_t left = 0;  ///< jobs that had not started when the last one was sent
 };
 
@@ -87,8 +89,8 @@ class LoadLatency : public Question {
 
   OpenRun open_run(double per_second) {
     const std::string queue = new_queue();
-    const Schedule schedule =
-        random_schedule(per_second, duration_, static_cast<std::uint64_t>(turn_));
+    const load::Schedule schedule =
+        load::random_schedule(per_second, duration_, static_cast<std::uint64_t>(turn_));
     Arrivals arrivals(schedule.size());
     Handlers handlers;
     handlers.on<Tick>([&](const JobContext&, const Tick& tick) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "ferry/error.hpp"
+#include "secrets/payload_keys.hpp"
 #include "wire/limits.hpp"
 #include "wire/names.hpp"
 
@@ -37,6 +38,7 @@ void ClientOptions::validate() const {
   wire::require_name("ClientOptions.queue", queue);
   validate_limits(limits);
   durability.validate();
+  secrets::require_keys(payload_keys_file);
   if (when_full > WhenFull::shed_oldest) {
     refuse("when_full", std::to_string(static_cast<int>(when_full)), "a WhenFull enumerator");
   }

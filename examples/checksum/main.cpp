@@ -110,6 +110,9 @@ int main(int argc, char** argv) {
       if (!result) throw *result.error;
     }
   };
+  checksum.produce_one = [](ferry::Client& client, std::size_t index) {
+    return client.enqueue_async(ChecksumBlock{.number = index % default_blocks});
+  };
   checksum.handlers = [file](const ferry::Policy& policy) { return handlers(policy, *file); };
   checksum.reset = [file] { std::filesystem::remove(*file); };
   checksum.verify = [file](std::int64_t jobs) { verify(*file, jobs); };

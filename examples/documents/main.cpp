@@ -82,6 +82,10 @@ ferry::Experiment experiment(const std::shared_ptr<Places>& places) {
     *jobs = input_of(places->folder, limit);
   };
   documents.produce = [jobs](ferry::Client& client, std::size_t) { produce(*jobs, client); };
+  documents.produce_one = [jobs](ferry::Client& client, std::size_t index) {
+    if (jobs->empty()) throw std::runtime_error("no file to index");
+    return client.enqueue_async((*jobs)[index % jobs->size()]);
+  };
   documents.handlers = [places](const ferry::Policy& policy) {
     return index_handlers(policy, places->database);
   };

@@ -79,6 +79,9 @@ int main(int argc, char** argv) {
       if (!result) throw *result.error;
     }
   };
+  scoring.produce_one = [](ferry::Client& client, std::size_t index) {
+    return client.enqueue_async(ScoreVector{.number = index % default_vectors});
+  };
   scoring.handlers = [file](const ferry::Policy& policy) { return handlers(policy, *file); };
   scoring.reset = [file] { std::filesystem::remove(*file); };
   scoring.verify = [file](std::int64_t jobs) { verify(*file, jobs); };

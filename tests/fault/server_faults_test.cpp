@@ -212,6 +212,7 @@ TEST_F(FullDurableDiskTest, LosesNothingWhenRedisEndsForLackOfRoom) {
       return true;
     }
   }));
+  redis.kill();  // it may still be on its way out
   redis.start();
   flows_on(traffic);
   expect_closed(traffic);

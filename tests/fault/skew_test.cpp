@@ -29,7 +29,7 @@ using test::eventually;
 using test::RunningWorker;
 using test::Task;
 
-constexpr char unknown_flag = 16;
+constexpr char unknown_flag = 64;
 constexpr char later_version = 2;
 
 std::string envelope_of(int jobs) {

@@ -47,7 +47,7 @@ void require_equal(const Extras& a, const Extras& b) {
   require(a.expires_at_ms == b.expires_at_ms && a.attempts == b.attempts &&
               a.max_attempts == b.max_attempts && a.traceparent == b.traceparent &&
               a.batch_key == b.batch_key && a.last_reason == b.last_reason &&
-              a.headers == b.headers,
+              a.headers == b.headers && a.key_id == b.key_id,
           "extras come back as they were");
 }
 

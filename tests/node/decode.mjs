@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeEnvelope, encodeEnvelope, hasZstd } from './envelope.mjs';
+import { hchacha20 } from './sealed.mjs';
 
 const folder = process.argv[2];
 if (!folder) {
@@ -23,7 +24,8 @@ for (const vector of vectors) {
     skipped.push(vector.file);
     continue;
   }
-  const found = decodeEnvelope(bytesOf(vector.file));
+  const keys = vector.sealing && { [vector.sealing.key_id]: Buffer.from(vector.sealing.key, 'hex') };
+  const found = decodeEnvelope(bytesOf(vector.file), { queue: vector.sealing?.queue, keys });
   assert.equal(found.flags, vector.flags, vector.file);
   assert.equal(found.count, vector.count, vector.file);
   assert.equal(found.firstId, vector.first_id, vector.file);
@@ -34,6 +36,13 @@ for (const vector of vectors) {
   ++checked;
 }
 
+// Source: draft-irtf-cfrg-xchacha-03, section 2.2.1.
+const countingKey = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
+assert.equal(
+  hchacha20(countingKey, Buffer.from('000000090000004a0000000031415927', 'hex')).toString('hex'),
+  '82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc',
+);
+
 // What this side writes, this side reads; that Ferry reads it too is tested with enqueue.mjs.
 const written = decodeEnvelope(encodeEnvelope('index_file', [{ path: 'a' }, { path: 'b' }]));
 assert.deepEqual(written.jobs.map((job) => job.payload.path), ['a', 'b']);
@@ -41,5 +50,5 @@ assert.deepEqual(written.jobs.map((job) => job.payload.path), ['a', 'b']);
 for (const file of skipped) {
   console.log(`SKIPPED ${file}: this node (${process.version}) has no zstd; 22.15 and later have`);
 }
-assert.ok(checked >= 7, `only ${checked} vectors were checked`);
+assert.ok(checked >= 8, `only ${checked} vectors were checked`);
 console.log(`${checked} of ${vectors.length} vectors hold what vectors.json says`);

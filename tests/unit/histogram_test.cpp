@@ -110,5 +110,28 @@ TEST(HistogramTest, MergingASmallerOneIntoALargerOneKeepsBoth) {
   EXPECT_DOUBLE_EQ(large.mean(), 900'000.3);
 }
 
+TEST(HistogramTest, CountsTheValuesUpToOne) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.count_up_to(10), 0u);
+  for (std::uint64_t value = 1; value <= 50; ++value) histogram.record(value);
+  histogram.record(50'000, 50);
+  EXPECT_EQ(histogram.count_up_to(0), 0u);
+  EXPECT_EQ(histogram.count_up_to(25), 25u);
+  EXPECT_EQ(histogram.count_up_to(40'000), 50u);
+  EXPECT_EQ(histogram.count_up_to(50'000), 100u);
+}
+
+TEST(HistogramTest, IsMadeAgainFromItsBuckets) {
+  Histogram histogram;
+  for (std::uint64_t value = 1; value < 1'000'000; value = value * 3 / 2 + 1) {
+    histogram.record(value, value % 5 + 1);
+  }
+  Histogram again;
+  for (const auto& [value, count] : histogram.buckets()) again.record(value, count);
+  EXPECT_EQ(again.count(), histogram.count());
+  EXPECT_EQ(again.max(), histogram.max());
+  for (int i = 0; i <= 100; ++i) EXPECT_EQ(again.at(i / 100.0), histogram.at(i / 100.0));
+}
+
 }  // namespace
 }  // namespace ferry

@@ -30,15 +30,19 @@ TEST(PolicyTest, WritesItselfAsItIsSpelt) {
   EXPECT_EQ(fixed(100, 1500us).to_string(), "fixed(100, 1500us)");
   EXPECT_EQ(fixed(100, 2s).to_string(), "fixed(100, 2s)");
   EXPECT_EQ(fixed(100, 0ms).to_string(), "fixed(100, 0ms)");
+  EXPECT_EQ(latency_budget(50ms).to_string(), "latency_budget(50ms)");
+  EXPECT_EQ(latency_budget(50ms, 500).to_string(), "latency_budget(50ms, 500)");
 }
 
 TEST(PolicyTest, ReadsWhatItWrites) {
-  for (const Policy& policy : {realtime(), realtime(7), fixed(1, 0ms), fixed(10'000, 1h),
-                               fixed(100, 1234us), fixed(3, 20ms)}) {
+  for (const Policy& policy :
+       {realtime(), realtime(7), fixed(1, 0ms), fixed(10'000, 1h), fixed(100, 1234us),
+        fixed(3, 20ms), latency_budget(1ms), latency_budget(1h, 500)}) {
     const Policy read = Policy::parse(policy.to_string());
     EXPECT_EQ(read.kind, policy.kind) << policy.to_string();
     EXPECT_EQ(read.max_jobs, policy.max_jobs);
     EXPECT_EQ(read.linger, policy.linger);
+    EXPECT_EQ(read.budget, policy.budget);
     EXPECT_EQ(read.max_bytes, policy.max_bytes);
   }
 }
@@ -47,14 +51,33 @@ TEST(PolicyTest, ReadsTheFormsThatACommandLineLikes) {
   EXPECT_EQ(Policy::parse("fixed:100:5ms").to_string(), "fixed(100, 5ms)");
   EXPECT_EQ(Policy::parse("fixed(100,5ms)").to_string(), "fixed(100, 5ms)");
   EXPECT_EQ(Policy::parse(" fixed( 100 , 5000us ) ").to_string(), "fixed(100, 5ms)");
+  EXPECT_EQ(Policy::parse("latency_budget:50ms").to_string(), "latency_budget(50ms)");
+  EXPECT_EQ(Policy::parse("latency_budget(2s,10)").to_string(), "latency_budget(2s, 10)");
   EXPECT_EQ(Policy::parse("realtime:20").to_string(), "realtime(20)");
 }
 
 TEST(PolicyTest, RefusesWhatItCannotRead) {
-  for (const char* text :
-       {"", "(", ")", "fixed", "fixed(100)", "fixed(100, 5)", "fixed(100, 5 m)", "fixed(x, 5ms)",
-        "fixed(100, 5ms", "fixed(100, 5ms, 3)", "fixed(100, -5ms)", "realtime()", "realtime(3x)",
-        "realtime(99999999999999)", "batch(3)", "fixed:100:5ms:", "real time"}) {
+  for (const char* text : {"",
+                           "(",
+                           ")",
+                           "fixed",
+                           "fixed(100)",
+                           "fixed(100, 5)",
+                           "fixed(100, 5 m)",
+                           "fixed(x, 5ms)",
+                           "fixed(100, 5ms",
+                           "fixed(100, 5ms, 3)",
+                           "fixed(100, -5ms)",
+                           "realtime()",
+                           "realtime(3x)",
+                           "realtime(99999999999999)",
+                           "batch(3)",
+                           "fixed:100:5ms:",
+                           "real time",
+                           "latency_budget",
+                           "latency_budget(50)",
+                           "latency_budget(50ms, x)",
+                           "latency_budget(50ms, 1, 1)"}) {
     EXPECT_THAT(refusal([&] { Policy::parse(text); }),
                 HasSubstr("expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms"))
         << text;
@@ -64,6 +87,11 @@ TEST(PolicyTest, RefusesWhatItCannotRead) {
 TEST(PolicyTest, ChecksTheRangeOfWhatItReads) {
   EXPECT_THAT(refusal([] { Policy::parse("fixed(0, 5ms)"); }), HasSubstr("policy.max_jobs is 0"));
   EXPECT_THAT(refusal([] { Policy::parse("fixed(10, 3601s)"); }), HasSubstr("policy.linger"));
+  EXPECT_THAT(refusal([] { Policy::parse("latency_budget(999us)"); }),
+              HasSubstr("policy.budget is 999 us"));
+  EXPECT_THAT(refusal([] { Policy::parse("latency_budget(3601s)"); }), HasSubstr("policy.budget"));
+  EXPECT_THAT(refusal([] { Policy::parse("latency_budget(1s, 0)"); }),
+              HasSubstr("policy.max_jobs is 0"));
 }
 
 TEST(PolicyTest, ShowsWhatItRefusesOnOneShortLine) {
@@ -86,6 +114,12 @@ TEST(PolicyTest, RefusesFieldsOutOfRangeByName) {
   Policy waits = realtime();
   waits.linger = 5ms;
   EXPECT_THAT(refusal([&] { waits.validate(); }), HasSubstr("use fixed"));
+  Policy both = latency_budget(50ms);
+  both.linger = 5ms;
+  EXPECT_THAT(refusal([&] { both.validate(); }), HasSubstr("policy.linger is 5ms"));
+  Policy realtime_with_budget = realtime();
+  realtime_with_budget.budget = 5ms;
+  EXPECT_THAT(refusal([&] { realtime_with_budget.validate(); }), HasSubstr("policy.budget is 5ms"));
 }
 
 TEST(PolicyTest, SpellsEveryReason) {
@@ -95,6 +129,7 @@ TEST(PolicyTest, SpellsEveryReason) {
   }
   EXPECT_EQ(to_string(static_cast<LeaveReason>(leave_reason_count)), "unknown");
   EXPECT_EQ(to_string(PolicyKind::fixed), "fixed");
+  EXPECT_EQ(to_string(PolicyKind::latency_budget), "latency_budget");
 }
 
 }  // namespace

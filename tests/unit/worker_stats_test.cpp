@@ -61,6 +61,26 @@ TEST(WorkerStatsTest, TellsPeopleWhatHappenedInAFewLines) {
   EXPECT_THAT(line_with(text, "redis"), HasSubstr("round trips a job 0.05"));
 }
 
+TEST(WorkerStatsTest, TellsWhatWasLearnedUnderALatencyBudget) {
+  WorkerStats stats;
+  EXPECT_EQ(stats.to_text().find("budget"), std::string::npos);
+  stats.budgets.push_back({.kind = "mail",
+                           .jobs = 100,
+                           .over_budget = 3,
+                           .dial = 0.5,
+                           .fixed_us = 4000,
+                           .per_job_us = 200,
+                           .useful_size = 20});
+  const std::string line = line_with(stats.to_text(), "budget");
+  for (const char* part :
+       {"mail 100", "over 3", "dial 0.5", "a call 4", "a job 200", "useful size 20"}) {
+    EXPECT_THAT(line, HasSubstr(part));
+  }
+  const auto json = nlohmann::json::parse(stats.to_json());
+  EXPECT_EQ(json["budgets"][0]["kind"], "mail");
+  EXPECT_EQ(json["budgets"][0]["over_budget"], 3);
+}
+
 TEST(WorkerStatsTest, NamesOnlyTheReasonsThatOccurred) {
   const std::string line = line_with(busy().to_text(), "batches");
   EXPECT_THAT(line, HasSubstr("left 25, size 20, linger 5"));

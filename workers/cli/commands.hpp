@@ -15,8 +15,10 @@ void add_setup(CLI::App& program, Command& chosen);
 void add_queue(CLI::App& program, Command& chosen);
 void add_dead(CLI::App& program, Command& chosen);
 void add_enqueue(CLI::App& program, Command& chosen);
+void add_load(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
+void add_key(CLI::App& program, Command& chosen);
 void add_compare(CLI::App& program, Command& chosen);
 void add_plan(CLI::App& program, Command& chosen);
 

@@ -61,7 +61,10 @@ void add_compare(CLI::App& program, Command& chosen) {
       "Call it as: ferry compare PROGRAM [ARGUMENTS...]\n"
       "PROGRAM calls ferry::experiment_main; `PROGRAM --help` shows its ARGUMENTS, among them "
       "which "
-      "Redis.");
+      "Redis.\n\n"
+      "Examples:\n"
+      "  ferry compare ./documents                        all jobs at once, a table\n"
+      "  ferry compare ./documents --html report.html     from little load to too much, a report");
   // Whatever follows belongs to the program, options too.
   compare->fallthrough(false)->prefix_command();
   compare->callback([compare, &chosen] {

@@ -22,6 +22,7 @@ struct ShowArguments {
   std::string name;
   std::string id;
   std::string payload_limit = "4KiB";
+  std::string payload_keys;
 };
 
 struct ActArguments {
@@ -82,6 +83,14 @@ void print_payload(Output& output, const std::string& payload, std::size_t limit
   if (text.size() > limit) output.line(cut_mark(text.size() - limit));
 }
 
+/// What nobody without the key can read is noise; its size is all it tells.
+void print_closed(Output& output, const JobInfo& job) {
+  output.line("");
+  output.line(output.styled("Payload, sealed with key '" + job.sealed_with + "', " +
+                                format_count(job.payload_bytes) + " bytes; see --payload-keys",
+                            Style::bold));
+}
+
 void print_letter(Output& output, const JobInfo& job) {
   Table table({{""}, {""}});
   const auto add = [&table](const std::string& label, const std::string& text,
@@ -115,13 +124,18 @@ int show(Session& session, const ShowArguments& arguments) {
     throw Failure(exit_found_wrong, "queue " + arguments.name + " keeps no dead letter " +
                                         arguments.id + "; it may have been retried or dropped");
   }
-  const std::string payload = queue.dead_payload(id).value_or("");
+  const std::string payload = queue.dead_payload(id, arguments.payload_keys).value_or("");
+  const bool closed = !job->sealed_with.empty() && arguments.payload_keys.empty();
   if (session.output().is_json()) {
     json value = job_json(*job);
-    add_payload(value, payload, static_cast<std::size_t>(*limit));
+    if (!closed) add_payload(value, payload, static_cast<std::size_t>(*limit));
     session.output().print(value);
   } else {
     print_letter(session.output(), *job);
+    if (closed) {
+      print_closed(session.output(), *job);
+      return exit_ok;
+    }
     print_payload(session.output(), payload, static_cast<std::size_t>(*limit));
   }
   return exit_ok;
@@ -195,7 +209,12 @@ void add_show(CLI::App& noun, Command& chosen) {
   verb->add_option("--payload-limit", arguments->payload_limit, "How much of the payload to show")
       ->type_name("SIZE")
       ->capture_default_str();
-  verb->footer("The payload is shown as JSON when it is msgpack, else as hex.");
+  verb->add_option("--payload-keys", arguments->payload_keys,
+                   "A file with keys, to show a payload that is sealed")
+      ->type_name("FILE");
+  verb->footer(
+      "The payload is shown as JSON when it is msgpack, else as hex. One that is sealed is shown "
+      "with --payload-keys only.");
   verb->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return show(session, *arguments); };
   });

@@ -32,6 +32,7 @@ struct Arguments {
   std::string file;
   std::string timeout = "30s";
   std::string durability = "fast";
+  std::string payload_keys;
   bool strict = false;
 };
 
@@ -125,6 +126,7 @@ class Enqueuer {
     options.queue = arguments_.name;
     options.block_timeout = timeout;
     options.durability = Durability::parse(arguments_.durability);
+    options.payload_keys_file = arguments_.payload_keys;
     options.linger = linger;
     options.buffer_jobs = most_under_way;
     options.buffer_bytes = buffer_bytes;
@@ -331,6 +333,9 @@ void add_enqueue(CLI::App& program, Command& chosen) {
                    "too), synced (on disk)")
       ->type_name("LEVEL")
       ->capture_default_str();
+  verb->add_option("--payload-keys", arguments->payload_keys,
+                   "Seal payloads with the first key of this file, see `ferry key`")
+      ->type_name("FILE");
   verb->footer(footer);
   verb->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return enqueue(session, *arguments); };

@@ -12,11 +12,12 @@ constexpr const char* footer =
   ferry doctor                                     is this Redis fit for Ferry?
   ferry setup                                      install Ferry's functions there
   ferry enqueue mail --file jobs.ndjson            one job a line
+  ferry load mail --kind send_mail --rate 500      a load that waits for nobody
   ferry stats --watch                              what is going on
   ferry queue show mail --jobs waiting             which jobs wait
   ferry dead ls mail                               what failed for good, and why
   ferry dead retry mail --all                      try those again
-  ferry compare ./documents --limit 2000           is batching worth it?
+  ferry compare ./documents --html report.html     is batching worth it, and at which rates?
   ferry plan measured.json --rate 900 --budget 50ms   how many workers, at what price?
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
@@ -140,9 +141,11 @@ int main_of(int count, char** words) {
   add_setup(program, chosen);
   add_doctor(program, chosen);
   add_enqueue(program, chosen);
+  add_load(program, chosen);
   add_stats(program, chosen);
   add_queue(program, chosen);
   add_dead(program, chosen);
+  add_key(program, chosen);
   add_compare(program, chosen);
   add_plan(program, chosen);
   program.footer(footer);  // last, or every noun would inherit it

@@ -50,6 +50,7 @@ json job_json(const JobInfo& job) {
   if (known(job.enqueued_at)) value["enqueued_at_ms"] = since_1970_ms(job.enqueued_at);
   if (known(job.due_at)) value["due_at_ms"] = since_1970_ms(job.due_at);
   if (known(job.died_at)) value["died_at_ms"] = since_1970_ms(job.died_at);
+  if (!job.sealed_with.empty()) value["sealed_with"] = job.sealed_with;
   if (!job.worker.empty()) value["worker"] = job.worker;
   if (!job.reason.empty()) value["reason"] = job.reason;
   if (!job.headers.empty()) value["headers"] = job.headers;

@@ -46,6 +46,23 @@ void Histogram::merge(const Histogram& other) {
   sum_ += other.sum_;
 }
 
+std::uint64_t Histogram::count_up_to(std::uint64_t value) const {
+  if (value >= max_) return count_;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < buckets_.size() && highest_value_of(i) <= value; ++i) {
+    count += buckets_[i];
+  }
+  return count;
+}
+
+std::vector<Histogram::Bucket> Histogram::buckets() const {
+  std::vector<Bucket> filled;
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    if (buckets_[i] > 0) filled.push_back({std::min(highest_value_of(i), max_), buckets_[i]});
+  }
+  return filled;
+}
+
 double Histogram::mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
 
 std::uint64_t Histogram::at(double quantile) const {

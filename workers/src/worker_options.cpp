@@ -3,6 +3,7 @@
 
 #include "ferry/error.hpp"
 #include "ferry/worker.hpp"
+#include "secrets/payload_keys.hpp"
 #include "wire/names.hpp"
 
 namespace ferry {
@@ -61,6 +62,7 @@ void WorkerOptions::validate() const {
           std::to_string(max_deliveries), "1 to 9");
   require(stop_within >= milliseconds{0} && stop_within <= std::chrono::hours{24}, "stop_within",
           text(stop_within), "0 to 24 h");
+  secrets::require_keys(payload_keys_file);
   if (!name.empty()) wire::require_name("name", name);
   require(log.format == LogFormat::text || log.format == LogFormat::json, "log.format",
           std::to_string(static_cast<int>(log.format)), "text or json");

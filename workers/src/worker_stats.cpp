@@ -193,7 +193,13 @@ std::string WorkerStats::to_json() const {
                                     {"enqueue_to_start", json_of(enqueue_to_start)},
                                     {"enqueue_to_settled", json_of(enqueue_to_settled)},
                                     {"run", json_of(run)},
-                                    {"batch_size", json_of(batch_size)}};
+                                    {"batch_size", json_of(batch_size)},
+                                    {"stage_us",
+                                     {{"before", stages.before_us},
+                                      {"hold", stages.hold_us},
+                                      {"credit", stages.credit_us},
+                                      {"run", stages.run_us},
+                                      {"settle", stages.settle_us}}}};
   return json.dump();
 }
 

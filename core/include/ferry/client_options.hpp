@@ -96,11 +96,21 @@ struct ClientOptions {
   /// Envelopes of at least this many bytes are compressed with zstd when that makes them smaller;
   /// 0 = never compress.
   std::size_t compress_from_bytes = 0;
+  /// A file with keys; payloads are then sealed with its first one before they leave this process
+  /// (about 64 bytes more a job), and only a worker that has the key can read them. One key a line,
+  /// `<key id> <64 hex digits>`, made by `ferry key`; only its owner and group may read it. Read
+  /// once. Sealed payloads do not compress, so `compress_from_bytes` is without effect. Kind,
+  /// headers, batch key and reasons are not sealed. Empty = payloads are stored as they are.
+  std::string payload_keys_file{};
   /// Called from the thread that sends (a caller's, or the client's own) when Redis has lost calls
   /// it had acknowledged; each is told once. The client notices when it has connected anew, and
   /// with the next call to the queue. Must return soon and not enqueue with this client; what it
   /// throws is dropped. Without it a loss shows in ClientStats only.
   std::function<void(const Loss&)> on_loss{};
+  /// The time that jobs are stamped with and that their latency counts from; without it, now. For
+  /// load generators: a job that was sent late still counts from when it was meant to be sent.
+  /// Called once for each call, from the caller's thread.
+  std::function<std::chrono::system_clock::time_point()> clock{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

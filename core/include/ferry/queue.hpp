@@ -49,7 +49,8 @@ struct JobInfo {
   std::chrono::system_clock::time_point enqueued_at;
   std::chrono::system_clock::time_point due_at;  ///< delayed jobs
   std::string worker;                            ///< leased jobs
-  std::int64_t payload_bytes = 0;
+  std::int64_t payload_bytes = 0;                ///< as stored
+  std::string sealed_with;  ///< id of the key that sealed the payload; empty = it is plain
   int attempts = 0;
   int deliveries = 0;
   /// Dead letters: why and when; jobs waiting for their next attempt: the last reason.
@@ -105,8 +106,13 @@ class Queue {
 
   /// Returns: nothing when no such dead letter is kept.
   std::optional<JobInfo> dead(const JobId& id);
-  /// The dead letter's payload, as the producer packed it (raw stored bytes if undecodable).
-  std::optional<std::string> dead_payload(const JobId& id);
+  /// The dead letter's payload, as the producer packed it (raw stored bytes if undecodable). A
+  /// sealed one is opened with the keys of a file as in ClientOptions; without a file it is
+  /// returned as it is stored.
+  ///
+  /// Errors: `invalid_argument` for a bad file or one without the key; `corrupt` when the payload
+  /// does not open.
+  std::optional<std::string> dead_payload(const JobId& id, const std::string& keys_file = {});
 
   /// Compares the counters with what is stored, envelope by envelope.
   ///

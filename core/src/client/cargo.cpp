@@ -47,19 +47,26 @@ void Cargo::close(Lane& lane) {
 }
 
 JobId Cargo::add(const Place& place, std::string_view kind, std::string_view payload,
-                 std::uint64_t now_us, const wire::Extras* extras, wire::JobIdSource& ids) {
+                 std::uint64_t now_us, const wire::Extras* extras, wire::JobIdSource& ids,
+                 const JobId* own_id) {
+  const auto first_id = [&] { return own_id != nullptr ? *own_id : ids.next(now_us / 1000); };
   auto lane = std::ranges::find(lanes_, place, &Lane::place);
   if (lane == lanes_.end()) {
-    lane = lanes_.insert(lanes_.end(), {place, wire::EnvelopeWriter(ids.next(now_us / 1000))});
+    lane = lanes_.insert(lanes_.end(), {place, wire::EnvelopeWriter(first_id())});
     lane->writer.reserve(payload.size() + job_overhead_bytes);
   } else if (!fits(*lane, payload.size())) {
     const std::size_t like_the_last = lane->writer.bytes() + payload.size() + job_overhead_bytes;
     close(*lane);
-    lane->writer = wire::EnvelopeWriter(ids.next(now_us / 1000));
+    lane->writer = wire::EnvelopeWriter(first_id());
     lane->writer.reserve(like_the_last);
   }
-  const JobId id = wire::id_after(lane->writer.first_id(), lane->writer.jobs());
-  lane->writer.add(kind, payload, now_us, extras);
+  JobId id = wire::id_after(lane->writer.first_id(), lane->writer.jobs());
+  if (own_id == nullptr) {
+    lane->writer.add(kind, payload, now_us, extras);
+  } else {
+    id = *own_id;
+    lane->writer.add_moved({id, kind, payload, now_us}, extras);
+  }
   ++jobs_;
   bytes_ += payload.size() + job_overhead_bytes;
   if (extras != nullptr && extras->expires_at_ms != 0 &&

@@ -47,8 +47,11 @@ class Cargo {
   /// Returns: whether one more job fits into this call. An empty cargo takes any job.
   bool takes(const Place& place, std::size_t payload_bytes) const;
 
+  /// `own_id`: of a job that has one already; null: it gets the next one of its envelope. Either
+  /// all jobs of a cargo have one or none.
   JobId add(const Place& place, std::string_view kind, std::string_view payload,
-            std::uint64_t now_us, const wire::Extras* extras, wire::JobIdSource& ids);
+            std::uint64_t now_us, const wire::Extras* extras, wire::JobIdSource& ids,
+            const JobId* own_id = nullptr);
 
   /// Returns: whether it is worth a call of its own while another one is under way.
   bool large() const {

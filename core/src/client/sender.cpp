@@ -22,7 +22,8 @@ CargoLimits Sender::cargo_limits_of(const ClientOptions& options) {
   CargoLimits limits;
   limits.max_jobs_per_envelope = options.max_jobs_per_envelope;
   limits.max_bytes_per_envelope = options.max_bytes_per_envelope;
-  limits.compress_from_bytes = options.compress_from_bytes;
+  // Sealed bytes are as good as random.
+  limits.compress_from_bytes = options.payload_keys_file.empty() ? options.compress_from_bytes : 0;
   if (options.when_full == WhenFull::shed_oldest) {
     // Flights are shed whole: small ones, so that little more goes than must.
     limits.max_jobs = std::clamp<std::size_t>(options.buffer_jobs / 16, 1, limits.max_jobs);
@@ -49,6 +50,7 @@ std::chrono::milliseconds Sender::confirmation_time_of(const ClientOptions& opti
 
 Sender::Sender(ClientOptions options)
     : options_(validated(options)),
+      sealer_(options_.payload_keys_file),
       cargo_limits_(cargo_limits_of(options_)),
       connection_(redis_options_of(options_), confirmation_time_of(options_)),
       confirmation_(options_.durability, confirmation_time_of(options_)),

@@ -15,6 +15,7 @@
 #include "client/channel.hpp"
 #include "client/confirmation.hpp"
 #include "client/flight.hpp"
+#include "client/sealer.hpp"
 #include "ferry/client.hpp"
 #include "redis/backoff.hpp"
 #include "redis/connection.hpp"
@@ -70,9 +71,11 @@ class Sender {
 
   // sender_put.cpp: taking jobs in
   Order order_of(std::string_view kind, const EnqueueOptions& options) const;
-  Receipt put_locked(Lock& lock, Order& order, std::string_view payload);
+  template <typename Act>
+  Receipt with_job(Order& order, std::string_view payload, Act act);
+  Receipt put_locked(Lock& lock, Order& order, const IncomingJob& job);
   SharedError obstacle(Lock& lock, Order& order, std::size_t payload_bytes);
-  JobId load(Flight& flight, const Order& order, std::string_view payload);
+  JobId load(Flight& flight, const Order& order, const IncomingJob& job);
   static std::shared_ptr<Flight> refused(SharedError error);
   SharedError make_room(Lock& lock, Order& order, std::size_t bytes);
   bool wait_for_room(Lock& lock, const Order& order, std::size_t bytes);
@@ -135,6 +138,7 @@ class Sender {
   static std::chrono::milliseconds confirmation_time_of(const ClientOptions& options);
 
   const ClientOptions options_;
+  Sealer sealer_;
   const CargoLimits cargo_limits_;
 
   mutable std::mutex mutex_;

@@ -9,11 +9,13 @@
 namespace ferry::detail {
 namespace {
 
-std::uint64_t now_us() {
+std::uint64_t to_us(std::chrono::system_clock::time_point at) {
   using std::chrono::microseconds;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(now).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<microseconds>(at.time_since_epoch()).count());
 }
+
+std::uint64_t now_us() { return to_us(std::chrono::system_clock::now()); }
 
 /// Default options are the usual case and need no look at their limits.
 bool all_default(const EnqueueOptions& options) {
@@ -46,8 +48,12 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
   Order order;
   order.queue = options_.queue;
   order.kind = kind;
-  order.now_us = now_us();
+  order.now_us = options_.clock ? to_us(options_.clock()) : now_us();
   order.now = Clock::now();
+  if (sealer_.active()) {
+    order.extras.key_id = sealer_.key_id();
+    order.has_extras = true;
+  }
   if (all_default(options)) return order;
 
   options.validate();
@@ -62,38 +68,53 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
   order.extras.batch_key = options.batch_key;
   order.extras.headers.assign(options.headers.begin(), options.headers.end());
   order.extras.latency_budget_ms = static_cast<int>(options.latency_budget.count());
-  order.has_extras = order.extras.expires_at_ms != 0 || options.max_attempts != 0 ||
-                     !options.traceparent.empty() || !options.batch_key.empty() ||
-                     !options.headers.empty() || options.latency_budget.count() != 0;
+  order.has_extras = order.has_extras || order.extras.expires_at_ms != 0 ||
+                     options.max_attempts != 0 || !options.traceparent.empty() ||
+                     !options.batch_key.empty() || !options.headers.empty() ||
+                     options.latency_budget.count() != 0;
   return order;
+}
+
+/// Seals the payload if this client does, while no lock is held, and acts on what is to be stored.
+template <typename Act>
+Receipt Sender::with_job(Order& order, std::string_view payload, Act act) {
+  if (!sealer_.active()) return act({payload, payload.size(), nullptr});
+  thread_local SealedJobs sealed;
+  sealed.clear();
+  sealer_.seal({sealer_.next_id(order.now_us), order.queue, order.kind}, payload, sealed);
+  return act(sealed[0]);
 }
 
 Receipt Sender::put(std::string_view kind, std::string_view payload,
                     const EnqueueOptions& options) {
   Order order = order_of(kind, options);
-  Lock lock(mutex_);
-  Receipt receipt = put_locked(lock, order, payload);
-  if (order.opened_flight) wake();
-  return receipt;
+  return with_job(order, payload, [&](const IncomingJob& job) {
+    Lock lock(mutex_);
+    Receipt receipt = put_locked(lock, order, job);
+    if (order.opened_flight) wake();
+    return receipt;
+  });
 }
 
 Receipt Sender::store(std::string_view kind, std::string_view payload,
                       const EnqueueOptions& options) {
   Order order = order_of(kind, options);
-  Lock lock(mutex_);
-  Receipt receipt = put_locked(lock, order, payload);
-  if (!receipt.flight_->settled()) await_locked(lock, *receipt.flight_);
-  return receipt;
+  return with_job(order, payload, [&](const IncomingJob& job) {
+    Lock lock(mutex_);
+    Receipt receipt = put_locked(lock, order, job);
+    if (!receipt.flight_->settled()) await_locked(lock, *receipt.flight_);
+    return receipt;
+  });
 }
 
-Receipt Sender::put_locked(Lock& lock, Order& order, std::string_view payload) {
+Receipt Sender::put_locked(Lock& lock, Order& order, const IncomingJob& job) {
   Receipt receipt;
-  SharedError error = obstacle(lock, order, payload.size());
+  SharedError error = obstacle(lock, order, job.stored_bytes);
   if (error != nullptr) {
     receipt.flight_ = refused(std::move(error));
   } else {
-    receipt.flight_ = open_flight(channel_of(order.queue), order, payload.size());
-    receipt.id_ = load(*receipt.flight_, order, payload);
+    receipt.flight_ = open_flight(channel_of(order.queue), order, job.payload.size());
+    receipt.id_ = load(*receipt.flight_, order, job);
   }
   return receipt;
 }
@@ -101,16 +122,24 @@ Receipt Sender::put_locked(Lock& lock, Order& order, std::string_view payload) {
 void Sender::put_all(std::string_view kind, const PackedJobs& jobs, const EnqueueOptions& options,
                      Wake how, std::vector<ReceiptRun>& runs) {
   Order order = order_of(kind, options);
+  SealedJobs sealed;
+  if (sealer_.active() && jobs.size() > 0) {
+    const JobId first = sealer_.next_id(order.now_us);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      sealer_.seal({wire::id_after(first, i), order.queue, order.kind}, jobs[i], sealed);
+    }
+  }
   Lock lock(mutex_);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const std::string_view payload = jobs[i];
-    SharedError error = obstacle(lock, order, payload.size());
+    const IncomingJob job =
+        sealer_.active() ? sealed[i] : IncomingJob{jobs[i], jobs[i].size(), nullptr};
+    SharedError error = obstacle(lock, order, job.stored_bytes);
     if (error != nullptr) {
       runs.push_back({refused(std::move(error)), {}, 1});
       continue;
     }
-    const auto& flight = open_flight(channel_of(order.queue), order, payload.size());
-    const JobId id = load(*flight, order, payload);
+    const auto& flight = open_flight(channel_of(order.queue), order, job.payload.size());
+    const JobId id = load(*flight, order, job);
     if (!runs.empty() && runs.back().flight == flight &&
         id == wire::id_after(runs.back().first, runs.back().count)) {
       ++runs.back().count;
@@ -133,7 +162,8 @@ SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes
   if (payload_bytes > wire::max_payload_bytes) {
     error = make_error(ErrorCode::oversized,
                        "the payload has " + std::to_string(payload_bytes) +
-                           " bytes, more than the " + std::to_string(wire::max_payload_bytes) +
+                           (sealer_.active() ? " bytes when sealed" : " bytes") +
+                           ", more than the " + std::to_string(wire::max_payload_bytes) +
                            " allowed: store it elsewhere and enqueue a reference");
   } else if (closing_) {
     error = make_error(ErrorCode::stopped, "the client is being closed");
@@ -144,13 +174,13 @@ SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes
   return error;
 }
 
-JobId Sender::load(Flight& flight, const Order& order, std::string_view payload) {
+JobId Sender::load(Flight& flight, const Order& order, const IncomingJob& job) {
   ++flight.held_jobs;
-  flight.held_bytes += payload.size();
+  flight.held_bytes += job.payload.size();
   ++held_jobs_;
-  held_bytes_ += payload.size();
-  return flight.cargo.add(order.place, order.kind, payload, order.now_us,
-                          order.has_extras ? &order.extras : nullptr, ids_);
+  held_bytes_ += job.payload.size();
+  return flight.cargo.add(order.place, order.kind, job.payload, order.now_us,
+                          order.has_extras ? &order.extras : nullptr, ids_, job.own_id);
 }
 
 Channel& Sender::channel_of(std::string_view queue) {

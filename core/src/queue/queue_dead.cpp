@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "queue/queue_impl.hpp"
+#include "secrets/payload_keys.hpp"
 
 namespace ferry {
 namespace {
@@ -126,6 +127,25 @@ std::optional<DeadLetter> letter_of(Connection& connection, const Keys& keys, co
   return std::move(letters.front());
 }
 
+std::string opened(const wire::StoredJob& job, std::string_view queue,
+                   const std::string& keys_file) {
+  const secrets::PayloadKeys keys(keys_file);
+  const std::string_view key_id = job.extras->key_id;
+  if (!keys.has(key_id)) {
+    throw Error(ErrorCode::invalid_argument, "the payload is sealed with key '" +
+                                                 std::string(key_id) + "', which is not in " +
+                                                 keys_file);
+  }
+  std::string payload(job.payload.size(), '\0');
+  if (!keys.open(key_id, {job.id, queue, job.kind}, job.payload, payload.data())) {
+    throw Error(ErrorCode::corrupt, "the payload cannot be opened: not what key '" +
+                                        std::string(key_id) +
+                                        "' sealed for this id, queue and kind");
+  }
+  payload.resize(payload.size() - secrets::PayloadKeys::overhead_bytes);
+  return payload;
+}
+
 }  // namespace
 
 std::optional<JobInfo> Queue::dead(const JobId& id) {
@@ -138,7 +158,8 @@ std::optional<JobInfo> Queue::dead(const JobId& id) {
   return std::move(*found);
 }
 
-std::optional<std::string> Queue::dead_payload(const JobId& id) {
+std::optional<std::string> Queue::dead_payload(const JobId& id, const std::string& keys_file) {
+  secrets::require_keys(keys_file);
   const auto letter = letter_of(impl_->ready(), impl_->keys, id);
   if (!letter) return std::nullopt;
   wire::StoredEnvelope envelope;
@@ -146,6 +167,8 @@ std::optional<std::string> Queue::dead_payload(const JobId& id) {
   if (envelope.is_opaque()) return std::string(envelope.opaque);
   const auto found = std::ranges::find(envelope.jobs, id, &wire::StoredJob::id);
   if (found == envelope.jobs.end()) return std::nullopt;
+  const bool sealed = found->extras != nullptr && !found->extras->key_id.empty();
+  if (sealed && !keys_file.empty()) return opened(*found, impl_->name, keys_file);
   return std::string(found->payload);
 }
 

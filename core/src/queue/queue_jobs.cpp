@@ -207,6 +207,7 @@ JobInfo info_of(const wire::StoredJob& job, JobState state, Priority priority) {
     info.reason = job.extras->last_reason;
     info.traceparent = job.extras->traceparent;
     info.batch_key = job.extras->batch_key;
+    info.sealed_with = job.extras->key_id;
     for (const auto& [name, value] : job.extras->headers) info.headers.emplace(name, value);
   }
   return info;

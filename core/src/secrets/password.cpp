@@ -9,7 +9,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "ferry/error.hpp"
+#include "secrets/checks.hpp"
 
 namespace ferry::secrets {
 namespace {
@@ -17,19 +17,6 @@ namespace {
 constexpr std::size_t password_bytes = 32;
 /// Redis takes longer ones, but then a URL cannot hold it (see redis/url.hpp).
 constexpr std::size_t max_line_bytes = 2048;
-
-[[noreturn]] void refuse(const std::string& path, const std::string& what) {
-  throw Error(ErrorCode::invalid_argument, path + ' ' + what);
-}
-
-[[noreturn]] void refuse(const std::string& path, const std::string& what, int error_number) {
-  refuse(path, what + ": " + std::error_code(error_number, std::generic_category()).message());
-}
-
-void require_sodium() {
-  if (::sodium_init() >= 0) return;
-  throw Error(ErrorCode::internal, "libsodium could not be set up: no source of random bytes");
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "wire/envelope_head.hpp"
 #include "wire/kind_table.hpp"
 #include "wire/msgpack_cursor.hpp"
 #include "wire/names.hpp"
@@ -10,39 +11,10 @@
 namespace ferry::wire {
 namespace {
 
-constexpr std::uint8_t known_flags = flag_zstd | flag_own_ids | flag_bundle | flag_opaque;
+constexpr std::uint8_t known_flags =
+    flag_zstd | flag_own_ids | flag_bundle | flag_opaque | flag_sealed;
 /// An array of three, a kind index, a time and an empty bin: what a job takes at least.
 constexpr std::size_t least_job_bytes = 5;
-
-/// The head, byte for byte as `head` in library.lua reads it, so that both always count alike.
-///
-/// Returns: the offset of the body, 0 when this is no envelope of version 1.
-std::size_t read_head(std::string_view bytes, Head& head, bool& has_death) {
-  const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
-  if (bytes.size() < 6) return 0;
-  if (byte(0) != 0x95 && byte(0) != 0x96) return 0;
-  if (byte(1) != envelope_version) return 0;
-  std::size_t at = 4;
-  std::size_t count = byte(3);
-  if (count == 0xcc) {
-    count = byte(4);
-    at = 5;
-  } else if (count == 0xcd) {
-    count = static_cast<std::size_t>(byte(4) << 8 | byte(5));
-    at = 6;
-  } else if (count > 0x7f) {
-    return 0;
-  }
-  if (count < 1 || count > max_jobs_in_envelope) return 0;
-  if (bytes.size() < at + 18 || byte(at) != 0xc4 || byte(at + 1) != 16) return 0;
-  at += 2;
-  head.version = byte(1);
-  head.flags = byte(2);
-  head.count = count;
-  std::memcpy(head.first_id.bytes.data(), bytes.data() + at, 16);
-  has_death = byte(0) == 0x96;
-  return at + 16;
-}
 
 /// Whatever else a later version changes, it begins with an array whose first number is higher.
 bool has_later_version(std::string_view bytes) {
@@ -80,14 +52,15 @@ class Decoder {
   bool plain_body(std::string_view body, const Head& head);
   bool bundle_body(std::string_view body, const Head& head);
   bool read_kinds(MsgpackCursor& in, KindTable& kinds);
-  bool read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us, bool own_id,
+  bool read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us, std::uint8_t flags,
                 StoredJob& job);
-  bool read_extras(MsgpackCursor& in, bool own_id, StoredJob& job);
+  bool read_extras(MsgpackCursor& in, std::uint8_t flags, StoredJob& job);
+  bool read_key_id(MsgpackCursor& in, std::string_view& key_id);
   bool read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras);
   bool read_headers(MsgpackCursor& in, Extras& extras);
   bool read_death(MsgpackCursor& in);
-  bool read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most,
-                    std::uint64_t& value);
+  template <typename Number>
+  bool read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most, Number& value);
   bool read_text(MsgpackCursor& in, std::string_view what, std::size_t most_bytes,
                  std::string_view& value);
 
@@ -130,8 +103,10 @@ bool Decoder::check_flags(const Head& head, bool has_death, bool nested) {
   out_.newer = (head.flags & ~known_flags) != 0;
   if (out_.newer) return fail(flags + " are not known here: written by a newer version?");
   const bool alone = head.flags == flag_opaque || (head.flags & flag_opaque) == 0;
-  const bool own_ids_fit = (head.flags & flag_own_ids) == 0 || (head.flags & flag_bundle) == 0;
-  if (!alone || !own_ids_fit) return fail(flags + " exclude each other");
+  // A bundle's parts have these, each for itself.
+  const bool bundle_fits =
+      (head.flags & (flag_own_ids | flag_sealed)) == 0 || (head.flags & flag_bundle) == 0;
+  if (!alone || !bundle_fits) return fail(flags + " exclude each other");
   if (nested && (head.flags & (flag_bundle | flag_opaque)) != 0) {
     return fail(flags + " are not allowed inside a bundle");
   }
@@ -172,7 +147,7 @@ bool Decoder::plain_body(std::string_view body, const Head& head) {
   for (std::size_t i = 0; i < jobs; ++i) {
     StoredJob& job = out_.jobs.emplace_back();
     if (!own_ids) job.id = id_after(head.first_id, i);
-    if (!read_job(in, kinds, static_cast<std::int64_t>(base_us), own_ids, job)) {
+    if (!read_job(in, kinds, static_cast<std::int64_t>(base_us), head.flags, job)) {
       return blame("job", i);
     }
   }
@@ -223,8 +198,8 @@ bool Decoder::read_kinds(MsgpackCursor& in, KindTable& kinds) {
   return true;
 }
 
-bool Decoder::read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us, bool own_id,
-                       StoredJob& job) {
+bool Decoder::read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us,
+                       std::uint8_t flags, StoredJob& job) {
   std::size_t fields = 0;
   if (!in.read_array(fields)) return fail(in, "the job", "an array of 3 or 4");
   if (fields != 3 && fields != 4) {
@@ -255,11 +230,13 @@ bool Decoder::read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t b
     return fail("payload has " + std::to_string(job.payload.size()) + " bytes, more than " +
                 std::to_string(max_payload_bytes));
   }
-  if (fields == 4) return read_extras(in, own_id, job);
-  return !own_id || fail("the job carries no id of its own, though own_ids is set");
+  if (fields == 4) return read_extras(in, flags, job);
+  return (flags & flag_own_ids) == 0 ||
+         fail("the job carries no id of its own, though own_ids is set");
 }
 
-bool Decoder::read_extras(MsgpackCursor& in, bool own_id, StoredJob& job) {
+bool Decoder::read_extras(MsgpackCursor& in, std::uint8_t flags, StoredJob& job) {
+  const bool own_id = (flags & flag_own_ids) != 0;
   std::size_t pairs = 0;
   if (!in.read_map(pairs)) return fail(in, "extras", "a map");
   Extras* extras = nullptr;
@@ -277,7 +254,7 @@ bool Decoder::read_extras(MsgpackCursor& in, bool own_id, StoredJob& job) {
       if (!own_id) return fail("the job carries an id, though own_ids is not set");
       std::memcpy(job.id.bytes.data(), id.data(), id.size());
       has_id = true;
-    } else if (key <= 7 || key == 9) {
+    } else if (key <= 9) {
       if (extras == nullptr) extras = &out_.extras.emplace_back();
       if (!read_extra(in, key, *extras)) return false;
     } else if (!in.skip()) {
@@ -285,22 +262,20 @@ bool Decoder::read_extras(MsgpackCursor& in, bool own_id, StoredJob& job) {
     }
   }
   job.extras = extras;
+  const bool sealed = extras != nullptr && !extras->key_id.empty();
+  if (sealed && (flags & flag_sealed) == 0)
+    return fail("the job has a key id, though sealed is not set");
   return has_id || !own_id || fail("the job carries no id of its own, though own_ids is set");
 }
 
 bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
-  std::uint64_t number = 0;
   switch (key) {
     case 1:
       return read_bounded(in, "expires at", max_time_ms, extras.expires_at_ms);
     case 2:
-      if (!read_bounded(in, "attempts", max_count_of_runs, number)) return false;
-      extras.attempts = static_cast<int>(number);
-      return true;
+      return read_bounded(in, "attempts", max_count_of_runs, extras.attempts);
     case 3:
-      if (!read_bounded(in, "max attempts", max_attempts_bound, number)) return false;
-      extras.max_attempts = static_cast<int>(number);
-      return true;
+      return read_bounded(in, "max attempts", max_attempts_bound, extras.max_attempts);
     case 4:
       if (!read_text(in, "traceparent", traceparent_bytes, extras.traceparent)) return false;
       return extras.traceparent.empty() || extras.traceparent.size() == traceparent_bytes ||
@@ -309,13 +284,18 @@ bool Decoder::read_extra(MsgpackCursor& in, std::uint64_t key, Extras& extras) {
       return read_text(in, "batch key", max_batch_key_bytes, extras.batch_key);
     case 6:
       return read_text(in, "last reason", max_reason_bytes, extras.last_reason);
-    case 9:
-      if (!read_bounded(in, "latency budget", max_latency_budget_ms, number)) return false;
-      extras.latency_budget_ms = static_cast<int>(number);
-      return true;
-    default:
+    case 7:
       return read_headers(in, extras);
+    case 8:
+      return read_key_id(in, extras.key_id);
+    default:
+      return read_bounded(in, "latency budget", max_latency_budget_ms, extras.latency_budget_ms);
   }
+}
+
+bool Decoder::read_key_id(MsgpackCursor& in, std::string_view& key_id) {
+  return read_text(in, "key id", max_key_id_bytes, key_id) &&
+         (is_name(key_id) || fail("key id is not 1 to 32 of A-Z a-z 0-9 _ . -"));
 }
 
 bool Decoder::read_headers(MsgpackCursor& in, Extras& extras) {
@@ -346,7 +326,6 @@ bool Decoder::read_death(MsgpackCursor& in) {
   Death death;
   for (std::size_t i = 0; i < pairs; ++i) {
     std::uint64_t key = 0;
-    std::uint64_t deliveries = 0;
     if (!in.next_is_integer() || !in.read_uint(key)) {
       if (!in.skip() || !in.skip()) return fail(in, "death", "msgpack");
     } else if (key == 0) {
@@ -354,8 +333,7 @@ bool Decoder::read_death(MsgpackCursor& in) {
     } else if (key == 1) {
       if (!read_bounded(in, "time of death", max_time_ms, death.died_at_ms)) return false;
     } else if (key == 2) {
-      if (!read_bounded(in, "deliveries", max_count_of_runs, deliveries)) return false;
-      death.deliveries = static_cast<int>(deliveries);
+      if (!read_bounded(in, "deliveries", max_count_of_runs, death.deliveries)) return false;
     } else if (!in.skip()) {
       return fail(in, "death", "msgpack");
     }
@@ -364,11 +342,14 @@ bool Decoder::read_death(MsgpackCursor& in) {
   return true;
 }
 
+template <typename Number>
 bool Decoder::read_bounded(MsgpackCursor& in, std::string_view what, std::uint64_t most,
-                           std::uint64_t& value) {
-  if (!in.read_uint(value)) return fail(in, what, "an unsigned integer");
-  return value <= most || fail(std::string(what) + " is " + std::to_string(value) + ", more than " +
-                               std::to_string(most));
+                           Number& value) {
+  std::uint64_t read = 0;
+  if (!in.read_uint(read)) return fail(in, what, "an unsigned integer");
+  value = static_cast<Number>(read);
+  return read <= most || fail(std::string(what) + " is " + std::to_string(read) + ", more than " +
+                              std::to_string(most));
 }
 
 bool Decoder::read_text(MsgpackCursor& in, std::string_view what, std::size_t most_bytes,
@@ -391,13 +372,6 @@ std::string decode(std::string_view bytes, StoredEnvelope& out) {
   Decoder decoder(out);
   if (decoder.envelope(bytes, false)) return {};
   return decoder.error();
-}
-
-std::optional<Head> decode_head(std::string_view bytes) {
-  Head head;
-  bool has_death = false;
-  if (read_head(bytes, head, has_death) == 0) return std::nullopt;
-  return head;
 }
 
 }  // namespace ferry::wire

@@ -9,12 +9,14 @@
 //              2 own_ids each job carries its id (else: first id + position)
 //              4 bundle  body = [envelope: bin, …], none of them a bundle; made by promote
 //              8 opaque  body = the raw bytes of an envelope that could not be decoded
+//              16 sealed the payload of some job is sealed: extras 8
 //   body     = [base time µs since 1970, [kind: str, …], [job, …]]
 //   job      = [kind index, µs after the base time, payload: bin]  or the same with extras: map
 //              (negative for a job that is older than the first one)
 //   extras   = {0: id bin 16, 1: expires at (ms since 1970), 2: attempts so far, 3: max attempts,
 //               4: traceparent str, 5: batch key str, 6: last reason str, 7: {header: value},
-//               9: latency budget ms}
+//               8: key id str: payload = nonce 24, ciphertext, tag 16; see
+//               secrets/payload_keys.hpp, 9: latency budget ms}
 //   death    = {0: reason str, 1: died at (ms since 1970), 2: deliveries}
 //
 // Unknown keys in extras and death are passed over; an unknown version or flag is not decoded.
@@ -34,7 +36,13 @@
 namespace ferry::wire {
 
 inline constexpr std::uint8_t envelope_version = 1;
-enum Flag : std::uint8_t { flag_zstd = 1, flag_own_ids = 2, flag_bundle = 4, flag_opaque = 8 };
+enum Flag : std::uint8_t {
+  flag_zstd = 1,
+  flag_own_ids = 2,
+  flag_bundle = 4,
+  flag_opaque = 8,
+  flag_sealed = 16,
+};
 
 /// What few jobs carry. Views point into the envelope's bytes.
 struct Extras {
@@ -45,6 +53,7 @@ struct Extras {
   std::string_view batch_key{};
   std::string_view last_reason{};
   std::vector<std::pair<std::string_view, std::string_view>> headers{};
+  std::string_view key_id{};  ///< of the key that sealed the payload; empty = it is plain
   int latency_budget_ms = 0;  ///< 0 = that of the worker's policy
 };
 
@@ -129,6 +138,7 @@ class EnvelopeWriter {
 
  private:
   std::uint64_t kind_index(std::string_view kind);
+  void note_sealed(const Extras* extras);
 
   JobId first_id_;
   std::vector<std::string> kinds_;

@@ -27,7 +27,8 @@ std::size_t pairs_of(const Extras& extras) {
   return (extras.expires_at_ms != 0 ? 1u : 0u) + (extras.attempts != 0 ? 1u : 0u) +
          (extras.max_attempts != 0 ? 1u : 0u) + (extras.traceparent.empty() ? 0u : 1u) +
          (extras.batch_key.empty() ? 0u : 1u) + (extras.last_reason.empty() ? 0u : 1u) +
-         (extras.headers.empty() ? 0u : 1u) + (extras.latency_budget_ms != 0 ? 1u : 0u);
+         (extras.headers.empty() ? 0u : 1u) + (extras.key_id.empty() ? 0u : 1u) +
+         (extras.latency_budget_ms != 0 ? 1u : 0u);
 }
 
 void append_number(MsgpackAppender& out, std::uint64_t key, std::uint64_t value) {
@@ -68,6 +69,7 @@ void append_extras(MsgpackAppender& out, const JobId* own_id, const Extras* extr
   append_text(out, 5, extras->batch_key);
   append_text(out, 6, shortened(extras->last_reason));
   append_headers(out, *extras);
+  append_text(out, 8, extras->key_id);
   append_number(out, 9, static_cast<std::uint64_t>(extras->latency_budget_ms));
 }
 
@@ -137,6 +139,7 @@ std::uint64_t EnvelopeWriter::kind_index(std::string_view kind) {
 void EnvelopeWriter::add(std::string_view kind, std::string_view payload, std::uint64_t enqueued_us,
                          const Extras* extras) {
   assert(jobs_ < max_jobs_in_envelope && (flags_ & flag_own_ids) == 0);
+  note_sealed(extras);
   if (jobs_ == 0) base_us_ = enqueued_us;
   append_job(jobs_bytes_, kind_index(kind), static_cast<std::int64_t>(enqueued_us - base_us_),
              payload, nullptr, extras);
@@ -147,9 +150,14 @@ void EnvelopeWriter::add_moved(const StoredJob& job, const Extras* extras) {
   assert(jobs_ < max_jobs_in_envelope && (jobs_ == 0 || (flags_ & flag_own_ids) != 0));
   if (jobs_ == 0) base_us_ = job.enqueued_us;
   flags_ |= flag_own_ids;
+  note_sealed(extras);
   append_job(jobs_bytes_, kind_index(job.kind),
              static_cast<std::int64_t>(job.enqueued_us - base_us_), job.payload, &job.id, extras);
   ++jobs_;
+}
+
+void EnvelopeWriter::note_sealed(const Extras* extras) {
+  if (extras != nullptr && !extras->key_id.empty()) flags_ |= flag_sealed;
 }
 
 std::string EnvelopeWriter::finish(std::size_t compress_from_bytes,

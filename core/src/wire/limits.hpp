@@ -20,6 +20,7 @@ namespace ferry::wire {
 //   elements of a payload     as many as it has bytes        workers/src/unpack_payload.cpp
 //   NDJSON line               32 MiB                         workers/cli/parts/job_line.hpp
 //   password file             2 KiB                          core/src/secrets/password.cpp
+//   key file                  64 keys, 64 KiB                core/src/secrets/payload_keys.cpp
 //   policies compared         64                             workers/src/compare/options.cpp
 
 /// What is accepted from a producer and from Redis. The functions check the job count themselves.
@@ -29,6 +30,7 @@ inline constexpr std::size_t max_payload_bytes = 8 * 1024 * 1024;
 inline constexpr std::size_t max_envelope_bytes = 16 * 1024 * 1024;
 inline constexpr std::size_t max_inflated_bytes = 64 * 1024 * 1024;
 inline constexpr std::size_t max_name_bytes = 64;
+inline constexpr std::size_t max_key_id_bytes = 32;
 inline constexpr std::size_t max_batch_key_bytes = 128;
 inline constexpr std::size_t max_headers = 32;
 inline constexpr std::size_t max_header_bytes = 8 * 1024;

@@ -103,7 +103,8 @@ nlohmann::ordered_json run_round(const Arguments& arguments, std::uint64_t seed,
   Evidence evidence = fleet.evidence();
   const Ledger ledger = settle_accounts(evidence, profile.bounds);
   auto report = report_of(arguments.text("--profile"), seed, options, fleet, ledger);
-  if (report["broken"].empty()) {
+  // What was broken on purpose needs no looking into.
+  if (report["broken"].empty() || !arguments.text("--sabotage").empty()) {
     std::filesystem::remove_all(fleet.folder());
   } else {
     std::printf("records and logs are kept in %s\n", fleet.folder().c_str());

@@ -1,5 +1,7 @@
 // What producers, workers and the harness write to disk: fixed records, appended with one write for
-// each portion. A killed process leaves what it wrote: the bytes are the kernel's by then.
+// each portion. A killed process leaves what it wrote: the bytes are the kernel's by then. A write
+// that was under way may end at a page's end, in the middle of a record; whoever made it was not told
+// that it was written and did nothing more, so that record does not count.
 #pragma once
 
 #include <chrono>
@@ -81,8 +83,6 @@ class RecordFile {
 };
 
 /// Returns: the whole records of all files of a folder whose names begin so.
-///
-/// Errors: `std::runtime_error` for a file that ends in the middle of a record.
 std::vector<Claim> read_claims(const std::string& folder, const std::string& prefix);
 std::vector<Effect> read_effects(const std::string& folder, const std::string& prefix);
 std::vector<WorkerNote> read_notes(const std::string& folder, const std::string& prefix);

@@ -101,6 +101,17 @@ TEST(QuotientTest, KnowsNoBoundsFromThreeRuns) {
   EXPECT_TRUE(std::isinf(result.high));
 }
 
+TEST(QuantileTest, IsTheSmallestValueThatSoManyDoNotExceed) {
+  Values values;
+  for (int i = 100; i >= 1; --i) values.push_back(i);
+  EXPECT_DOUBLE_EQ(quantile(values, 0.5), 50);
+  EXPECT_DOUBLE_EQ(quantile(values, 0.99), 99);
+  EXPECT_DOUBLE_EQ(quantile(values, 1), 100);
+  EXPECT_DOUBLE_EQ(quantile(values, 0), 1);
+  EXPECT_DOUBLE_EQ(quantile(Values{7}, 0.99), 7);
+  EXPECT_DOUBLE_EQ(quantile({}, 0.5), 0);
+}
+
 TEST(VerdictTest, NeedsBothAShownAndALargeDifference) {
   EXPECT_EQ(judge({1.08, 1.10, 1.12}, 0.01, 0.05, true, 7), Verdict::better);
   EXPECT_EQ(judge({1.08, 1.10, 1.12}, 0.01, 0.05, false, 7), Verdict::worse);

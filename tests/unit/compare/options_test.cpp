@@ -15,6 +15,9 @@ using ::testing::HasSubstr;
 Experiment experiment() {
   Experiment experiment;
   experiment.name = "sample";
+  experiment.produce_one = [](Client& client, std::size_t) {
+    return client.enqueue_packed_async("sample", {});
+  };
   experiment.settings = {{"folder", "/usr/include", "where to look"}};
   return experiment;
 }
@@ -95,6 +98,46 @@ TEST(CompareOptionsTest, ShowsWhatItRefusesOnOneShortLine) {
     EXPECT_THAT(refusal(line), HasSubstr("'a?forged?[31m!!!"));
     EXPECT_LT(refusal(line).size(), 250u);
   }
+}
+
+TEST(CompareOptionsTest, ReadsRatesInOrderAndOnce) {
+  const Options options = parse({"compare", "--rates", "50,7.5,50,1000", "--duration", "500ms",
+                                 "--budget=0.25s", "--html", "a.html"});
+  EXPECT_TRUE(options.open());
+  EXPECT_FALSE(options.auto_rates);
+  EXPECT_THAT(options.rates, ElementsAre(7.5, 50, 1000));
+  EXPECT_EQ(options.duration.count(), 500);
+  EXPECT_EQ(options.budget.count(), 250);
+  EXPECT_TRUE(parse({"compare", "--rates", "auto"}).auto_rates);
+}
+
+TEST(CompareOptionsTest, TakesAReportForAWishOfRates) {
+  EXPECT_FALSE(parse({"compare"}).open());
+  EXPECT_TRUE(parse({"compare", "--html", "a.html"}).auto_rates);
+}
+
+TEST(CompareOptionsTest, ALatencyBudgetIsARowWhereThereAreRatesAndNoOthersWereNamed) {
+  const auto last = [](const Options& options) { return options.policies.back().to_string(); };
+  EXPECT_EQ(last(parse({"compare", "--rates", "auto", "--budget", "80ms"})),
+            "latency_budget(80ms)");
+  EXPECT_NE(last(parse({"compare"})), "latency_budget(50ms)");
+  EXPECT_EQ(last(parse({"compare", "--rates", "auto", "--policy", "realtime"})), "realtime");
+}
+
+TEST(CompareOptionsTest, RefusesRatesThatAreNone) {
+  EXPECT_THAT(refusal({"compare", "--rates", "5,x"}), HasSubstr("--rates has 'x'"));
+  EXPECT_THAT(refusal({"compare", "--rates", "0"}), HasSubstr("from 0.1 to 1000000"));
+  EXPECT_THAT(refusal({"compare", "--rates", "nan"}), HasSubstr("--rates has 'nan'"));
+  EXPECT_THAT(refusal({"compare", "--duration", "5"}), HasSubstr("--duration is '5'"));
+  EXPECT_THAT(refusal({"compare", "--duration", "2h"}), HasSubstr("expected 1ms to 60m"));
+  EXPECT_THAT(refusal({"work", "--rates", "5"}), HasSubstr("unknown option '--rates'"));
+}
+
+TEST(CompareOptionsTest, WantsAnExperimentThatCanEnqueueOneJobForRates) {
+  Experiment old = experiment();
+  old.produce_one = nullptr;
+  const std::vector<const char*> arguments{"compare", "--html", "a.html"};
+  EXPECT_THROW(parse_options(arguments, old), Error);
 }
 
 TEST(CompareOptionsTest, RefusesTheSamePolicyTwice) {

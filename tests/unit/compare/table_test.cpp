@@ -86,7 +86,8 @@ TEST(TableTest, SeparatesThousands) {
 TEST(ServerUsageTest, ReadsTheFieldsItNeeds) {
   const ServerUsage usage = read_server_usage(
       "# Server\r\nredis_version:7.0.15\r\n# CPU\r\nused_cpu_sys:0.5\r\nused_cpu_user:1.25\r\n"
-      "used_cpu_user_children:9\r\n# Stats\r\ntotal_commands_processed:42\r\n");
+      "used_cpu_user_children:9\r\n# "
+      "Stats\r\ntotal_commands_processed:42\r\nused_memory_rss:4096\r\n");
   EXPECT_EQ(usage.version, "7.0.15");
   EXPECT_DOUBLE_EQ(usage.cpu_microseconds, 1'750'000);
   EXPECT_EQ(usage.commands, 42U);

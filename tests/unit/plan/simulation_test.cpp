@@ -34,7 +34,7 @@ TEST_P(RateTest, KeepsTheBudgetAtNearlyTheCostOfOneWhoKnows) {
     SimulationSettings settings = settings_of(latency_budget(50ms), GetParam());
     settings.seed = seed;
     const SimulationResult result = simulate(settings);
-    const OracleAnswer oracle = ask_oracle({GetParam(), {}, 4, 50ms, 40s, seed});
+    const OracleAnswer oracle = ask_oracle({GetParam(), {}, 4, 50ms, 20s, seed});
     ASSERT_GT(oracle.worker_ms_per_job, 0);
     EXPECT_LE(result.latency_ms(0.99), 50);
     EXPECT_LE(result.worker_ms_per_job(), 1.1 * oracle.worker_ms_per_job);
@@ -130,7 +130,6 @@ TEST(OverloadTest, TheCapacityIsWhatCanBeKept) {
   settings.warm_up = 15s;
   settings.duration = 15s;
   EXPECT_LE(simulate(settings).latency_ms(0.99), 50);
-  EXPECT_EQ(ask_oracle({capacity, {}, 4, 50ms, 15s, 1}).worker_ms_per_job, 0);
 }
 
 /// Nothing is shed: late jobs wait in the worker, which holds more than by default here.

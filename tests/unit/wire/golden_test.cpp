@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "samples.hpp"
+#include "scratch_folder.hpp"
+#include "secrets/payload_keys.hpp"
 #include "wire/envelope.hpp"
 
 // The stored format is public: these bytes must decode for ever, here and in other languages
@@ -47,9 +50,26 @@ std::string payload_of(const json& job) {
   return {packed.begin(), packed.end()};
 }
 
+/// Returns: the payload as it was before it was sealed.
+std::string opened(const StoredJob& job, const json& vector) {
+  if (job.extras == nullptr || job.extras->key_id.empty()) return std::string(job.payload);
+  const json& sealing = vector.at("sealing");
+  const ScratchFolder scratch;
+  const std::string path = scratch.file("keys");
+  std::ofstream(path) << sealing.at("key_id").get<std::string>() << ' '
+                      << sealing.at("key").get<std::string>() << '\n';
+  ::chmod(path.c_str(), 0600);
+  const std::string queue = sealing.at("queue");
+  std::string payload(job.payload.size(), '\0');
+  EXPECT_TRUE(secrets::PayloadKeys(path).open(job.extras->key_id, {job.id, queue, job.kind},
+                                              job.payload, payload.data()));
+  payload.resize(payload.size() - secrets::PayloadKeys::overhead_bytes);
+  return payload;
+}
+
 /// Owns the texts that `extras` points to.
 struct WantedExtras {
-  std::string traceparent, batch_key, last_reason;
+  std::string traceparent, batch_key, last_reason, key_id;
   std::map<std::string, std::string> headers;
   Extras extras;
 
@@ -59,6 +79,7 @@ struct WantedExtras {
     batch_key = wanted.value("batch_key", "");
     last_reason = wanted.value("last_reason", "");
     headers = wanted.value("headers", headers);
+    key_id = wanted.value("key_id", "");
     extras.expires_at_ms = wanted.value("expires_at_ms", std::uint64_t{0});
     extras.attempts = wanted.value("attempts", 0);
     extras.max_attempts = wanted.value("max_attempts", 0);
@@ -67,14 +88,15 @@ struct WantedExtras {
     extras.batch_key = batch_key;
     extras.last_reason = last_reason;
     extras.headers.assign(headers.begin(), headers.end());
+    extras.key_id = key_id;
   }
 };
 
-void expect_job(const StoredJob& job, const json& wanted) {
+void expect_job(const StoredJob& job, const json& wanted, const json& vector) {
   EXPECT_EQ(job.id.to_string(), wanted.at("id"));
   EXPECT_EQ(job.kind, wanted.at("kind").get<std::string>());
   EXPECT_EQ(job.enqueued_us, wanted.at("enqueued_us"));
-  EXPECT_EQ(job.payload, payload_of(wanted));
+  EXPECT_EQ(opened(job, vector), payload_of(wanted));
   const WantedExtras extras(wanted);
   const Extras found = job.extras ? *job.extras : Extras{};
   EXPECT_EQ(found.expires_at_ms, extras.extras.expires_at_ms);
@@ -85,6 +107,7 @@ void expect_job(const StoredJob& job, const json& wanted) {
   EXPECT_EQ(found.batch_key, extras.batch_key);
   EXPECT_EQ(found.last_reason, extras.last_reason);
   EXPECT_EQ(found.headers, extras.extras.headers);
+  EXPECT_EQ(found.key_id, extras.key_id);
 }
 
 std::string rewritten(const json& vector) {
@@ -116,7 +139,7 @@ std::string rewritten(const json& vector) {
 }
 
 TEST(GoldenTest, StoredEnvelopesDecodeToWhatTheyHold) {
-  ASSERT_EQ(vectors().size(), 10u);
+  ASSERT_EQ(vectors().size(), 11u);
   for (const json& vector : vectors()) {
     SCOPED_TRACE(vector.at("file"));
     const std::string bytes = stored(vector);
@@ -127,7 +150,7 @@ TEST(GoldenTest, StoredEnvelopesDecodeToWhatTheyHold) {
     EXPECT_EQ(out.head.first_id.to_string(), vector.at("first_id"));
     const json jobs = vector.value("jobs", json::array());
     ASSERT_EQ(out.jobs.size(), jobs.size());
-    for (std::size_t i = 0; i < jobs.size(); ++i) expect_job(out.jobs[i], jobs[i]);
+    for (std::size_t i = 0; i < jobs.size(); ++i) expect_job(out.jobs[i], jobs[i], vector);
     EXPECT_EQ(std::string(out.opaque), from_hex(vector.value("opaque", "")));
     ASSERT_EQ(out.death.has_value(), vector.contains("death"));
     if (!out.death) continue;

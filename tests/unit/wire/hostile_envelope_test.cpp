@@ -138,8 +138,8 @@ TEST(HostileEnvelopeTest, NamesAnUnknownVersionAndUnknownFlags) {
   bytes[1] = 0;
   EXPECT_THAT(problem_of(bytes), HasSubstr("head"));
   bytes[1] = 1;
-  bytes[2] = 16;
-  EXPECT_THAT(problem_of(bytes), HasSubstr("flags 16 are not known here"));
+  bytes[2] = 32;
+  EXPECT_THAT(problem_of(bytes), HasSubstr("flags 32 are not known here"));
 }
 
 TEST(HostileEnvelopeTest, RefusesFlagsThatExcludeEachOther) {

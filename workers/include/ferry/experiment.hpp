@@ -49,6 +49,10 @@ struct Experiment {
   std::function<void(std::size_t limit)> prepare;
   /// Enqueues the whole input at once, or its first `limit` jobs; 0 = all of it.
   std::function<void(Client&, std::size_t limit)> produce;
+  /// Optional; enqueues one job of the input with `enqueue_async` and returns its receipt; with it
+  /// `compare --rates` can offer jobs at a rate. `index` counts from 0 and does not end with the
+  /// input: begin anew.
+  std::function<Receipt(Client&, std::size_t index)> produce_one;
   /// The same handler, under a policy. Called once per worker process.
   std::function<Handlers(const Policy&)> handlers;
   /// Optional; before each run: empties what the last one filled.
@@ -67,7 +71,8 @@ struct Experiment {
 
 /// The main function of a program that can be compared.
 ///
-/// `compare` runs every policy several times, in turns, and prints a table and a verdict; `work`
+/// `compare` runs every policy several times, in turns, and prints a table and a verdict: with all
+/// jobs enqueued at once, or with `--rates` at several rates, which `--html` reports; `work`
 /// and `produce` are its two halves for use by hand. `--help` says the rest.
 ///
 /// Returns: 0, 1 when a run failed, 2 when the command line is wrong, 130 when interrupted.

@@ -85,9 +85,11 @@ struct ClearAtEnd {
   ~ClearAtEnd() { zone.clear(); }
 };
 
-/// Decodes one payload, or marks the item as failed and returns false.
+/// Decodes one payload, or marks the item as failed and returns false; what was marked before it
+/// came here (see stages/open.hpp) is left alone.
 template <typename T>
 bool decode(RawItem& item, T& job, msgpack::zone& zone) {
+  if (item.marked) return false;
   try {
     zone.clear();
     unpack_payload(item.payload, zone).convert(job);

@@ -17,6 +17,17 @@ class Histogram {
   void record(std::uint64_t value, std::uint64_t times = 1);
   void merge(const Histogram& other);
 
+  /// Returns: how many values are at most this one, within the relative error.
+  std::uint64_t count_up_to(std::uint64_t value) const;
+
+  struct Bucket {
+    std::uint64_t value = 0;  ///< the highest in it, at most `max`
+    std::uint64_t count = 0;
+  };
+  /// Returns: the buckets that hold something, in order; recorded again they make the same
+  /// histogram, but for its mean.
+  std::vector<Bucket> buckets() const;
+
   std::uint64_t count() const { return count_; }
   std::uint64_t max() const { return max_; }
   double mean() const;

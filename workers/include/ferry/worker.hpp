@@ -52,6 +52,14 @@ struct WorkerOptions {
   std::chrono::milliseconds stop_within{25'000};
   /// Work although Redis may evict keys, that is: lose jobs.
   bool accept_eviction = false;
+  /// A file with keys, as ClientOptions::payload_keys_file: sealed payloads are opened with any of
+  /// them. Read once; until a key is there, jobs sealed with it are retried as if their handler had
+  /// thrown. Opened payloads take as much memory again while their handler runs. Empty = none.
+  std::string payload_keys_file{};
+  /// With keys: run payloads that nobody has sealed as well, instead of letting them fail. For the
+  /// time in which producers are given their keys; afterwards it lets anybody who may write to
+  /// Redis enqueue what handlers believe.
+  bool accept_plain_payloads = false;
   /// Shown in logs and `queue show`; empty = host name and process id. `[A-Za-z0-9_.-]{1,64}`.
   std::string name{};
   LogOptions log{};
@@ -72,6 +80,20 @@ struct LatencyBudgetStats {
   double fixed_us = 0;     ///< what a call costs whatever its size
   double per_job_us = 0;   ///< what each job adds
   double useful_size = 0;  ///< jobs at which both cost the same; 0 = not known yet
+};
+
+/// Where the time of jobs went, added up over jobs, one stage behind the other: together they are
+/// the time from enqueue to settled, of jobs that were done at their first attempt.
+///
+/// Units: µs.
+struct StageTimes {
+  double before_us = 0;  ///< enqueued (the producer's clock) until the worker had decoded it
+  double hold_us = 0;    ///< waited for company although a handler was free
+  double credit_us = 0;  ///< waited while no handler was free
+  double run_us = 0;     ///< in the handler, each job for as long as its batch
+  double settle_us = 0;  ///< from the handler's end to Redis's reply
+
+  double sum_us() const { return before_us + hold_us + credit_us + run_us + settle_us; }
 };
 
 /// Counts and latencies since the worker started. All times in microseconds.
@@ -102,6 +124,7 @@ struct WorkerStats {
   Histogram enqueue_to_settled;  ///< to Redis's reply
   Histogram run;                 ///< a handler's call
   Histogram batch_size;          ///< jobs a call
+  StageTimes stages;
 
   /// Returns: a table for people, several lines.
   std::string to_text() const;

@@ -24,11 +24,6 @@ void require_writable(const std::filesystem::path& file) {
   }
 }
 
-std::string redis_text(const Options& options, bool private_server) {
-  if (private_server) return "private, fsync " + std::string(to_string(options.fsync));
-  return "at " + redis::parse_url(options.redis).redacted() + ", its own settings";
-}
-
 RunReport announced(Runner& runner, const Policy& policy, std::size_t repetition,
                     const std::string& label) {
   std::fprintf(stderr, "%-14s %-18s ", label.c_str(), policy.to_string().c_str());
@@ -67,6 +62,11 @@ std::vector<RunReport> run_all(Runner& runner, const Options& options) {
 }
 
 }  // namespace
+
+std::string redis_text(const Options& options, bool private_server) {
+  if (private_server) return "private, fsync " + std::string(to_string(options.fsync));
+  return "at " + redis::parse_url(options.redis).redacted() + ", its own settings";
+}
 
 int run_comparison(Options options, const Experiment& experiment) {
   require_writable(options.json);

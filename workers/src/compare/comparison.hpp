@@ -34,6 +34,9 @@ struct Comparison {
 std::string text_of(const Comparison& comparison);
 nlohmann::json json_of(const Comparison& comparison);
 
+/// Returns: which Redis, without secrets.
+std::string redis_text(const Options& options, bool private_server);
+
 /// `compare`: runs everything and prints it.
 ///
 /// Returns: an exit code.

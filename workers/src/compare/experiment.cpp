@@ -9,6 +9,7 @@
 #include "compare/comparison.hpp"
 #include "compare/interrupts.hpp"
 #include "compare/marker.hpp"
+#include "compare/open_comparison.hpp"
 #include "compare/options.hpp"
 #include "compare/roles.hpp"
 
@@ -25,9 +26,10 @@ void check(const Experiment& experiment) {
   require(static_cast<bool>(experiment.handlers), "handlers is not set");
   require(!experiment.policies.empty(), "policies is empty");
   for (const Policy& policy : experiment.policies) policy.validate();
-  constexpr std::array<std::string_view, 13> taken = {
-      "redis", "repetitions", "limit",  "policy",  "concurrency", "fsync", "seed",
-      "json",  "prefix",      "report", "scratch", "help",        ""};
+  constexpr std::array<std::string_view, 19> taken = {
+      "redis",  "repetitions", "limit",   "policy", "concurrency", "fsync",    "seed",   "json",
+      "prefix", "report",      "scratch", "rates",  "rate",        "duration", "budget", "html",
+      "prices", "help",        ""};
   for (const Setting& setting : experiment.settings) {
     for (const std::string_view name : taken) {
       require(setting.name != name, "settings: '" + setting.name + "' is Ferry's own option");
@@ -48,6 +50,7 @@ int run(int argc, char** argv, const Experiment& experiment) {
       std::printf("%s", compare::help_text(experiment.name, experiment).c_str());
       return 0;
     case compare::Command::compare:
+      if (options.open()) return compare::run_open_comparison(options, experiment);
       return compare::run_comparison(options, experiment);
     case compare::Command::work:
       return compare::run_worker(options, experiment);

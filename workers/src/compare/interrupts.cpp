@@ -20,8 +20,9 @@ Interrupts::~Interrupts() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-void Interrupts::sleep(std::chrono::milliseconds time) const {
-  const timespec wait{.tv_sec = time.count() / 1000, .tv_nsec = time.count() % 1000 * 1'000'000};
+void Interrupts::sleep(std::chrono::microseconds time) const {
+  const timespec wait{.tv_sec = time.count() / 1'000'000,
+                      .tv_nsec = time.count() % 1'000'000 * 1000};
   const int signal = sigtimedwait(&watched_, nullptr, &wait);
   if (signal > 0) throw Interrupted{signal};
 }

@@ -23,7 +23,7 @@ class Interrupts {
   Interrupts& operator=(const Interrupts&) = delete;
 
   /// Errors: throws `Interrupted` when such a signal has come or comes meanwhile.
-  void sleep(std::chrono::milliseconds time) const;
+  void sleep(std::chrono::microseconds time) const;
 
  private:
   sigset_t watched_{};

@@ -1,6 +1,8 @@
 #include "compare/options.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <string_view>
 
 #include "ferry/error.hpp"
@@ -37,6 +39,66 @@ Command command_of(std::string_view word) {
   wrong("unknown command '" + one_line(word) + "'; expected compare, work or produce");
 }
 
+std::chrono::milliseconds duration_of(std::string_view option, std::string_view value) {
+  double amount = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), amount);
+  const std::string_view unit{end, static_cast<std::size_t>(value.data() + value.size() - end)};
+  const double factor = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
+  const double milliseconds = amount * factor;
+  if (error != std::errc{} || !(milliseconds >= 1) || milliseconds > 3'600'000) {
+    wrong(std::string(option) + " is '" + one_line(value) +
+          "'; expected 1ms to 60m, as in 500ms or 3s");
+  }
+  return std::chrono::milliseconds(std::llround(milliseconds));
+}
+
+double rate_of(std::string_view option, std::string_view value) {
+  double rate = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), rate);
+  if (error != std::errc{} || end != value.data() + value.size() || !(rate >= 0.1) || rate > 1e6) {
+    wrong(std::string(option) + " has '" + one_line(value) +
+          "'; expected jobs a second, from 0.1 to 1000000");
+  }
+  return rate;
+}
+
+void take_rates(Options& options, std::string_view value) {
+  options.rates.clear();
+  options.auto_rates = value == "auto";
+  if (options.auto_rates) return;
+  constexpr std::size_t most_rates = 32;
+  for (std::size_t begin = 0; begin <= value.size();) {
+    const std::size_t end = std::min(value.find(',', begin), value.size());
+    options.rates.push_back(rate_of("--rates", value.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  if (options.rates.size() > most_rates) wrong("--rates names more than 32 rates");
+  std::ranges::sort(options.rates);
+  const auto twice = std::ranges::unique(options.rates);
+  options.rates.erase(twice.begin(), twice.end());
+}
+
+/// Returns: true when `name` is an option of a comparison at several rates and was taken.
+bool take_open(Options& options, std::string_view name, const std::string& value) {
+  const bool compare = options.command == Command::compare;
+  if (name == "--rates" && compare) {
+    take_rates(options, value);
+  } else if (name == "--html" && compare) {
+    options.html = value;
+  } else if (name == "--prices" && compare) {
+    options.prices = value;
+  } else if (name == "--duration" && options.command != Command::work) {
+    options.duration = duration_of(name, value);
+  } else if (name == "--budget" && options.command != Command::produce) {
+    options.budget = duration_of(name, value);
+  } else if (name == "--rate" && options.command == Command::produce) {
+    options.rate = rate_of(name, value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 /// Returns: true when `name` is an option of the given command and was taken.
 bool take(Options& options, std::string_view name, const std::string& value) {
   const bool compare = options.command == Command::compare;
@@ -58,7 +120,7 @@ bool take(Options& options, std::string_view name, const std::string& value) {
   } else if (name == "--fsync" && compare) {
     options.fsync = fsync_of(value);
     options.fsync_given = true;
-  } else if (name == "--seed" && compare) {
+  } else if (name == "--seed" && options.command != Command::work) {
     options.seed = number(name, value, 0, UINT64_MAX);
     options.seed_given = true;
   } else if (name == "--json" && compare) {
@@ -70,15 +132,18 @@ bool take(Options& options, std::string_view name, const std::string& value) {
   } else if (name == "--scratch" && !compare) {
     options.scratch = value;
   } else {
-    return false;
+    return take_open(options, name, value);
   }
   return true;
 }
 
-void check(const Options& options) {
+void check(const Options& options, const Experiment& experiment) {
   if (options.command == Command::compare) {
     if (options.fsync_given && !options.redis.empty()) {
       wrong("--fsync is for the private Redis only; the one at --redis keeps its own setting");
+    }
+    if (options.open() && !experiment.produce_one) {
+      wrong("--rates and --html need an experiment that sets produce_one, which enqueues one job");
     }
     for (std::size_t i = 0; i < options.policies.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
@@ -122,8 +187,13 @@ Options parse_options(std::span<const char* const> arguments, const Experiment& 
       wrong("unknown option '" + one_line(name) + "' of " + arguments[0]);
     }
   }
-  check(options);
-  if (options.policies.empty()) options.policies = experiment.policies;
+  if (!options.html.empty() && !options.open()) options.auto_rates = true;
+  check(options, experiment);
+  if (options.policies.empty()) {
+    options.policies = experiment.policies;
+    // Where all jobs are enqueued at once there is no budget to keep.
+    if (options.open()) options.policies.push_back(latency_budget(options.budget));
+  }
   return options;
 }
 
@@ -135,8 +205,8 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
                      without it a private one is started and stopped
   --repetitions N    runs of every policy (5; with fewer there is no verdict)
   --limit N          at most this many jobs a run (0 = all)
-  --policy P         realtime, realtime(N) or fixed(N, 5ms); once for each row, the first is
-                     what the others are held against)";
+  --policy P         realtime, realtime(N), fixed(N, 5ms) or latency_budget(50ms); once for each
+                     row, the first is what the others are held against)";
   text += "\n                     (default:";
   for (const Policy& policy : experiment.policies) text += " " + policy.to_string() + ";";
   text.back() = ')';
@@ -146,6 +216,16 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
   --seed S           of the order of the runs
   --json FILE        write settings, machine, every run, rows and verdict
 
+  Without --rates all jobs are enqueued at once (closed loop). With it, jobs come at random times
+  that were fixed beforehand, and latencies count from those times (open loop):
+  --rates auto       a ladder up to beyond what the best policy can do, measured first
+  --rates R,R,…      these rates, in jobs a second
+  --duration T       how long each run offers jobs (3s)
+  --budget T         what 99 in 100 jobs have to keep, from their time to settled (50ms); without
+                     --policy, latency_budget(T) is one of the rows
+  --html FILE        write a report, one file for any browser; alone it means --rates auto
+  --prices FILE      what a core and a GB cost an hour (default: the dated ones that Ferry brings)
+
        )" +
           program +
           R"( work --redis URL [--policy P] [--concurrency W]    a worker, until TERM or Ctrl-C
@@ -153,6 +233,7 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
           program +
           R"( produce --redis URL [--limit N]                    enqueues the input
   --prefix P         of all keys, for both (ferry)
+  --rate R           produce: one job after the other at this rate, for --duration, with --seed
 )";
   if (!experiment.settings.empty()) text += "\nFor all of them:\n";
   for (const Setting& setting : experiment.settings) {

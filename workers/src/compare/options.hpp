@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -32,6 +33,18 @@ struct Options {
   std::filesystem::path report;   ///< `work` and `produce`: where their own measurements go
   std::filesystem::path scratch;  ///< `work` and `produce`: the comparison's folder
   std::map<std::string, std::string> settings;
+
+  bool auto_rates = false;
+  std::vector<double> rates;  ///< jobs a second, in order; empty = closed loop, unless auto_rates
+  /// Units: ms. How long one run offers jobs.
+  std::chrono::milliseconds duration{3000};
+  /// Units: ms. Of the latency from the intended time to settled.
+  std::chrono::milliseconds budget{50};
+  std::filesystem::path html;    ///< empty = no file
+  std::filesystem::path prices;  ///< empty = the ones that Ferry brings
+  double rate = 0;               ///< `produce`: jobs a second; 0 = all at once
+
+  bool open() const { return auto_rates || !rates.empty(); }
 };
 
 /// Reads the arguments that follow the program's name.

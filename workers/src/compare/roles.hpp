@@ -5,6 +5,9 @@
 
 #include "compare/options.hpp"
 #include "ferry/experiment.hpp"
+#include "ferry/histogram.hpp"
+#include "ferry/worker.hpp"
+#include "load/open_loop.hpp"
 
 namespace ferry::compare {
 
@@ -15,6 +18,9 @@ struct ProducerReport {
   double began = 0;  ///< seconds on the machine's monotonic clock
   double cpu = 0;    ///< microseconds, start-up left out
   double round_trips = 0;
+  double bytes = 0;         ///< both ways
+  double memory_bytes = 0;  ///< resident, at most
+  load::Figures load{};     ///< of an open loop
 };
 
 /// What a worker process measured of itself while it worked.
@@ -27,9 +33,21 @@ struct WorkerReport {
   double p50 = 0;
   double p99 = 0;
   double mean_batch = 0;
+  double bytes = 0;         ///< both ways
+  double memory_bytes = 0;  ///< resident, at most
+  double expired = 0;
+  double handler_time = 0;   ///< microseconds, of all calls together
+  double mean = 0;           ///< of `latency`
+  double within_budget = 0;  ///< jobs
+  Histogram latency{};       ///< enqueued to settled
+  StageTimes stages{};
+  std::map<std::string, double> left_for{};  ///< batches, by reason
 };
 
-/// `produce`: enqueues the input and waits until Redis has it.
+/// Where a producer stores a job that nobody works on, so that it is connected when it is due.
+inline constexpr const char* connecting_queue = "connects";
+
+/// `produce`: enqueues the input, at once or at a rate, and waits until Redis has it.
 ///
 /// Returns: an exit code.
 int run_producer(const Options& options, const Experiment& experiment);

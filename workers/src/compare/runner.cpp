@@ -46,14 +46,13 @@ milliseconds pause_after(double elapsed_seconds) {
 
 }  // namespace
 
-struct Runner::Progress {
-  std::int64_t accepted = 0;
-  std::int64_t done = 0;
-  std::int64_t dead = 0;
-  std::int64_t dropped = 0;  ///< expired or cancelled
-
-  std::int64_t settled() const { return done + dead + dropped; }
-};
+Runner::Cleaner::~Cleaner() {
+  try {
+    runner.remove(place);
+  } catch (const Error&) {
+    // Redis is gone, and what led here says so already.
+  }
+}
 
 Runner::Runner(const Options& options, const Experiment& experiment, std::filesystem::path scratch,
                const Interrupts& interrupts)
@@ -65,7 +64,8 @@ Runner::Runner(const Options& options, const Experiment& experiment, std::filesy
 
 ServerUsage Runner::server_usage() {
   connection_.connect();
-  return read_server_usage(connection_.call({"INFO", "server", "cpu", "stats"})->root().text);
+  return read_server_usage(
+      connection_.call({"INFO", "server", "cpu", "stats", "memory"})->root().text);
 }
 
 std::vector<std::string> Runner::arguments(const std::string& role, const std::string& prefix,
@@ -79,46 +79,43 @@ std::vector<std::string> Runner::arguments(const std::string& role, const std::s
   return all;
 }
 
+Runner::Place Runner::next_place() {
+  const std::string number = std::to_string(++runs_);
+  const std::string prefix = "ferry-compare-" + std::to_string(getpid()) + "-" + number;
+  return {prefix, Keys{prefix, experiment_.queue}, scratch_ / ("worker-" + number + ".json"),
+          scratch_ / ("producer-" + number + ".json")};
+}
+
+std::vector<std::string> Runner::worker_arguments(const Policy& policy, const Place& place) const {
+  auto work = arguments("work", place.prefix, place.worker_file);
+  work.insert(work.end(), {"--policy", policy.to_string(), "--concurrency",
+                           std::to_string(options_.concurrency), "--budget",
+                           std::to_string(options_.budget.count()) + "ms"});
+  return work;
+}
+
 RunReport Runner::run(const Policy& policy, std::size_t repetition) {
-  const std::string prefix =
-      "ferry-compare-" + std::to_string(getpid()) + "-" + std::to_string(++runs_);
-  const Keys keys{prefix, experiment_.queue};
-  // Also when the run fails: nothing of ours stays on a Redis that belongs to somebody.
-  const struct Cleaner {
-    Runner& runner;
-    const Keys& keys;
-    const std::string& prefix;
-    ~Cleaner() {
-      try {
-        runner.remove(keys, prefix);
-      } catch (const Error&) {
-        // Redis is gone, and what led here says so already.
-      }
-    }
-  } cleaner{*this, keys, prefix};
+  const Place place = next_place();
+  const Keys& keys = place.keys;
+  const Cleaner cleaner{*this, place};
 
   connection_.connect();
   if (experiment_.reset) experiment_.reset();
-  const auto worker_file = scratch_ / ("worker-" + std::to_string(runs_) + ".json");
-  const auto producer_file = scratch_ / ("producer-" + std::to_string(runs_) + ".json");
-  auto work = arguments("work", prefix, worker_file);
-  work.insert(work.end(), {"--policy", policy.to_string(), "--concurrency",
-                           std::to_string(options_.concurrency)});
-  auto produce = arguments("produce", prefix, producer_file);
+  auto produce = arguments("produce", place.prefix, place.producer_file);
   produce.insert(produce.end(), {"--limit", std::to_string(options_.limit)});
 
-  Child worker{"worker", work};
+  Child worker{"worker", worker_arguments(policy, place)};
   await_worker(keys, worker);
   const ServerUsage before = server_usage();
   std::uint64_t own_commands = 1;  // the INFO above counts itself only after its reply
   Child producer{"producer", produce};
-  const double ended = drain(keys, producer, worker, producer_file, own_commands);
+  const double ended = drain(keys, producer, worker, place.producer_file, own_commands);
   const ServerUsage after = server_usage();
   stop(worker);
 
-  const ProducerReport enqueued = read_producer_report(producer_file);
-  const WorkerReport worked = read_worker_report(worker_file);
-  check_books(prefix, enqueued.jobs);
+  const ProducerReport enqueued = read_producer_report(place.producer_file);
+  const WorkerReport worked = read_worker_report(place.worker_file);
+  check_books(place.prefix, enqueued.jobs);
   if (experiment_.verify) experiment_.verify(enqueued.jobs);
   return {.policy = policy.to_string(),
           .repetition = repetition,
@@ -216,11 +213,15 @@ void Runner::check_books(const std::string& prefix, std::int64_t jobs) const {
   }
 }
 
-void Runner::remove(const Keys& keys, const std::string& prefix) {
+void Runner::remove(const Place& place) {
   connection_.connect();
-  connection_.call({"UNLINK", keys.state, keys.control, keys.producers, keys.workers, keys.progress,
-                    keys.due, keys.parked, keys.dead, keys.ready[0], keys.ready[1], keys.ready[2]});
-  connection_.call({"UNLINK", queues_key(prefix)});
+  const Keys connecting{place.prefix, connecting_queue};
+  for (const Keys* keys : {&place.keys, &connecting}) {
+    connection_.call({"UNLINK", keys->state, keys->control, keys->producers, keys->workers,
+                      keys->progress, keys->due, keys->parked, keys->dead, keys->ready[0],
+                      keys->ready[1], keys->ready[2]});
+  }
+  connection_.call({"UNLINK", queues_key(place.prefix)});
 }
 
 }  // namespace ferry::compare

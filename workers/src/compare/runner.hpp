@@ -7,7 +7,9 @@
 
 #include "compare/child.hpp"
 #include "compare/interrupts.hpp"
+#include "compare/open_run.hpp"
 #include "compare/options.hpp"
+#include "compare/prices.hpp"
 #include "compare/run_report.hpp"
 #include "compare/server_usage.hpp"
 #include "functions/keys.hpp"
@@ -28,11 +30,46 @@ class Runner {
 
   RunReport run(const Policy& policy, std::size_t repetition);
 
+  /// Offers jobs at a rate for `options.duration`; what is not done a while after that is counted
+  /// and thrown away.
+  OpenRun run_open(const Policy& policy, double rate, std::size_t repetition, std::uint64_t seed,
+                   const Prices& prices);
+
   /// Returns: what the server says of itself, with the figures of now.
   ServerUsage server_usage();
 
  private:
-  struct Progress;
+  struct Progress {
+    std::int64_t accepted = 0;
+    std::int64_t done = 0;
+    std::int64_t dead = 0;
+    std::int64_t dropped = 0;  ///< expired or cancelled
+
+    std::int64_t settled() const { return done + dead + dropped; }
+  };
+  /// How many jobs were settled at a moment, in monotonic seconds.
+  struct Look {
+    double at = 0;
+    std::int64_t settled = 0;
+  };
+  /// What one run is called and where its processes write.
+  struct Place {
+    std::string prefix;
+    Keys keys;
+    std::filesystem::path worker_file;
+    std::filesystem::path producer_file;
+  };
+  /// Removes a run's keys also when it fails: nothing of ours stays on a Redis that belongs to
+  /// somebody.
+  struct Cleaner {
+    Runner& runner;
+    const Place& place;
+    ~Cleaner();
+  };
+
+  Place next_place();
+  std::vector<std::string> worker_arguments(const Policy& policy, const Place& place) const;
+  std::vector<Look> watch(const Place& place, Child& producer, Child& worker);
 
   std::vector<std::string> arguments(const std::string& role, const std::string& prefix,
                                      const std::filesystem::path& report) const;
@@ -43,7 +80,7 @@ class Runner {
   Progress progress(const Keys& keys);
   void stop(Child& worker);
   void check_books(const std::string& prefix, std::int64_t jobs) const;
-  void remove(const Keys& keys, const std::string& prefix);
+  void remove(const Place& place);
 
   const Options& options_;
   const Experiment& experiment_;

@@ -29,6 +29,7 @@ ServerUsage read_server_usage(std::string_view info) {
                              std::strtod(field(info, "used_cpu_sys").c_str(), nullptr);
   return {.cpu_microseconds = cpu_seconds * 1e6,
           .commands = std::strtoull(field(info, "total_commands_processed").c_str(), nullptr, 10),
+          .memory_bytes = std::strtod(field(info, "used_memory_rss").c_str(), nullptr),
           .version = field(info, "redis_version")};
 }
 

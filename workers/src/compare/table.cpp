@@ -1,15 +1,13 @@
 #include "compare/table.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 
 namespace ferry::compare {
 namespace {
 
-constexpr std::size_t columns = 10;
-using Line = std::array<std::string, columns>;
+using Line = std::vector<std::string>;
 
 std::string number(double value, int decimals) {
   char text[64];
@@ -43,19 +41,6 @@ std::size_t width_of(const std::string& text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-void append(std::string& text, const Line& line, const std::array<std::size_t, columns>& widths) {
-  for (std::size_t i = 0; i < columns; ++i) {
-    const std::size_t padding = widths[i] - width_of(line[i]);
-    if (i == 0) {
-      text.append(line[i]).append(padding, ' ');
-    } else {
-      text.append(padding + 2, ' ').append(line[i]);
-    }
-  }
-  while (text.ends_with(' ')) text.pop_back();
-  text += '\n';
-}
-
 }  // namespace
 
 std::string count_text(double count) {
@@ -76,19 +61,37 @@ std::string duration_text(double microseconds) {
   return number(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2) + (seconds ? " s" : " ms");
 }
 
+std::string aligned(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::size_t> widths;
+  for (const auto& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      widths[i] = std::max(widths[i], width_of(line[i]));
+    }
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::size_t padding = widths[i] - width_of(line[i]);
+      if (i == 0) {
+        text.append(line[i]).append(padding, ' ');
+      } else {
+        text.append(padding + 2, ' ').append(line[i]);
+      }
+    }
+    while (text.ends_with(' ')) text.pop_back();
+    text += '\n';
+  }
+  return text;
+}
+
 std::string table_of(const std::vector<PolicyRow>& rows) {
   std::vector<Line> lines{
       {"", "jobs/s", "p50", "p99", "jobs per", "Redis cmds", "trips", "CPU µs", "CPU µs", "CPU µs"},
       {"policy", "median (range)", "latency", "latency", "batch", "per job", "per job", "producer",
        "Redis", "worker"}};
   for (const PolicyRow& row : rows) lines.push_back(line_of(row));
-  std::array<std::size_t, columns> widths{};
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i < columns; ++i) widths[i] = std::max(widths[i], width_of(line[i]));
-  }
-  std::string text;
-  for (const Line& line : lines) append(text, line, widths);
-  return text +
+  return aligned(lines) +
          "Per job: commands that Redis executed, those inside its functions too; round trips of "
          "producer and worker; CPU time.\n";
 }

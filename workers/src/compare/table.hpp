@@ -11,6 +11,9 @@ namespace ferry::compare {
 /// that explains it.
 std::string table_of(const std::vector<PolicyRow>& rows);
 
+/// Returns: columns, the first to the left and the others to the right.
+std::string aligned(const std::vector<std::vector<std::string>>& lines);
+
 /// Units: microseconds in, text with three digits and a unit out, as in `1.25 ms`.
 std::string duration_text(double microseconds);
 

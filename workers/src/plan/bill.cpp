@@ -5,15 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "ferry/error.hpp"
+#include "report/assets.hpp"
 
 namespace ferry::plan {
 namespace {
 
 using nlohmann::json;
-
-constexpr char built_in[] =
-#include "plan_prices.inc"
-    ;
 
 [[noreturn]] void wrong(const std::string& file, const std::string& what) {
   throw Error(ErrorCode::invalid_argument,
@@ -47,7 +44,7 @@ Rates read_rates(std::string_view text, const std::string& file) {
           .gigabyte_moved = root.contains("gigabyte_moved") ? price("gigabyte_moved") : 0};
 }
 
-Rates default_rates() { return read_rates(built_in, "that Ferry brings"); }
+Rates default_rates() { return read_rates(report::prices_json, "that Ferry brings"); }
 
 std::string_view to_string(LineKind kind) {
   constexpr std::array<std::string_view, 5> names{"worker CPU", "Redis CPU", "producer CPU",

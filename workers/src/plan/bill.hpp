@@ -23,7 +23,7 @@ struct Rates {
 /// Errors: `invalid_argument` with `file`, the member and what to do.
 Rates read_rates(std::string_view json, const std::string& file);
 
-/// Returns: workers/src/plan/prices.json as it was when Ferry was built.
+/// Returns: those of comparisons, workers/src/compare/prices.json when Ferry was built.
 Rates default_rates();
 
 /// Rented is more than used by as much: for bursts, forks and fragmentation.

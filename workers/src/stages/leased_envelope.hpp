@@ -71,11 +71,17 @@ struct LeasedEnvelope {
   wire::StoredEnvelope stored;
   InflatedMemory::Share inflated;  ///< what decoding took beyond the stored bytes
 
+  std::chrono::steady_clock::time_point arrived;       ///< at the batch stage, which writes it
+  std::chrono::steady_clock::duration busy_before{0};  ///< BusyTime at that moment, likewise
+
   std::size_t open = 0;     ///< jobs without an outcome
   std::size_t pending = 0;  ///< jobs with an outcome Redis does not know
   std::vector<JobMark> marks;
   std::vector<Move> moves;
   std::chrono::steady_clock::time_point pending_since;
+  /// When the jobs ended that are done and untold, added up. Overflow cancels out: only the
+  /// difference to as many times of the telling counts.
+  std::uint64_t ended_ns = 0;
 
   void set_bytes(std::string_view stored_bytes) {
     bytes = stored_bytes;

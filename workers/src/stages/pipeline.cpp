@@ -17,6 +17,7 @@
 #include "stages/batch.hpp"
 #include "stages/budget.hpp"
 #include "stages/decode.hpp"
+#include "stages/stage_clock.hpp"
 #include "stages/thread_names.hpp"
 #include "wire/promised_bytes.hpp"
 
@@ -65,6 +66,7 @@ class Pipeline::Graph {
         outlets_(std::move(outlets)),
         stage_(handlers_, settings_.concurrency),
         inflated_(settings_.max_inflated_bytes),
+        clock_(settings_.concurrency, handlers_),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
         caller_run_([this] { return outlets_.take_over(); }),
@@ -189,11 +191,14 @@ class Pipeline::Graph {
   }
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
+    const auto now = Clock::now();
+    if (const auto* arrived = std::get_if<Arrived>(&event)) clock_.arrived(*arrived->arrivals, now);
+    if (const auto* free = std::get_if<RunnerFree>(&event)) clock_.runner_free(free->kind, now);
     stage_.handle(event);
     stage_.tell_budgets(metrics_);
-    const auto now = Clock::now();
     while (RunPtr run = stage_.next(now)) {
       ++running_;
+      clock_.left(*run, now);
       if (run->suspect != Suspect::no) {
         outlets_.suspect(std::move(run));
       } else if (own_run != nullptr && running_ == 1 && stage_.suits_caller(*run)) {
@@ -207,13 +212,15 @@ class Pipeline::Graph {
 
   void run(const RunPtr& run) {
     const RawHandler& handler = handlers_[run->kind];
-    drop_lost(*run);
+    outlets_.report(take_lost(*run, leases_));
     if (run->late) outlets_.report(take_expired(*run, wall_us() / 1000));
     run->started = Clock::now();
+    const std::uint64_t wall = wall_us();
     if (run->places.empty()) return finish(run, {0, 0}, 0);
     prepare(*run, settings_.queue_names);
+    open_payloads(*run, settings_.opening);
+    metrics_.update([&](WorkerStats& stats) { clock_.started(stats, *run, wall); });
     if (handler.start) return start(run, handler);
-    record_start(*run);
     run->cursor.start(run->places.size());
     const bool group =
         handler.per_job && handler.policy.kind == PolicyKind::realtime && run->places.size() > 1;
@@ -262,8 +269,13 @@ class Pipeline::Graph {
         watch_.set(run->started + slow_group);
         continue;
       }
-      report(*run, run->cursor.take_ended());
+      const auto ended = run->cursor.take_ended();
       const auto rest = run->cursor.take_rest();
+      metrics_.update([&](WorkerStats& stats) {
+        StageClock::ended(stats.stages, *run, ended, now);
+        StageClock::not_begun(stats.stages, *run, rest, now, wall_us());
+      });
+      report(*run, ended, now);
       if (rest.from == rest.to) continue;
       auto arrivals = std::make_shared<std::vector<Arrival>>();
       for (std::size_t i = rest.from; i < rest.to; ++i) {
@@ -274,15 +286,16 @@ class Pipeline::Graph {
     }
   }
 
-  void report(const Run& run, GroupCursor::Ended ended) {
+  void report(const Run& run, GroupCursor::Ended ended, Clock::time_point at) {
     if (ended.from == ended.to) return;
     const std::uint64_t wall = wall_us();
-    outlets_.report(judge(run, ended, handlers_[run.kind].options,
-                          wall ^ (run.batch.id << 32U) ^ (ended.from << 16U), wall / 1000));
+    Report report = judge(run, ended, handlers_[run.kind].options,
+                          wall ^ (run.batch.id << 32U) ^ (ended.from << 16U), wall / 1000);
+    report.at = at;
+    outlets_.report(std::move(report));
   }
 
   void start(const RunPtr& run, const RawHandler& handler) {
-    record_start(*run);
     RawItem& item = run->batch.items.front();
     Completion completion([this, run](Outcome outcome) {
       run->batch.items.front().outcome = std::move(outcome);
@@ -297,56 +310,22 @@ class Pipeline::Graph {
     }
   }
 
-  /// Jobs whose lease has ended belong to another worker now; running them here as well would only
-  /// do the work twice.
-  void drop_lost(Run& run) {
-    const LeasedEnvelope* last = nullptr;  // one look for all jobs of an envelope
-    bool last_is_lost = false;
-    const auto lost = [&](const Run::Place& place) {
-      if (place.envelope != last) {
-        last = place.envelope;
-        last_is_lost = leases_.is_lost(last->queue, last->epoch);
-      }
-      return last_is_lost;
-    };
-    const auto first = std::ranges::find_if(run.places, lost);
-    if (first == run.places.end()) return;
-    const auto gone = std::stable_partition(first, run.places.end(), std::not_fn(lost));
-    Report dropped;
-    for (auto place = gone; place != run.places.end(); ++place) {
-      add_done(dropped, *place->envelope, place->index);
-    }
-    run.places.erase(gone, run.places.end());
-    outlets_.report(std::move(dropped));  // refused there as STALE, which frees the credits
-  }
-
-  void record_start(const Run& run) {
-    const std::uint64_t now = wall_us();
-    metrics_.update([&](WorkerStats& stats) {
-      ++stats.batches;
-      ++stats.left_for[static_cast<std::size_t>(run.batch.reason)];
-      stats.batch_size.record(run.places.size());
-      TimesSince waited(stats.enqueue_to_start, now);
-      for (const Run::Place& place : run.places) {
-        waited.add(place.envelope->stored.jobs[place.index].enqueued_us);
-      }
-    });
-  }
-
   /// `untold`: the jobs whose outcomes have not been reported; `jobs`: how many were run in all.
   void finish(const RunPtr& run, GroupCursor::Ended untold, std::size_t jobs) {
-    const auto took = Clock::now() - run->started;
+    const auto now = Clock::now();
+    const auto took = now - run->started;
     if (jobs > 0) {
       metrics_.update([&](WorkerStats& stats) {
+        StageClock::ended(stats.stages, *run, untold, now);
         stats.run.record(static_cast<std::uint64_t>(
             std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
       });
     }
     const auto settling = metrics_.settling();
     // Before the report: the envelopes may be gone right after it.
-    auto budget = budget_report(*run, handlers_[run->kind].policy, jobs,
-                                {run->started + took, wall_us(), settling});
-    report(*run, untold);
+    auto budget =
+        budget_report(*run, handlers_[run->kind].policy, jobs, {now, wall_us(), settling});
+    report(*run, untold, now);
     --running_;
     batch_->try_put(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling});
   }
@@ -362,6 +341,7 @@ class Pipeline::Graph {
   Clock::time_point next_complaint_{};  ///< likewise
   BatchStage stage_;
   InflatedMemory inflated_;
+  StageClock clock_;
   std::atomic<std::size_t> running_{0};
 
   oneapi::tbb::global_control allow_threads_;

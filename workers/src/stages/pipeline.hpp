@@ -30,6 +30,7 @@
 #include "log/log.hpp"
 #include "metrics.hpp"
 #include "stages/leased_envelope.hpp"
+#include "stages/open.hpp"
 #include "stages/report.hpp"
 #include "stages/run.hpp"
 
@@ -45,6 +46,7 @@ class Pipeline {
     std::size_t concurrency = 1;
     int max_deliveries = 3;
     std::size_t max_inflated_bytes = 64 * 1024 * 1024;
+    Opening opening{};
   };
   /// Where the graph's results go.
   struct Outlets {

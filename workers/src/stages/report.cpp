@@ -1,8 +1,10 @@
 #include "stages/report.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "batching/retry_rule.hpp"
+#include "leases.hpp"
 #include "wire/envelope.hpp"
 #include "wire/limits.hpp"
 
@@ -89,6 +91,27 @@ Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& opt
     move.envelope = pack_alone(job, extras);
     add_move(report, envelope, index, std::move(move));
   }
+  return report;
+}
+
+Report take_lost(Run& run, const Leases& leases) {
+  const LeasedEnvelope* last = nullptr;  // one look for all jobs of an envelope
+  bool last_is_lost = false;
+  const auto lost = [&](const Run::Place& place) {
+    if (place.envelope != last) {
+      last = place.envelope;
+      last_is_lost = leases.is_lost(last->queue, last->epoch);
+    }
+    return last_is_lost;
+  };
+  Report report;
+  const auto first = std::ranges::find_if(run.places, lost);
+  if (first == run.places.end()) return report;
+  const auto gone = std::stable_partition(first, run.places.end(), std::not_fn(lost));
+  for (auto place = gone; place != run.places.end(); ++place) {
+    add_done(report, *place->envelope, place->index);
+  }
+  run.places.erase(gone, run.places.end());
   return report;
 }
 

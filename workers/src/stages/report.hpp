@@ -11,6 +11,8 @@
 
 namespace ferry::detail {
 
+class Leases;
+
 /// What is to be told to Redis of one job.
 enum class Verb : std::uint8_t { done, expired, retry, dead };
 
@@ -50,5 +52,11 @@ void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
 /// `seed` chooses the jitter; the same seed gives the same settlements.
 Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& options,
              std::uint64_t seed, std::uint64_t now_ms);
+
+/// Takes the jobs out of a run whose lease has ended: they belong to another worker now, and to run
+/// them here as well would only do the work twice.
+///
+/// Returns: what is to be told of them; it will be refused as STALE, which frees the credits.
+Report take_lost(Run& run, const Leases& leases);
 
 }  // namespace ferry::detail

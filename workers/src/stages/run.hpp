@@ -61,7 +61,8 @@ struct Run {
   bool late = false;  ///< its jobs are over their latency budget
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
-  RawBatch batch;                    ///< items point into `contexts`
+  RawBatch batch;                    ///< items point into `contexts` and `opened`
+  std::unique_ptr<char[]> opened;    ///< payloads that were sealed
   GroupCursor cursor;                ///< of a per-job handler's group
   std::chrono::steady_clock::time_point started;
 };

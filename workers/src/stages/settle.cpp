@@ -141,12 +141,15 @@ void Settler::take(Report& report, std::vector<LeasedEnvelope*>& touched) {
   for (const Settlement& settlement : report.settlements) {
     LeasedEnvelope& envelope = *settlement.envelope;
     const std::size_t pending_before = envelope.pending;
+    const auto ended_ns =
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(report.at.time_since_epoch()).count());
     for (std::uint32_t i = 0; i < settlement.jobs; ++i) {
       JobMark& mark = envelope.marks[settlement.index + i];
       if (mark != JobMark::open) continue;
       mark = mark_of(settlement.verb);
       ++envelope.pending;
       --envelope.open;
+      if (mark == JobMark::done) envelope.ended_ns += ended_ns;
       if (mark == JobMark::moved) {
         envelope.moves.push_back(std::move(report.moves[settlement.move]));
       }
@@ -258,6 +261,7 @@ void Settler::refused(Call& call) {
   for (LeasedEnvelope* envelope : call.envelopes) {
     jobs += envelope->pending;
     envelope->pending = 0;
+    envelope->ended_ns = 0;
     envelope->moves.clear();
     std::ranges::replace_if(
         envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
@@ -277,6 +281,8 @@ void Settler::refused(Call& call) {
 void Settler::told(Call& call) {
   const auto now = Clock::now();
   const std::uint64_t wall = wall_us();
+  const auto now_ns =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(now.time_since_epoch()).count());
   if (call.kind == Call::Kind::bury) {
     LeasedEnvelope& envelope = *call.envelopes.front();
     metrics_.update([&](WorkerStats& stats) { stats.failed += envelope.count; });
@@ -296,12 +302,15 @@ void Settler::told(Call& call) {
     for (const LeasedEnvelope* envelope : call.envelopes) {
       for (const Move& move : envelope->moves) ++(move.dead ? stats.failed : stats.retried);
       TimesSince waited(stats.enqueue_to_settled, wall);
+      std::uint64_t done_now = 0;
       for (std::size_t i = 0; i < envelope->marks.size(); ++i) {
         if (envelope->marks[i] == JobMark::expired) ++stats.expired;
         if (envelope->marks[i] != JobMark::done) continue;
-        ++stats.done;
+        ++done_now;
         waited.add(envelope->stored.jobs[i].enqueued_us);
       }
+      stats.done += done_now;
+      stats.stages.settle_us += static_cast<double>(done_now * now_ns - envelope->ended_ns) / 1e3;
     }
   });
   std::vector<InFlight::Ended> ended;
@@ -309,6 +318,7 @@ void Settler::told(Call& call) {
   for (LeasedEnvelope* envelope : call.envelopes) {
     const std::size_t jobs = envelope->pending;
     envelope->pending = 0;
+    envelope->ended_ns = 0;
     envelope->moves.clear();
     std::ranges::replace_if(
         envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);

@@ -1,0 +1,81 @@
+#include "stages/stage_clock.hpp"
+
+namespace ferry::detail {
+namespace {
+
+double microseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double, std::micro>(duration).count();
+}
+
+}  // namespace
+
+StageClock::StageClock(std::size_t runners, const std::vector<RawHandler>& handlers)
+    : all_(runners), own_(handlers.size()) {
+  for (std::size_t i = 0; i < handlers.size(); ++i) {
+    const std::size_t limit = handlers[i].options.concurrency;
+    if (limit > 0 && limit < runners) own_[i].emplace(limit);
+  }
+}
+
+void StageClock::runner_free(std::uint32_t kind, Clock::time_point now) {
+  all_.give_back(now);
+  if (own_[kind]) own_[kind]->give_back(now);
+}
+
+void StageClock::arrived(const std::vector<Arrival>& arrivals, Clock::time_point now) {
+  for (const Arrival& arrival : arrivals) {
+    auto* envelope = reinterpret_cast<LeasedEnvelope*>(arrival.job.token);
+    // What comes back from a slow group has been here all the time.
+    if (envelope->arrived != Clock::time_point{}) continue;
+    envelope->arrived = now;
+    envelope->busy_before = runners_of(arrival.kind).total(now);
+  }
+}
+
+void StageClock::left(const Run& run, Clock::time_point now) {
+  const auto busy = runners_of(run.kind).total(now);
+  Clock::duration waited{0};
+  for (const Run::Place& place : run.places) waited += busy - place.envelope->busy_before;
+  waited_for_runner_ns_ += std::chrono::nanoseconds(waited).count();
+  all_.take(now);
+  if (own_[run.kind]) own_[run.kind]->take(now);
+}
+
+void StageClock::started(WorkerStats& stats, const Run& run, std::uint64_t wall_us) {
+  ++stats.batches;
+  ++stats.left_for[static_cast<std::size_t>(run.batch.reason)];
+  stats.batch_size.record(run.places.size());
+  TimesSince waited(stats.enqueue_to_start, wall_us);
+  std::uint64_t since_enqueued_us = 0;
+  Clock::duration since_arrived{0};
+  for (const Run::Place& place : run.places) {
+    const std::uint64_t enqueued_us = place.envelope->stored.jobs[place.index].enqueued_us;
+    waited.add(enqueued_us);
+    since_enqueued_us += wall_us > enqueued_us ? wall_us - enqueued_us : 0;
+    since_arrived += run.started - place.envelope->arrived;
+  }
+  const double here_us = microseconds(since_arrived);
+  const double credit_us = static_cast<double>(waited_for_runner_ns_.exchange(0)) / 1e3;
+  stats.stages.before_us += static_cast<double>(since_enqueued_us) - here_us;
+  stats.stages.hold_us += here_us - credit_us;
+  stats.stages.credit_us += credit_us;
+}
+
+void StageClock::ended(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
+                       Clock::time_point now) {
+  times.run_us += microseconds(now - run.started) * static_cast<double>(jobs.to - jobs.from);
+}
+
+void StageClock::not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
+                           Clock::time_point now, std::uint64_t wall_us) {
+  const double started_us = static_cast<double>(wall_us) - microseconds(now - run.started);
+  for (std::size_t i = jobs.from; i < jobs.to; ++i) {
+    const LeasedEnvelope& envelope = *run.places[i].envelope;
+    const double here_us = microseconds(run.started - envelope.arrived);
+    const auto enqueued_us = envelope.stored.jobs[run.places[i].index].enqueued_us;
+    times.before_us -= started_us - static_cast<double>(enqueued_us) - here_us;
+    times.credit_us -= here_us;
+  }
+}
+
+}  // namespace ferry::detail

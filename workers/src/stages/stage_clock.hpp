@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "batching/batcher.hpp"
+#include "metrics.hpp"
+#include "stages/busy_time.hpp"
+#include "stages/run.hpp"
+
+namespace ferry::detail {
+
+/// Notes where the time of jobs goes between their arrival at the batch stage and the end of their
+/// run, by batch rather than by job where that is enough.
+///
+/// Threads: `arrived`, `left` and `runner_free` in the batch node; the others from any, inside of
+/// `Metrics::update`.
+class StageClock {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  StageClock(std::size_t runners, const std::vector<RawHandler>& handlers);
+
+  void arrived(const std::vector<Arrival>& arrivals, Clock::time_point now);
+  void left(const Run& run, Clock::time_point now);
+  void runner_free(std::uint32_t kind, Clock::time_point now);
+
+  /// Counts the batch. `wall_us`: the wall clock's word for `run.started`.
+  void started(WorkerStats& stats, const Run& run, std::uint64_t wall_us);
+  static void ended(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
+                    Clock::time_point now);
+  /// Takes back what `started` noted of jobs that will be started again; until then they waited for
+  /// a runner.
+  static void not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
+                        Clock::time_point now, std::uint64_t wall_us);
+
+ private:
+  /// The runners that a kind can have: its own, when it has a limit, else all.
+  BusyTime& runners_of(std::uint32_t kind) { return own_[kind] ? *own_[kind] : all_; }
+
+  BusyTime all_;
+  std::vector<std::optional<BusyTime>> own_;
+  std::atomic<std::int64_t> waited_for_runner_ns_{0};  ///< of jobs that left and did not start yet
+};
+
+}  // namespace ferry::detail
