@@ -80,6 +80,15 @@ Handlers with_concurrency(Handlers handlers) {
   return handlers;
 }
 
+std::unique_ptr<detail::Tracer> tracer_of(const WorkerOptions& options, const Handlers& handlers) {
+  if (options.trace_file.empty()) return nullptr;
+  detail::TraceRecords names;
+  names.worker = options.name;
+  names.queues = names_of(options);
+  for (const auto& handler : handlers.all()) names.kinds.push_back(handler.kind);
+  return std::make_unique<detail::Tracer>(options.trace_file, options.trace_jobs, std::move(names));
+}
+
 void add_meter(WorkerStats& stats, const redis::Meter& meter) {
   stats.redis_commands += meter.commands;
   stats.round_trips += meter.round_trips;
@@ -99,10 +108,11 @@ class Worker::Impl {
         leases_(options_.name, keys_of(options_)),
         in_flight_(options_.max_jobs_in_flight, options_.max_bytes_in_flight,
                    {options_.concurrency, largest_batch(handlers_), options_.max_jobs_in_flight}),
-        settler_(options_.redis, leases_, in_flight_, metrics_, log_,
+        tracer_(tracer_of(options_, handlers_)),
+        settler_(options_.redis, leases_, in_flight_, metrics_, log_, tracer_.get(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
-                   options_.max_bytes_in_flight},
+                   options_.max_bytes_in_flight, tracer_.get()},
                   handlers_, leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
@@ -133,6 +143,7 @@ class Worker::Impl {
   void release_rest();
   void release(redis::Connection& connection, const std::vector<detail::EnvelopePtr>& envelopes);
   void print_stats() const;
+  void write_trace() const;
 
   WorkerOptions options_;
   Handlers handlers_;
@@ -140,6 +151,7 @@ class Worker::Impl {
   detail::Metrics metrics_;
   detail::Leases leases_;
   detail::InFlight in_flight_;
+  std::unique_ptr<detail::Tracer> tracer_;  ///< null unless a trace is asked for
   detail::Settler settler_;
   detail::Pipeline pipeline_;
   detail::Adopter adopter_;
@@ -244,6 +256,7 @@ int Worker::Impl::run() {
   wait_for(2);
   drain();
   if (options_.print_stats_on_stop) print_stats();
+  if (tracer_ != nullptr) write_trace();
   return 0;
 }
 
@@ -336,6 +349,14 @@ void Worker::Impl::print_stats() const {
   const std::string text =
       options_.log.format == LogFormat::json ? all.to_json() + "\n" : all.to_text();
   std::fputs(text.c_str(), stderr);
+}
+
+void Worker::Impl::write_trace() const {
+  const std::string_view file = options_.trace_file;
+  const std::string trouble = tracer_->write();
+  if (trouble.empty()) return log_.info("wrote the trace", {{"file", file}});
+  log_.error("the trace could not be written",
+             {{"file", file}, {"reason", std::string_view(trouble)}});
 }
 
 Worker::Worker(WorkerOptions options, Handlers handlers)

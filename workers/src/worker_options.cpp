@@ -61,6 +61,7 @@ void WorkerOptions::validate() const {
           std::to_string(max_deliveries), "1 to 9");
   require(stop_within >= milliseconds{0} && stop_within <= std::chrono::hours{24}, "stop_within",
           text(stop_within), "0 to 24 h");
+  require_between("trace_jobs", trace_jobs, 1, 100'000);
   if (!name.empty()) wire::require_name("name", name);
   require(log.format == LogFormat::text || log.format == LogFormat::json, "log.format",
           std::to_string(static_cast<int>(log.format)), "text or json");

@@ -57,6 +57,13 @@ struct WorkerOptions {
   LogOptions log{};
   /// Print counters and latencies on stop.
   bool print_stats_on_stop = true;
+  /// Where to write, on stop, a trace of the run for Perfetto and `ferry budget`; empty = none. A
+  /// worker that is killed writes none.
+  ///
+  /// Source: the Trace Event Format, https://perfetto.dev/docs/getting-started/other-formats
+  std::string trace_file{};
+  /// Attempts of jobs in it, an even sample when there are more: 1..100,000; some 2 KiB each.
+  std::size_t trace_jobs = 4'000;
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;

@@ -32,6 +32,7 @@
 #include "stages/leased_envelope.hpp"
 #include "stages/report.hpp"
 #include "stages/run.hpp"
+#include "trace/tracer.hpp"
 
 namespace ferry::detail {
 
@@ -45,6 +46,7 @@ class Pipeline {
     std::size_t concurrency = 1;
     int max_deliveries = 3;
     std::size_t max_inflated_bytes = 64 * 1024 * 1024;
+    Tracer* tracer = nullptr;  ///< null = no trace is asked for
   };
   /// Where the graph's results go.
   struct Outlets {

@@ -61,6 +61,7 @@ struct Run {
   RawBatch batch;                    ///< items point into `contexts`
   GroupCursor cursor;                ///< of a per-job handler's group
   std::chrono::steady_clock::time_point started;
+  std::chrono::steady_clock::duration busy_when_left{0};  ///< BusyTime when it left the batch stage
 };
 using RunPtr = std::shared_ptr<Run>;
 

@@ -24,6 +24,7 @@
 #include "redis/connection.hpp"
 #include "stages/report.hpp"
 #include "stages/run.hpp"
+#include "trace/tracer.hpp"
 
 namespace ferry::detail {
 
@@ -38,9 +39,10 @@ class Settler {
  public:
   static constexpr std::chrono::milliseconds partial_after{20};
 
-  /// `run_suspect` is called from the settle thread once a suspect's start is noted in Redis.
+  /// `tracer` may be null. `run_suspect` is called from the settle thread once a suspect's start is
+  /// noted in Redis.
   Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
-          const Log& log, std::function<void(RunPtr)> run_suspect);
+          const Log& log, Tracer* tracer, std::function<void(RunPtr)> run_suspect);
   ~Settler();
 
   void start();
@@ -87,6 +89,7 @@ class Settler {
   InFlight& in_flight_;
   Metrics& metrics_;
   const Log& log_;
+  Tracer* tracer_;
   std::function<void(RunPtr)> run_suspect_;
   redis::ReconnectBackoff backoff_;
 
