@@ -18,6 +18,7 @@ void add_enqueue(CLI::App& program, Command& chosen);
 void add_load(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
+void add_budget(CLI::App& program, Command& chosen);
 void add_compare(CLI::App& program, Command& chosen);
 
 }  // namespace ferry::cli

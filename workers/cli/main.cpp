@@ -18,6 +18,7 @@ constexpr const char* footer =
   ferry dead ls mail                               what failed for good, and why
   ferry dead retry mail --all                      try those again
   ferry compare ./documents --html report.html     is batching worth it, and at which rates?
+  ferry budget trace.json                          which stage owns the slowest jobs?
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
 Environment:
@@ -145,6 +146,7 @@ int main_of(int count, char** words) {
   add_queue(program, chosen);
   add_dead(program, chosen);
   add_compare(program, chosen);
+  add_budget(program, chosen);
   program.footer(footer);  // last, or every noun would inherit it
   if (count == 1) {
     std::cerr << program.help();
