@@ -10,6 +10,7 @@
 #include "ferry/client_options.hpp"
 #include "ferry/handlers.hpp"
 #include "ferry/histogram.hpp"
+#include "ferry/objective.hpp"
 
 namespace ferry {
 
@@ -64,6 +65,8 @@ struct WorkerOptions {
   std::string trace_file{};
   /// Attempts of jobs in it, an even sample when there are more: 1..100,000; some 2 KiB each.
   std::size_t trace_jobs = 4'000;
+  /// Watched while it runs; told in the log when one begins and ceases to burn. At most 64.
+  std::vector<LatencyObjective> objectives{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;
@@ -111,6 +114,7 @@ struct WorkerStats {
   Histogram run;                 ///< a handler's call
   Histogram batch_size;          ///< jobs a call
   StageTimes stages;
+  std::vector<ObjectiveStats> objectives;  ///< as in the options
 
   /// Returns: a table for people, several lines.
   std::string to_text() const;
