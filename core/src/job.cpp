@@ -31,7 +31,10 @@ void require_delay(std::string_view field, std::chrono::milliseconds delay) {
          " ms: expected 0 to 366 days (" + std::to_string(longest.count()) + " ms)");
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>`, in lower case as the recommendation asks.
+/// `<version>-<32 hex>-<16 hex>-<2 hex>` in lower case; version ff and ids of zeros only are
+/// forbidden.
+///
+/// Source: https://www.w3.org/TR/trace-context/#versioning-of-traceparent and the section before
 bool is_traceparent(std::string_view text) {
   if (text.size() != wire::traceparent_bytes) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -39,7 +42,11 @@ bool is_traceparent(std::string_view text) {
     const bool is_upper = text[i] >= 'A' && text[i] <= 'F';
     if (hyphen ? text[i] != '-' : (hex_digit(text[i]) < 0 || is_upper)) return false;
   }
-  return true;
+  const auto only_zeros = [](std::string_view id) {
+    return id.find_first_not_of('0') == std::string_view::npos;
+  };
+  return !text.starts_with("ff") && !only_zeros(text.substr(3, 32)) &&
+         !only_zeros(text.substr(36, 16));
 }
 
 void require_headers(const std::map<std::string, std::string>& headers) {
@@ -108,8 +115,10 @@ void EnqueueOptions::validate() const {
            std::to_string(wire::max_attempts_bound));
   }
   if (!traceparent.empty() && !is_traceparent(traceparent)) {
-    refuse("traceparent has " + std::to_string(traceparent.size()) +
-           " characters: expected none or 55, as in 00-<32 hex>-<16 hex>-<2 hex> in lower case");
+    refuse(
+        "traceparent has " + std::to_string(traceparent.size()) +
+        " characters: expected none or 55, as in 00-<32 hex>-<16 hex>-<2 hex> in lower case, with "
+        "ids that are not all zeros and not version ff");
   }
   if (batch_key.size() > wire::max_batch_key_bytes) {
     refuse("batch_key has " + std::to_string(batch_key.size()) + " bytes: expected at most " +

@@ -42,7 +42,7 @@ class BareWorker {
         log_({.level = LogLevel::error}, "bare"),
         leases_("bare", {Keys(redis.prefix, "default")}),
         in_flight_(10'000, 64 * 1024 * 1024, {concurrency, largest_batch, 10'000}),
-        settler_(redis, leases_, in_flight_, metrics_, log_,
+        settler_(redis, leases_, in_flight_, metrics_, log_, nullptr,
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({{"default"}, concurrency, 3}, handlers_, leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },

@@ -57,8 +57,14 @@ TEST(EnqueueOptionsTest, RefusesATraceparentThatNoTracerWouldRead) {
   upper[3] = 'A';
   std::string shifted = traceparent;
   std::swap(shifted[35], shifted[36]);
-  for (const std::string& text :
-       {upper, shifted, traceparent.substr(1), traceparent + "0", std::string("x")}) {
+  std::string version = traceparent;
+  version.replace(0, 2, "ff");
+  std::string no_trace = traceparent;
+  no_trace.replace(3, 32, 32, '0');
+  std::string no_parent = traceparent;
+  no_parent.replace(36, 16, 16, '0');
+  for (const std::string& text : {upper, shifted, version, no_trace, no_parent,
+                                  traceparent.substr(1), traceparent + "0", std::string("x")}) {
     EXPECT_THAT(complaint({.traceparent = text}), HasSubstr("traceparent has")) << text;
   }
 }

@@ -46,6 +46,7 @@ TEST(WorkerOptionsTest, AcceptsItsDefaultsAndItsLimits) {
   options.max_bytes_in_flight = std::size_t{64} << 30;
   options.lease = 1h;
   options.max_deliveries = 9;
+  options.trace_jobs = 100'000;
   options.stop_within = 24h;
   options.name = "host-1.example_2";
   EXPECT_NO_THROW(options.validate());
@@ -80,6 +81,8 @@ TEST(WorkerOptionsTest, RefusesNumbersOutOfRangeByName) {
               StartsWith("max_bytes_in_flight"));
   EXPECT_THAT(refusal([](auto& o) { o.max_deliveries = 0; }), StartsWith("max_deliveries is 0"));
   EXPECT_THAT(refusal([](auto& o) { o.max_deliveries = 10; }), HasSubstr("1 to 9"));
+  EXPECT_THAT(refusal([](auto& o) { o.trace_jobs = 0; }), StartsWith("trace_jobs is 0"));
+  EXPECT_THAT(refusal([](auto& o) { o.trace_jobs = 100'001; }), HasSubstr("1 to 100000"));
 }
 
 TEST(WorkerOptionsTest, RefusesTimesOutOfRangeByName) {

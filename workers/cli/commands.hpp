@@ -19,6 +19,7 @@ void add_load(CLI::App& program, Command& chosen);
 void add_stats(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
 void add_key(CLI::App& program, Command& chosen);
+void add_budget(CLI::App& program, Command& chosen);
 void add_compare(CLI::App& program, Command& chosen);
 void add_plan(CLI::App& program, Command& chosen);
 

@@ -19,6 +19,7 @@ constexpr const char* footer =
   ferry dead retry mail --all                      try those again
   ferry compare ./documents --html report.html     is batching worth it, and at which rates?
   ferry plan measured.json --rate 900 --budget 50ms   how many workers, at what price?
+  ferry budget trace.json                          which stage owns the slowest jobs?
   ferry queue ls --output json | jq '.queues[] | select(.dead > 0).name'
 
 Environment:
@@ -148,6 +149,7 @@ int main_of(int count, char** words) {
   add_key(program, chosen);
   add_compare(program, chosen);
   add_plan(program, chosen);
+  add_budget(program, chosen);
   program.footer(footer);  // last, or every noun would inherit it
   if (count == 1) {
     std::cerr << program.help();

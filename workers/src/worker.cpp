@@ -16,6 +16,7 @@
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
+#include "objectives/objectives.hpp"
 #include "redis/backoff.hpp"
 #include "redis/errors.hpp"
 #include "stages/adopt.hpp"
@@ -86,6 +87,15 @@ Handlers with_concurrency(Handlers handlers) {
   return handlers;
 }
 
+std::unique_ptr<detail::Tracer> tracer_of(const WorkerOptions& options, const Handlers& handlers) {
+  if (options.trace_file.empty()) return nullptr;
+  detail::TraceRecords names;
+  names.worker = options.name;
+  names.queues = names_of(options);
+  for (const auto& handler : handlers.all()) names.kinds.push_back(handler.kind);
+  return std::make_unique<detail::Tracer>(options.trace_file, options.trace_jobs, std::move(names));
+}
+
 void add_meter(WorkerStats& stats, const redis::Meter& meter) {
   stats.redis_commands += meter.commands;
   stats.round_trips += meter.round_trips;
@@ -105,10 +115,12 @@ class Worker::Impl {
         leases_(options_.name, keys_of(options_)),
         in_flight_(options_.max_jobs_in_flight, options_.max_bytes_in_flight,
                    {options_.concurrency, largest_batch(handlers_), options_.max_jobs_in_flight}),
-        settler_(options_.redis, leases_, in_flight_, metrics_, log_,
+        tracer_(tracer_of(options_, handlers_)),
+        objectives_(options_.objectives, names_of(options_)),
+        settler_(options_.redis, leases_, in_flight_, metrics_, log_, watch_told(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
-                   options_.max_bytes_in_flight, opening_of(options_)},
+                   options_.max_bytes_in_flight, opening_of(options_), tracer_.get()},
                   handlers_, leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
@@ -139,6 +151,9 @@ class Worker::Impl {
   void release_rest();
   void release(redis::Connection& connection, const std::vector<detail::EnvelopePtr>& envelopes);
   void print_stats() const;
+  void write_trace() const;
+  detail::Settler::Told watch_told();
+  void watch_objectives();
 
   WorkerOptions options_;
   Handlers handlers_;
@@ -146,6 +161,8 @@ class Worker::Impl {
   detail::Metrics metrics_;
   detail::Leases leases_;
   detail::InFlight in_flight_;
+  std::unique_ptr<detail::Tracer> tracer_;  ///< null unless a trace is asked for
+  detail::Objectives objectives_;
   detail::Settler settler_;
   detail::Pipeline pipeline_;
   detail::Adopter adopter_;
@@ -244,12 +261,14 @@ int Worker::Impl::run() {
     queues += (queues.empty() ? "" : ",") + queue.name;
   log_.info("working", {{"queues", std::string_view(queues)},
                         {"concurrency", static_cast<std::int64_t>(options_.concurrency)}});
+  watch_objectives();
   wait_for(1);
   fetcher_.stop();
   if (!wait_for(2, Clock::now())) log_.info("quiet: fetching no more");
   wait_for(2);
   drain();
   if (options_.print_stats_on_stop) print_stats();
+  if (tracer_ != nullptr) write_trace();
   return 0;
 }
 
@@ -334,6 +353,7 @@ WorkerStats Worker::Impl::stats() const {
   stats.credit_jobs_free = books.jobs_free;
   stats.credit_jobs_out = books.jobs_out;
   stats.credit_jobs_total = books.jobs_total;
+  stats.objectives = objectives_.stats(Clock::now());
   return stats;
 }
 
@@ -342,6 +362,30 @@ void Worker::Impl::print_stats() const {
   const std::string text =
       options_.log.format == LogFormat::json ? all.to_json() + "\n" : all.to_text();
   std::fputs(text.c_str(), stderr);
+}
+
+/// Returns: null when nobody wants to know.
+detail::Settler::Told Worker::Impl::watch_told() {
+  if (tracer_ == nullptr && options_.objectives.empty()) return nullptr;
+  return [this](const detail::LeasedEnvelope& envelope, Clock::time_point now, std::uint64_t wall) {
+    if (tracer_ != nullptr) tracer_->told(envelope, now);
+    objectives_.told(envelope, now, wall);
+  };
+}
+
+/// Until quiet or stop is asked for: afterwards latencies are those of a worker that ends.
+void Worker::Impl::watch_objectives() {
+  while (!options_.objectives.empty() && !wait_for(1, Clock::now() + std::chrono::seconds{1})) {
+    log_changes(log_, objectives_.look(Clock::now()));
+  }
+}
+
+void Worker::Impl::write_trace() const {
+  const std::string_view file = options_.trace_file;
+  const std::string trouble = tracer_->write();
+  if (trouble.empty()) return log_.info("wrote the trace", {{"file", file}});
+  log_.error("the trace could not be written",
+             {{"file", file}, {"reason", std::string_view(trouble)}});
 }
 
 Worker::Worker(WorkerOptions options, Handlers handlers)

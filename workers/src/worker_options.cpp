@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -44,7 +45,27 @@ void validate_queues(const std::vector<QueueShare>& queues) {
   }
 }
 
+void validate_objectives(const WorkerOptions& options) {
+  require(options.objectives.size() <= 64, "objectives",
+          "a list of " + std::to_string(options.objectives.size()), "at most 64");
+  for (const LatencyObjective& objective : options.objectives) {
+    objective.validate();
+    const bool ours = std::ranges::find(options.queues, objective.queue, &QueueShare::name) !=
+                      options.queues.end();
+    require(ours, "objective.queue", '"' + objective.queue + '"', "one of the worker's queues");
+  }
+}
+
 }  // namespace
+
+void LatencyObjective::validate() const {
+  wire::require_name("objective.queue", queue);
+  if (!kind.empty()) wire::require_name("objective.kind", kind);
+  require(within >= milliseconds{1} && within <= std::chrono::hours{24}, "objective.within",
+          text(within), "1 ms to 24 h");
+  require(share >= 0.95 && share <= 0.9999, "objective.share", std::to_string(share),
+          "0.95 to 0.9999");
+}
 
 void WorkerOptions::validate() const {
   redis.validate();
@@ -63,6 +84,8 @@ void WorkerOptions::validate() const {
   require(stop_within >= milliseconds{0} && stop_within <= std::chrono::hours{24}, "stop_within",
           text(stop_within), "0 to 24 h");
   secrets::require_keys(payload_keys_file);
+  validate_objectives(*this);
+  require_between("trace_jobs", trace_jobs, 1, 100'000);
   if (!name.empty()) wire::require_name("name", name);
   require(log.format == LogFormat::text || log.format == LogFormat::json, "log.format",
           std::to_string(static_cast<int>(log.format)), "text or json");

@@ -104,6 +104,39 @@ nlohmann::ordered_json json_of(const Histogram& histogram) {
   return json;
 }
 
+std::string objective_line(const ObjectiveStats& stats) {
+  const LatencyObjective& objective = stats.objective;
+  std::string name = objective.queue;
+  if (!objective.kind.empty()) name += " " + objective.kind;
+  char share[16];
+  std::snprintf(share, sizeof share, "%.4g %%", objective.share * 100);
+  return counts_line(
+      "objective",
+      {{name + ",", std::string(share) + " within " +
+                        duration_text(static_cast<double>(objective.within.count()) * 1000)},
+       {"jobs", std::to_string(stats.jobs)},
+       {"late", std::to_string(stats.late)},
+       {"burn rate of 5 minutes", rounded(stats.burn_5_minutes)},
+       {"of an hour", rounded(stats.burn_1_hour)},
+       {stats.burning ? "BURNS" : "does not burn", ""}});
+}
+
+nlohmann::ordered_json json_of(const std::vector<ObjectiveStats>& objectives) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const ObjectiveStats& stats : objectives) {
+    list.push_back({{"queue", stats.objective.queue},
+                    {"kind", stats.objective.kind},
+                    {"within_ms", stats.objective.within.count()},
+                    {"share", stats.objective.share},
+                    {"jobs", stats.jobs},
+                    {"late", stats.late},
+                    {"burn_5_minutes", stats.burn_5_minutes},
+                    {"burn_1_hour", stats.burn_1_hour},
+                    {"burning", stats.burning}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string WorkerStats::to_text() const {
@@ -144,6 +177,7 @@ std::string WorkerStats::to_text() const {
   lines += counts_line("credits", {{"free", text(credit_jobs_free)},
                                    {"out", text(credit_jobs_out)},
                                    {"total", text(credit_jobs_total)}});
+  for (const ObjectiveStats& each : objectives) lines += objective_line(each);
   return lines + aligned({{"", "count", "mean", "p50", "p90", "p99", "p99.9", "max"},
                           row_of("enqueue to start", enqueue_to_start, duration_text),
                           row_of("enqueue to settled", enqueue_to_settled, duration_text),
@@ -199,7 +233,8 @@ std::string WorkerStats::to_json() const {
                                       {"hold", stages.hold_us},
                                       {"credit", stages.credit_us},
                                       {"run", stages.run_us},
-                                      {"settle", stages.settle_us}}}};
+                                      {"settle", stages.settle_us}}},
+                                    {"objectives", json_of(objectives)}};
   return json.dump();
 }
 

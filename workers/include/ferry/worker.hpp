@@ -10,6 +10,7 @@
 #include "ferry/client_options.hpp"
 #include "ferry/handlers.hpp"
 #include "ferry/histogram.hpp"
+#include "ferry/objective.hpp"
 
 namespace ferry {
 
@@ -65,6 +66,15 @@ struct WorkerOptions {
   LogOptions log{};
   /// Print counters and latencies on stop.
   bool print_stats_on_stop = true;
+  /// Where to write, on stop, a trace of the run for Perfetto and `ferry budget`; empty = none. A
+  /// worker that is killed writes none.
+  ///
+  /// Source: the Trace Event Format, https://perfetto.dev/docs/getting-started/other-formats
+  std::string trace_file{};
+  /// Attempts of jobs in it, an even sample when there are more: 1..100,000; some 2 KiB each.
+  std::size_t trace_jobs = 4'000;
+  /// Watched while it runs; told in the log when one begins and ceases to burn. At most 64.
+  std::vector<LatencyObjective> objectives{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;
@@ -125,6 +135,7 @@ struct WorkerStats {
   Histogram run;                 ///< a handler's call
   Histogram batch_size;          ///< jobs a call
   StageTimes stages;
+  std::vector<ObjectiveStats> objectives;  ///< as in the options
 
   /// Returns: a table for people, several lines.
   std::string to_text() const;

@@ -288,6 +288,7 @@ class Pipeline::Graph {
 
   void report(const Run& run, GroupCursor::Ended ended, Clock::time_point at) {
     if (ended.from == ended.to) return;
+    if (settings_.tracer != nullptr) settings_.tracer->ended(run, ended, at);
     const std::uint64_t wall = wall_us();
     Report report = judge(run, ended, handlers_[run.kind].options,
                           wall ^ (run.batch.id << 32U) ^ (ended.from << 16U), wall / 1000);

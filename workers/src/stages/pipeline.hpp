@@ -33,6 +33,7 @@
 #include "stages/open.hpp"
 #include "stages/report.hpp"
 #include "stages/run.hpp"
+#include "trace/tracer.hpp"
 
 namespace ferry::detail {
 
@@ -47,6 +48,7 @@ class Pipeline {
     int max_deliveries = 3;
     std::size_t max_inflated_bytes = 64 * 1024 * 1024;
     Opening opening{};
+    Tracer* tracer = nullptr;  ///< null = no trace is asked for
   };
   /// Where the graph's results go.
   struct Outlets {

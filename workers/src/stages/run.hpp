@@ -65,6 +65,7 @@ struct Run {
   std::unique_ptr<char[]> opened;    ///< payloads that were sealed
   GroupCursor cursor;                ///< of a per-job handler's group
   std::chrono::steady_clock::time_point started;
+  std::chrono::steady_clock::duration busy_when_left{0};  ///< BusyTime when it left the batch stage
 };
 using RunPtr = std::shared_ptr<Run>;
 

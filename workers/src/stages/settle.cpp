@@ -33,12 +33,13 @@ JobMark mark_of(Verb verb) {
 }  // namespace
 
 Settler::Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
-                 const Log& log, std::function<void(RunPtr)> run_suspect)
+                 const Log& log, Told told, std::function<void(RunPtr)> run_suspect)
     : connection_(redis),
       leases_(leases),
       in_flight_(in_flight),
       metrics_(metrics),
       log_(log),
+      told_(std::move(told)),
       run_suspect_(std::move(run_suspect)) {}
 
 Settler::~Settler() { stop(); }
@@ -313,6 +314,9 @@ void Settler::told(Call& call) {
       stats.stages.settle_us += static_cast<double>(done_now * now_ns - envelope->ended_ns) / 1e3;
     }
   });
+  if (told_) {
+    for (const LeasedEnvelope* envelope : call.envelopes) told_(*envelope, now, wall);
+  }
   std::vector<InFlight::Ended> ended;
   ended.reserve(call.envelopes.size());
   for (LeasedEnvelope* envelope : call.envelopes) {

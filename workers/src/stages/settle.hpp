@@ -38,9 +38,14 @@ class Settler {
  public:
   static constexpr std::chrono::milliseconds partial_after{20};
 
-  /// `run_suspect` is called from the settle thread once the start of suspects is noted in Redis.
+  /// What Redis has just been told, while the envelope's marks and moves still say it.
+  using Told = std::function<void(const LeasedEnvelope&, std::chrono::steady_clock::time_point,
+                                  std::uint64_t wall_us)>;
+
+  /// `told` may be null. `run_suspect` is called from the settle thread once the start of suspects
+  /// is noted in Redis.
   Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
-          const Log& log, std::function<void(RunPtr)> run_suspect);
+          const Log& log, Told told, std::function<void(RunPtr)> run_suspect);
   ~Settler();
 
   void start();
@@ -88,6 +93,7 @@ class Settler {
   InFlight& in_flight_;
   Metrics& metrics_;
   const Log& log_;
+  Told told_;
   std::function<void(RunPtr)> run_suspect_;
   redis::ReconnectBackoff backoff_;
 

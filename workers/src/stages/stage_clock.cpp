@@ -32,8 +32,9 @@ void StageClock::arrived(const std::vector<Arrival>& arrivals, Clock::time_point
   }
 }
 
-void StageClock::left(const Run& run, Clock::time_point now) {
+void StageClock::left(Run& run, Clock::time_point now) {
   const auto busy = runners_of(run.kind).total(now);
+  run.busy_when_left = busy;
   Clock::duration waited{0};
   for (const Run::Place& place : run.places) waited += busy - place.envelope->busy_before;
   waited_for_runner_ns_ += std::chrono::nanoseconds(waited).count();

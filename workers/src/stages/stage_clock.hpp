@@ -25,7 +25,7 @@ class StageClock {
   StageClock(std::size_t runners, const std::vector<RawHandler>& handlers);
 
   void arrived(const std::vector<Arrival>& arrivals, Clock::time_point now);
-  void left(const Run& run, Clock::time_point now);
+  void left(Run& run, Clock::time_point now);
   void runner_free(std::uint32_t kind, Clock::time_point now);
 
   /// Counts the batch. `wall_us`: the wall clock's word for `run.started`.
