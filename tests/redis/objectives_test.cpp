@@ -64,8 +64,10 @@ TEST_F(ObjectivesTest, CountsLateJobsByQueueAndKindAndBurnsUntilToldOtherwise) {
 
 TEST_F(ObjectivesTest, AnExpiredJobIsLate) {
   Client client(test::client_options(server()));
-  client.enqueue(Task<2>{}, {.expires_after = 1ms});
-  std::this_thread::sleep_for(5ms);  // until it has expired
+  // Long enough to be stored before on a busy machine.
+  client.enqueue(Task<2>{}, {.expires_after = 500ms});
+  const auto expired = std::chrono::steady_clock::now() + 510ms;
+  ASSERT_TRUE(test::eventually([&] { return std::chrono::steady_clock::now() > expired; }));
   Handlers handlers;
   handlers.on<Task<2>>(realtime(), [](const JobContext&, const Task<2>&) {});
   WorkerOptions options = test::worker_options(server());
