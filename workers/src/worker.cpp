@@ -55,12 +55,6 @@ std::vector<Keys> keys_of(const WorkerOptions& options) {
   return keys;
 }
 
-detail::Opening opening_of(const WorkerOptions& options) {
-  if (options.payload_keys_file.empty()) return {};
-  return {std::make_shared<const secrets::PayloadKeys>(options.payload_keys_file),
-          options.accept_plain_payloads};
-}
-
 std::vector<std::string> names_of(const WorkerOptions& options) {
   std::vector<std::string> names;
   for (const QueueShare& queue : options.queues) names.push_back(queue.name);
@@ -120,7 +114,7 @@ class Worker::Impl {
         settler_(options_.redis, leases_, in_flight_, metrics_, log_, watch_told(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
-                   options_.max_bytes_in_flight, opening_of(options_), tracer_.get()},
+                   options_.max_bytes_in_flight, detail::opening_of(options_), tracer_.get()},
                   handlers_, leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },

@@ -56,6 +56,12 @@ std::size_t open_one(RawItem& item, const Opening& opening, std::string_view key
 
 }  // namespace
 
+Opening opening_of(const WorkerOptions& options) {
+  if (options.payload_keys_file.empty()) return {};
+  return {std::make_shared<const PayloadKeys>(options.payload_keys_file),
+          options.accept_plain_payloads};
+}
+
 void open_payloads(Run& run, const Opening& opening) {
   const Sealed sealed = sealed_in(run);
   if (sealed.jobs == 0 && opening.accept_plain) return;

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "ferry/worker.hpp"
 #include "secrets/payload_keys.hpp"
 #include "stages/run.hpp"
 
@@ -12,6 +13,11 @@ struct Opening {
   std::shared_ptr<const secrets::PayloadKeys> keys{};  ///< null = it was given none
   bool accept_plain = true;
 };
+
+/// Reads the worker's keys, if it has any; without any it runs plain payloads.
+///
+/// Errors: `invalid_argument` as PayloadKeys.
+Opening opening_of(const WorkerOptions& options);
 
 /// Opens the sealed payloads of a prepared run, in the thread that runs its handler, so that many
 /// are opened side by side. What must not reach the handler is marked with its outcome: bytes that
