@@ -14,8 +14,8 @@
 #include "ferry/queue.hpp"
 #include "ferry/worker.hpp"
 #include "support/running_worker.hpp"
-#include "support/wait.hpp"
 #include "support/send_signal.hpp"
+#include "support/wait.hpp"
 
 namespace ferry {
 namespace {

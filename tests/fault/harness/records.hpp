@@ -1,7 +1,7 @@
 // What producers, workers and the harness write to disk: fixed records, appended with one write for
 // each portion. A killed process leaves what it wrote: the bytes are the kernel's by then. A write
-// that was under way may end at a page's end, in the middle of a record; whoever made it was not told
-// that it was written and did nothing more, so that record does not count.
+// that was under way may end at a page's end, in the middle of a record; whoever made it was not
+// told that it was written and did nothing more, so that record does not count.
 #pragma once
 
 #include <chrono>

@@ -68,7 +68,7 @@ class Batcher {
   /// many. Never more than `most_suspects`.
   void set_suspect_group(std::uint32_t kind, std::size_t jobs);
 
-  /// Noting so many in one call takes Redis some 100 µs.
+  /// Noting them is three commands each inside of one call, which keeps others waiting.
   static constexpr std::size_t most_suspects = 64;
 
   /// What became of a departure of a kind under a latency budget; for others without effect.

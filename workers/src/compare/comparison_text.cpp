@@ -62,15 +62,11 @@ json json_of(const RunReport& run) {
 }  // namespace
 
 std::string text_of(const Comparison& comparison) {
-  const Machine& machine = comparison.machine;
   const auto [fewest, most] = std::ranges::minmax(comparison.runs, {}, &RunReport::jobs);
   std::string jobs = count_text(static_cast<double>(fewest.jobs));
   if (most.jobs != fewest.jobs) jobs += " to " + count_text(static_cast<double>(most.jobs));
   std::string text = comparison.name + ": " + comparison.story + "\n" + load_label + "\n\n";
-  text += "machine   " + plural(machine.cores, "core") + ", " + machine.cpu + ", " +
-          machine.system + "\n";
-  text += "software  Redis " + comparison.redis_version + " (" + comparison.redis + "), " +
-          machine.compiler + "\n";
+  text += text_of(comparison.machine, comparison.redis_version, comparison.redis);
   text +=
       "runs      " + plural(comparison.repetitions, "repetition") + " of " +
       (comparison.policies.size() == 1 ? "1 policy"
@@ -85,9 +81,7 @@ std::string text_of(const Comparison& comparison) {
     text += "note: " + count_text(static_cast<double>(retried)) +
             " runs of jobs were retried; their backoff is part of the figures\n";
   }
-  if (!machine.optimised) {
-    text += "note: Ferry was built without optimisation; the figures say little about it\n";
-  }
+  text += warning_of(comparison.machine);
   return text + verdict_of(comparison.runs, comparison.policies) + "\n";
 }
 
@@ -102,14 +96,7 @@ json json_of(const Comparison& comparison) {
   return {{"experiment", comparison.name},
           {"load", "closed loop"},
           {"load_note", load_label},
-          {"machine",
-           {{"cores", comparison.machine.cores},
-            {"cpu", comparison.machine.cpu},
-            {"system", comparison.machine.system},
-            {"compiler", comparison.machine.compiler},
-            {"optimised", comparison.machine.optimised},
-            {"redis_version", comparison.redis_version},
-            {"redis", comparison.redis}}},
+          {"machine", json_of(comparison.machine, comparison.redis_version, comparison.redis)},
           {"settings",
            {{"repetitions", comparison.repetitions},
             {"limit", comparison.limit},

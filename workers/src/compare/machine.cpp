@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace ferry::compare {
@@ -42,6 +43,29 @@ Machine this_machine() {
   machine.optimised = true;
 #endif
   return machine;
+}
+
+std::string text_of(const Machine& machine, const std::string& redis_version,
+                    const std::string& redis) {
+  return "machine   " + std::to_string(machine.cores) +
+         (machine.cores == 1 ? " core, " : " cores, ") + machine.cpu + ", " + machine.system +
+         "\nsoftware  Redis " + redis_version + " (" + redis + "), " + machine.compiler + "\n";
+}
+
+nlohmann::json json_of(const Machine& machine, const std::string& redis_version,
+                       const std::string& redis) {
+  return {{"cores", machine.cores},
+          {"cpu", machine.cpu},
+          {"system", machine.system},
+          {"compiler", machine.compiler},
+          {"optimised", machine.optimised},
+          {"redis_version", redis_version},
+          {"redis", redis}};
+}
+
+std::string warning_of(const Machine& machine) {
+  if (machine.optimised) return "";
+  return "note: Ferry was built without optimisation; the figures say little about it\n";
 }
 
 }  // namespace ferry::compare

@@ -169,12 +169,8 @@ std::string self_check_text(const OpenComparison& comparison) {
 }
 
 std::string text_of(const OpenComparison& comparison) {
-  const Machine& machine = comparison.machine;
   std::string text = comparison.name + ": " + comparison.story + "\n" + open_load_label + "\n\n";
-  text += "machine   " + std::to_string(machine.cores) + " cores, " + machine.cpu + ", " +
-          machine.system + "\n";
-  text += "software  Redis " + comparison.redis_version + " (" + comparison.redis + "), " +
-          machine.compiler + "\n";
+  text += text_of(comparison.machine, comparison.redis_version, comparison.redis);
   text += "runs      " + std::to_string(comparison.runs.size()) + " of " +
           duration_text(comparison.seconds * 1e6) + ", " + std::to_string(comparison.repetitions) +
           " for each policy and rate in turns, seed " + std::to_string(comparison.seed) + "\n";
@@ -188,9 +184,7 @@ std::string text_of(const OpenComparison& comparison) {
       "share "
       "of its batch. The price holds processors and memory of producer, Redis and worker.\n";
   text += "checks    " + self_check_text(comparison) + "\n\n";
-  if (!machine.optimised) {
-    text += "note: Ferry was built without optimisation; the figures say little about it\n";
-  }
+  text += warning_of(comparison.machine);
   for (const std::string& note : comparison.verdict.notes) text += "note: " + note + "\n";
   return text + comparison.verdict.text + "\n";
 }
@@ -217,14 +211,7 @@ json json_of(const OpenComparison& comparison) {
           {"load", "open loop"},
           {"load_note", open_load_label},
           {"date_utc", comparison.date},
-          {"machine",
-           {{"cores", comparison.machine.cores},
-            {"cpu", comparison.machine.cpu},
-            {"system", comparison.machine.system},
-            {"compiler", comparison.machine.compiler},
-            {"optimised", comparison.machine.optimised},
-            {"redis_version", comparison.redis_version},
-            {"redis", comparison.redis}}},
+          {"machine", json_of(comparison.machine, comparison.redis_version, comparison.redis)},
           {"settings",
            {{"repetitions", comparison.repetitions},
             {"seconds", comparison.seconds},
