@@ -32,18 +32,23 @@ TEST(PolicyTest, WritesItselfAsItIsSpelt) {
   EXPECT_EQ(fixed(100, 0ms).to_string(), "fixed(100, 0ms)");
   EXPECT_EQ(latency_budget(50ms).to_string(), "latency_budget(50ms)");
   EXPECT_EQ(latency_budget(50ms, 500).to_string(), "latency_budget(50ms, 500)");
+  EXPECT_EQ(latency_budget(50ms).shed(Priority::low).to_string(), "latency_budget(50ms, shed=low)");
+  EXPECT_EQ(latency_budget(50ms, 500).shed(Priority::normal).to_string(),
+            "latency_budget(50ms, 500, shed=normal)");
 }
 
 TEST(PolicyTest, ReadsWhatItWrites) {
   for (const Policy& policy :
        {realtime(), realtime(7), fixed(1, 0ms), fixed(10'000, 1h), fixed(100, 1234us),
-        fixed(3, 20ms), latency_budget(1ms), latency_budget(1h, 500)}) {
+        fixed(3, 20ms), latency_budget(1ms), latency_budget(1h, 500),
+        latency_budget(1ms).shed(Priority::low), latency_budget(2s, 7).shed(Priority::normal)}) {
     const Policy read = Policy::parse(policy.to_string());
     EXPECT_EQ(read.kind, policy.kind) << policy.to_string();
     EXPECT_EQ(read.max_jobs, policy.max_jobs);
     EXPECT_EQ(read.linger, policy.linger);
     EXPECT_EQ(read.budget, policy.budget);
     EXPECT_EQ(read.max_bytes, policy.max_bytes);
+    EXPECT_EQ(read.shed_from, policy.shed_from);
   }
 }
 
@@ -53,6 +58,8 @@ TEST(PolicyTest, ReadsTheFormsThatACommandLineLikes) {
   EXPECT_EQ(Policy::parse(" fixed( 100 , 5000us ) ").to_string(), "fixed(100, 5ms)");
   EXPECT_EQ(Policy::parse("latency_budget:50ms").to_string(), "latency_budget(50ms)");
   EXPECT_EQ(Policy::parse("latency_budget(2s,10)").to_string(), "latency_budget(2s, 10)");
+  EXPECT_EQ(Policy::parse("latency_budget:50ms:10:shed=low").to_string(),
+            "latency_budget(50ms, 10, shed=low)");
   EXPECT_EQ(Policy::parse("realtime:20").to_string(), "realtime(20)");
 }
 
@@ -77,7 +84,13 @@ TEST(PolicyTest, RefusesWhatItCannotRead) {
                            "latency_budget",
                            "latency_budget(50)",
                            "latency_budget(50ms, x)",
-                           "latency_budget(50ms, 1, 1)"}) {
+                           "latency_budget(50ms, 1, 1)",
+                           "latency_budget(shed=low)",
+                           "latency_budget(50ms, shed=)",
+                           "latency_budget(50ms, shed=lowest)",
+                           "latency_budget(50ms, shed=low, 10)",
+                           "fixed(10, 5ms, shed=low)",
+                           "realtime(shed=low)"}) {
     EXPECT_THAT(refusal([&] { Policy::parse(text); }),
                 HasSubstr("expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms"))
         << text;
@@ -120,6 +133,28 @@ TEST(PolicyTest, RefusesFieldsOutOfRangeByName) {
   Policy realtime_with_budget = realtime();
   realtime_with_budget.budget = 5ms;
   EXPECT_THAT(refusal([&] { realtime_with_budget.validate(); }), HasSubstr("policy.budget is 5ms"));
+}
+
+TEST(PolicyTest, ShedsThePriorityItNamesAndLowerOnesOnly) {
+  EXPECT_FALSE(latency_budget(50ms).sheds(Priority::low));
+  const Policy low = latency_budget(50ms).shed(Priority::low);
+  EXPECT_TRUE(low.sheds(Priority::low));
+  EXPECT_FALSE(low.sheds(Priority::normal));
+  const Policy normal = latency_budget(50ms).shed(Priority::normal);
+  EXPECT_TRUE(normal.sheds(Priority::low));
+  EXPECT_TRUE(normal.sheds(Priority::normal));
+  EXPECT_FALSE(normal.sheds(Priority::high));
+}
+
+TEST(PolicyTest, RefusesToShedHighJobsOrWithoutABudget) {
+  EXPECT_THAT(refusal([] { latency_budget(50ms).shed(Priority::high).validate(); }),
+              HasSubstr("policy.shed is high: expected normal or low; high jobs are never shed"));
+  EXPECT_THAT(refusal([] { Policy::parse("latency_budget(50ms, shed=high)"); }),
+              HasSubstr("high jobs are never shed"));
+  EXPECT_THAT(refusal([] { latency_budget(50ms).shed(static_cast<Priority>(3)).validate(); }),
+              HasSubstr("policy.shed is no priority"));
+  EXPECT_THAT(refusal([] { fixed(10, 5ms).shed(Priority::low).validate(); }),
+              HasSubstr("unless the policy is latency_budget"));
 }
 
 TEST(PolicyTest, SpellsEveryReason) {

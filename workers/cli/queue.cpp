@@ -78,7 +78,8 @@ void print_counts(Output& output, const std::string& name, const QueueCounts& co
              {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
              counts.dead > 0 ? "see `ferry dead ls " + name + "`" : ""});
   table.add({"done", format_count(counts.done), ""});
-  table.add({"expired", format_count(counts.expired), "dropped unrun, as their producers asked"});
+  table.add({"expired", format_count(counts.expired),
+             "dropped unrun: past their time, or shed by a worker"});
   table.add({"cancelled", format_count(counts.cancelled), "purged, or dropped as dead letters"});
   table.add({"accepted", format_count(counts.accepted), "the sum of all these"});
   table.add(

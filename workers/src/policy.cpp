@@ -83,6 +83,24 @@ std::optional<std::vector<std::string_view>> words_of(std::string_view text) {
   }
 }
 
+std::optional<Policy> budget_of(std::vector<std::string_view> arguments) {
+  constexpr std::string_view shed = "shed=";
+  std::optional<Priority> shed_from;
+  if (!arguments.empty() && arguments.back().starts_with(shed)) {
+    shed_from = parse_priority(arguments.back().substr(shed.size()));
+    if (!shed_from) return std::nullopt;
+    arguments.pop_back();
+  }
+  if (arguments.empty() || arguments.size() > 2) return std::nullopt;
+  const auto budget = duration(arguments[0]);
+  const auto jobs =
+      arguments.size() == 1 ? std::optional(jobs_under_budget) : whole_number(arguments[1]);
+  if (!budget || !jobs) return std::nullopt;
+  Policy policy = latency_budget(*budget, *jobs);
+  policy.shed_from = shed_from;
+  return policy;
+}
+
 std::optional<Policy> read(std::string_view text) {
   const auto words = words_of(text);
   if (!words) return std::nullopt;
@@ -98,12 +116,7 @@ std::optional<Policy> read(std::string_view text) {
     const auto linger = duration(words->at(2));
     if (jobs && linger) return fixed(*jobs, *linger);
   }
-  if (name == "latency_budget" && (arguments == 1 || arguments == 2)) {
-    const auto budget = duration(words->at(1));
-    const auto jobs =
-        arguments == 1 ? std::optional(jobs_under_budget) : whole_number(words->at(2));
-    if (budget && jobs) return latency_budget(*budget, *jobs);
-  }
+  if (name == "latency_budget") return budget_of({words->begin() + 1, words->end()});
   return std::nullopt;
 }
 
@@ -159,9 +172,16 @@ std::string Policy::to_string() const {
   }
   if (kind == PolicyKind::latency_budget) {
     const std::string jobs = max_jobs == jobs_under_budget ? "" : ", " + std::to_string(max_jobs);
-    return "latency_budget(" + duration_text(budget) + jobs + ")";
+    const std::string shed = shed_from ? ", shed=" + std::string(ferry::to_string(*shed_from)) : "";
+    return "latency_budget(" + duration_text(budget) + jobs + shed + ")";
   }
   return max_jobs == 1 ? "realtime" : "realtime(" + std::to_string(max_jobs) + ")";
+}
+
+Policy Policy::shed(Priority from) const {
+  Policy policy = *this;
+  policy.shed_from = from;
+  return policy;
 }
 
 Policy Policy::parse(std::string_view text) {
@@ -170,7 +190,8 @@ Policy Policy::parse(std::string_view text) {
     throw Error(ErrorCode::invalid_argument,
                 "policy is \"" + one_line(text, 64) +
                     "\": expected realtime, realtime(N), fixed(N, 5ms) or fixed:N:5ms, "
-                    "latency_budget(50ms) or latency_budget(50ms, N), with times in us, ms or s");
+                    "latency_budget(50ms) or latency_budget(50ms, N, shed=low), with times in us, "
+                    "ms or s");
   }
   policy->validate();
   return *policy;
@@ -198,6 +219,15 @@ void Policy::validate() const {
     }
   } else if (budget != microseconds{0}) {
     refuse("budget", duration_text(budget), "0 unless the policy is latency_budget");
+  }
+  if (!shed_from) return;
+  const auto number = static_cast<std::size_t>(*shed_from);
+  const std::string from(number < priority_count ? ferry::to_string(*shed_from) : "no priority");
+  if (kind != PolicyKind::latency_budget) {
+    refuse("shed", from, "nothing unless the policy is latency_budget, which knows who is late");
+  }
+  if (number >= priority_count || *shed_from == Priority::high) {
+    refuse("shed", from, "normal or low; high jobs are never shed");
   }
 }
 

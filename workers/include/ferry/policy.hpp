@@ -3,8 +3,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "ferry/job.hpp"
 
 namespace ferry {
 
@@ -46,12 +49,24 @@ struct Policy {
   /// Units: 1 ms..1 h from enqueue to settled, for 99 of 100 jobs; `latency_budget` only. A job may
   /// carry its own, see `EnqueueOptions::latency_budget`.
   std::chrono::microseconds budget{0};
+  /// `normal` or `low`; `latency_budget` only. See `shed`; nothing = no job is shed.
+  std::optional<Priority> shed_from{};
 
-  /// Returns: as in `realtime`, `fixed(100, 5ms)`, `latency_budget(50ms)`.
+  /// Jobs of this priority and of lower ones that are still waiting when their budget is spent are
+  /// dropped and counted as expired; without it they run late. The time before they were put into
+  /// the queue does not count, such as a delay or an earlier attempt, nor what only one of the
+  /// producer's and Redis's clocks says. What a dead worker held is not shed.
+  ///
+  /// Returns: the same policy that does so, as in `latency_budget(50ms).shed(Priority::low)`.
+  Policy shed(Priority from) const;
+  bool sheds(Priority priority) const { return shed_from && priority >= *shed_from; }
+
+  /// Returns: as in `realtime`, `fixed(100, 5ms)`, `latency_budget(50ms, shed=low)`.
   std::string to_string() const;
 
   /// Reads what `to_string` writes: `realtime`, `realtime(N)`, `fixed(N, 5ms)`,
-  /// `latency_budget(50ms)` or `latency_budget(50ms, N)`; `fixed:N:5ms` and the like mean the same.
+  /// `latency_budget(50ms)` or `latency_budget(50ms, N)`, either with `shed=low` or `shed=normal`
+  /// as last argument; `fixed:N:5ms` and the like mean the same.
   ///
   /// Errors: `invalid_argument` with what was expected.
   static Policy parse(std::string_view text);

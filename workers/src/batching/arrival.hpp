@@ -31,6 +31,9 @@ struct Arrival {
   std::chrono::nanoseconds age{0};
   std::chrono::nanoseconds budget{0};  ///< their own latency budget; 0 = the kind's
   Time expires = Time::max();          ///< not to be run after that, but dropped
+  /// How long before `at` they were put where they were fetched from, by Redis's clock: a job's
+  /// delays and earlier attempts lie before that. The maximum = as long as `age`.
+  std::chrono::nanoseconds queued = std::chrono::nanoseconds::max();
 };
 
 /// Returns: the payload bytes of one job that arrived together with others.

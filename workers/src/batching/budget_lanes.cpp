@@ -14,7 +14,8 @@ BudgetLanes::BudgetLanes(std::uint32_t kind, const Policy& policy, PayloadBytes 
       rule_(policy),
       lanes_(priority_count),
       places_(priority_count),
-      late_places_(priority_count) {
+      late_places_(priority_count),
+      shed_places_(priority_count) {
   for (std::uint8_t priority = 0; priority < priority_count; ++priority) {
     lanes_[priority].priority = priority;
   }
@@ -29,6 +30,7 @@ std::uint32_t BudgetLanes::lane_of(const Arrival& arrival) {
     lanes_.emplace_back();
     places_.emplace_back();
     late_places_.emplace_back();
+    shed_places_.emplace_back();
   } else {
     index = spare_lanes_.back();
     spare_lanes_.pop_back();
@@ -50,6 +52,11 @@ void BudgetLanes::arrive(const Arrival& arrival) {
   job.budget = job.own_budget ? arrival.budget : rule_.budget();
   job.expires = arrival.expires;
   job.deadline = arrival.at - arrival.age + job.budget;
+  if (policy_.sheds(static_cast<Priority>(arrival.priority))) {
+    // The younger of two ages: no clock that is wrong, no delay and no retry makes jobs be shed.
+    const Time shed_at = arrival.at - std::min(arrival.age, arrival.queued) + job.budget;
+    job.expires = std::min(job.expires, shed_at);
+  }
   const Time done_by = rule_.done_by(job);
   for (std::uint32_t i = 0; i < arrival.jobs; ++i) {
     if (arrival.jobs > 1) job.bytes = payload_bytes_(job.job);
@@ -57,6 +64,7 @@ void BudgetLanes::arrive(const Arrival& arrival) {
     ++job.job.index;
   }
   in_time_ += arrival.jobs;
+  watch(index);
   if (lane.place == Place::ready) return;
   const Time due_before = lane.place == Place::held ? lane.due : Time::max();
   if (lane.place == Place::held) take_out(index);
@@ -135,24 +143,19 @@ void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
   }
   if (lane.jobs.jobs() == 0) {
     rule_.started(now - lane.due);
-    take_out(index);
-  } else {
-    lane.jobs.set_done_by(rule_.done_by(lane.jobs));
+    return take_out(index);
   }
+  lane.jobs.set_done_by(rule_.done_by(lane.jobs));
+  if (may_leave(lane, rule_.due(lane.jobs), now)) return;
+  take_out(index);
+  place(index, now);
 }
 
 std::optional<LaneHeap::Entry> BudgetLanes::choose_in_time(Time now, std::size_t free_runners) {
   while (!ready_.empty()) {
     const LaneHeap::Entry entry = ready_.top();
-    const std::size_t before = lanes_[entry.lane].jobs.jobs();
     if (!stopping_) put_aside_hopeless(entry.lane, now);
-    const Lane& lane = lanes_[entry.lane];
-    if (lane.place == Place::empty) continue;
-    if (lane.jobs.jobs() < before && !may_leave(lane, rule_.due(lane.jobs), now)) {
-      take_out(entry.lane);
-      place(entry.lane, now);
-      continue;
-    }
+    if (lanes_[entry.lane].place != Place::ready) continue;
     chosen_ = {entry.lane, false, false};
     return entry;
   }
@@ -162,19 +165,53 @@ std::optional<LaneHeap::Entry> BudgetLanes::choose_in_time(Time now, std::size_t
                          chosen_.lane};
 }
 
+void BudgetLanes::watch(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  if (!sheds(index)) return;
+  Time at = Time::max();
+  if (lane.jobs.jobs() > 0) at = lane.jobs.first().deadline;
+  if (lane.jobs.late_jobs() > 0) at = std::min(at, lane.jobs.first_late().expires);
+  if (at == lane.watched_for) return;
+  if (lane.watched_for != Time::max()) sheds_.remove(index, shed_places_);
+  lane.watched_for = at;
+  if (at != Time::max()) sheds_.push({0, at, index}, shed_places_);
+}
+
+std::optional<LaneHeap::Entry> BudgetLanes::choose_shed(Time now) {
+  while (!sheds_.empty() && sheds_.top().at <= now) {
+    // Of rank 0: to drop them takes no time, and it makes room for others.
+    const LaneHeap::Entry entry = sheds_.top();
+    put_aside_hopeless(entry.lane, now);
+    const BudgetLane& jobs = lanes_[entry.lane].jobs;
+    if (jobs.late_jobs() > 0 && jobs.first_late().expires <= now) {
+      chosen_ = {entry.lane, true, false};
+      return entry;
+    }
+    watch(entry.lane);
+  }
+  return std::nullopt;
+}
+
+bool BudgetLanes::goes_behind_late(std::uint32_t index) const {
+  return !late_.empty() && sheds(index) && !sheds(late_.top().lane);
+}
+
 bool BudgetLanes::late_may_leave(Time now, std::size_t free_runners) const {
   if (late_.empty()) return false;
   if (first_late_expired(now)) return true;
   if (free_runners > 1 || held_.empty() || stopping_) return true;
-  return now + rule_.late_run_time(lanes_[late_.top().lane].jobs) <= held_.top().at;
+  return now + rule_.late_run_time(lanes_[late_.top().lane].jobs.late_jobs()) <= held_.top().at;
 }
 
 std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_runners) {
   let_due_leave(now);
-  const bool late_turn =
+  if (const auto shed = choose_shed(now)) return shed;
+  bool late_turn =
       !late_.empty() && (since_late_ + 1 >= late_turn_every || first_late_expired(now));
   if (!late_turn) {
-    if (const auto in_time = choose_in_time(now, free_runners)) return in_time;
+    const auto in_time = choose_in_time(now, free_runners);
+    if (in_time && !goes_behind_late(in_time->lane)) return in_time;
+    late_turn = in_time.has_value();
   }
   if (!late_turn && !late_may_leave(now, free_runners)) return std::nullopt;
   chosen_ = {late_.top().lane, true, false};
@@ -187,13 +224,15 @@ bool BudgetLanes::first_late_expired(Time now) const {
 
 Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
-  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true};
+  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true, false};
   late_.remove(index, late_places_);
   lane.has_late = false;
   if (lane.jobs.first_late().expires <= now) {
     lane.jobs.take_expired(now, policy_.max_jobs, departure.jobs);
+    departure.shed = sheds(index);
+    if (departure.shed) last_shed_ = now;
   } else {
-    const std::size_t most = rule_.late_size(lane.jobs);
+    const std::size_t most = rule_.late_size(lane.jobs.late_jobs());
     departure.jobs.reserve(most);
     lane.jobs.take_late(most, policy_.max_bytes, departure.jobs);
     since_late_ = 0;
@@ -211,9 +250,13 @@ Departure BudgetLanes::leave(Time now) {
   if (chosen_.late) return leave_late(index, now);
   Lane& lane = lanes_[index];
   take_out(index);
-  Departure departure{kind_, LeaveReason::deadline, Suspect::no, {}, false};
-  const std::size_t most =
+  Departure departure{kind_, LeaveReason::deadline, Suspect::no, {}, false, false};
+  std::size_t most =
       stopping_ ? policy_.max_jobs : std::min(lane.jobs.jobs(), rule_.size(lane.jobs, now));
+  if (sheds(index) && now < last_shed_ + rule_.budget()) {
+    // There is too much to do: full batches would make those wait who are kept.
+    most = std::min(most, rule_.late_size(lane.jobs.jobs()));
+  }
   departure.jobs.reserve(std::min(most, lane.jobs.jobs()));
   const LeaveReason waited = waited_for(lane);
   if (waited == LeaveReason::deadline) rule_.started(now - lane.due);
@@ -259,6 +302,7 @@ void BudgetLanes::learn_gain(const Lane& lane, LeaveReason reason) {
 
 void BudgetLanes::release_if_empty(std::uint32_t index) {
   Lane& lane = lanes_[index];
+  watch(index);
   if (!lane.keyed || lane.jobs.jobs() > 0 || lane.jobs.late_jobs() > 0) return;
   keys_.remove(index);
   spare_lanes_.push_back(index);

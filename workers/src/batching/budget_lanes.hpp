@@ -25,7 +25,8 @@ namespace ferry::detail {
 ///
 /// Earliest deadline first in a lane. Late jobs go last, so that they do not make others late as
 /// well; but one departure in 16 is theirs, so that none waits for ever. Late jobs that have
-/// expired leave at once, to be dropped instead of being run.
+/// expired leave at once, to be dropped instead of being run; so do those whose budget is spent
+/// when the policy sheds their priority.
 ///
 /// Threads: one thread at a time.
 class BudgetLanes {
@@ -61,7 +62,8 @@ class BudgetLanes {
     bool keyed = false;
     bool has_late = false;  ///< it is in `late_`
     Place place = Place::empty;
-    Time due;  ///< or when it turned out that it was
+    Time due;                        ///< or when it turned out that it was
+    Time watched_for = Time::max();  ///< its time in `sheds_`; the maximum = it is not in there
   };
   struct Choice {
     std::uint32_t lane = 0;
@@ -76,6 +78,14 @@ class BudgetLanes {
   void take_out(std::uint32_t index);
   void let_due_leave(Time now);
   void put_aside_hopeless(std::uint32_t index, Time now);
+  /// Whenever the first jobs of a lane are others than before.
+  void watch(std::uint32_t index);
+  std::optional<LaneHeap::Entry> choose_shed(Time now);
+  bool sheds(std::uint32_t index) const {
+    return policy_.sheds(static_cast<Priority>(lanes_[index].priority));
+  }
+  /// A lane that is shed, for the others need not be in time to go first.
+  bool goes_behind_late(std::uint32_t index) const;
   bool late_may_leave(Time now, std::size_t free_runners) const;
   std::optional<LaneHeap::Entry> choose_in_time(Time now, std::size_t free_runners);
   LeaveReason waited_for(const Lane& lane) const;
@@ -93,6 +103,7 @@ class BudgetLanes {
   std::size_t in_time_ = 0;  ///< jobs
   std::size_t since_late_ = 0;
   Choice chosen_;
+  Time last_shed_ = Time::min();
 
   /// The first ones are those without a batch key, by priority.
   std::vector<Lane> lanes_;
@@ -100,9 +111,11 @@ class BudgetLanes {
   LaneKeys keys_;
   std::vector<std::uint32_t> places_;
   std::vector<std::uint32_t> late_places_;
+  std::vector<std::uint32_t> shed_places_;
   LaneHeap held_;   ///< by due time
   LaneHeap ready_;  ///< by priority and due time
   LaneHeap late_;   ///< by priority and deadline
+  LaneHeap sheds_;  ///< of a priority that is shed, by the next moment at which jobs may have to go
 };
 
 }  // namespace ferry::detail

@@ -54,9 +54,10 @@ class BudgetRule {
   /// leaves half of what there is.
   std::size_t size(const BudgetLane& lane, Time now) const;
 
-  /// Returns: with how many late jobs a batch leaves, so that those in time need not wait long.
-  std::size_t late_size(const BudgetLane& lane) const;
-  Duration late_run_time(const BudgetLane& lane) const;
+  /// Returns: with how many of so many late jobs a batch leaves, so that those in time need not
+  /// wait long.
+  std::size_t late_size(std::size_t jobs) const;
+  Duration late_run_time(std::size_t jobs) const;
 
   /// Returns: whether so many waiting jobs are as many as so many free runners can take, that is
   /// within their budget and with a fixed part that hardly counts.

@@ -19,6 +19,8 @@ struct Departure {
   /// Jobs whose latency budget could not be kept any more. Those of them that have expired are to
   /// be dropped.
   bool late = false;
+  /// All of them are to be dropped: their budget is spent, and the policy sheds their priority.
+  bool shed = false;
 };
 
 /// What became of a departure under a latency budget.

@@ -205,8 +205,9 @@ std::string help_text(const std::string& program, const Experiment& experiment) 
                      without it a private one is started and stopped
   --repetitions N    runs of every policy (5; with fewer there is no verdict)
   --limit N          at most this many jobs a run (0 = all)
-  --policy P         realtime, realtime(N), fixed(N, 5ms) or latency_budget(50ms); once for each
-                     row, the first is what the others are held against)";
+  --policy P         realtime, realtime(N), fixed(N, 5ms), latency_budget(50ms) or, with --rates,
+                     latency_budget(50ms, shed=low), which drops low jobs that are late; once for
+                     each row, the first is what the others are held against)";
   text += "\n                     (default:";
   for (const Policy& policy : experiment.policies) text += " " + policy.to_string() + ";";
   text.back() = ')';

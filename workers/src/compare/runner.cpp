@@ -171,7 +171,10 @@ double Runner::drain(const Keys& keys, Child& producer, Child& worker,
       changed = monotonic_seconds();
     }
     if (now.dead > 0) failed(std::to_string(now.dead) + " jobs became dead letters");
-    if (now.dropped > 0) failed(std::to_string(now.dropped) + " jobs expired or were cancelled");
+    if (now.dropped > 0) {
+      failed(std::to_string(now.dropped) +
+             " jobs expired, were shed or cancelled; compare a policy that sheds with --rates");
+    }
     if (expected >= 0 && settled >= expected) return changed;
     require_alive(worker);
     if (monotonic_seconds() - changed > seconds_to_stall) {

@@ -118,15 +118,17 @@ class Simulation {
   }
 
   void enqueue(std::uint32_t stream) {
-    in_redis_.push_back(jobs_.size());
+    in_redis_[static_cast<std::size_t>(settings_.streams[stream].priority)].push_back(jobs_.size());
     jobs_.push_back({now_, stream});
     fetch();
   }
 
   void fetch() {
-    while (!in_redis_.empty() && held_ < settings_.most_held) {
-      const std::size_t job = in_redis_.front();
-      in_redis_.pop_front();
+    while (held_ < settings_.most_held) {
+      const auto first = std::ranges::find_if_not(in_redis_, &std::deque<std::size_t>::empty);
+      if (first == in_redis_.end()) return;
+      const std::size_t job = first->front();
+      first->pop_front();
       const SimulatedStream& stream = settings_.streams[jobs_[job].stream];
       const Duration age = now_ - jobs_[job].enqueued;
       if (settings_.expire && age > budget_of(stream)) {
@@ -139,7 +141,7 @@ class Simulation {
                        "",
                        {job, 0},
                        100,
-                       1,
+                       static_cast<std::uint8_t>(stream.priority),
                        Suspect::no,
                        at(now_),
                        1,
@@ -160,7 +162,8 @@ class Simulation {
   void drop_expired(Departure& departure) {
     held_ -= std::erase_if(departure.jobs, [&](const JobRef& ref) {
       const Job& job = jobs_[ref.token];
-      if (now_ <= job.enqueued + budget_of(settings_.streams[job.stream])) return false;
+      const bool spent = now_ > job.enqueued + budget_of(settings_.streams[job.stream]);
+      if (!departure.shed && !(settings_.expire && spent)) return false;
       drop(ref.token);
       return true;
     });
@@ -171,7 +174,7 @@ class Simulation {
   }
 
   void start(Departure departure) {
-    if (settings_.expire && departure.late) drop_expired(departure);
+    if (departure.late) drop_expired(departure);
     if (departure.jobs.empty()) {
       batcher_.runner_free(departure.kind, Suspect::no);
       return fetch();
@@ -220,7 +223,7 @@ class Simulation {
   Duration now_{0};
   std::vector<Job> jobs_;
   std::vector<Run> runs_;
-  std::deque<std::size_t> in_redis_;
+  std::array<std::deque<std::size_t>, priority_count> in_redis_;
   std::size_t held_ = 0;
   Events arrivals_;
   Events ends_;

@@ -30,6 +30,7 @@ struct SimulatedStream {
   std::uint32_t kind = 0;              ///< index into the policies
   std::chrono::nanoseconds budget{0};  ///< the jobs' own, 0 = the policy's
   std::size_t closed_loop = 0;         ///< so many jobs outstanding, always
+  Priority priority = Priority::normal;
 };
 
 struct SimulationSettings {

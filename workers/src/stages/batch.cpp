@@ -49,7 +49,7 @@ void BatchStage::on(const Arrived& event) {
 
 void BatchStage::on(const RunnerFree& event) {
   batcher_.runner_free(event.kind, event.suspect);
-  kinds_short_[event.kind].observe(event.took);
+  if (event.jobs > 0) kinds_short_[event.kind].observe(event.took);
   if (event.budget != nullptr) {
     batcher_.set_settling(event.settling);
     batcher_.ran(event.kind, *event.budget);
@@ -95,6 +95,7 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   run->batch.id = ++last_batch_id_;
   run->batch.reason = departure->reason;
   run->late = departure->late;
+  run->shed = departure->shed;
   run->places.reserve(departure->jobs.size());
   for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
   return run;

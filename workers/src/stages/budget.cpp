@@ -29,9 +29,9 @@ Report take_expired(Run& run, std::uint64_t now_ms) {
   Report report;
   std::erase_if(run.places, [&](const Run::Place& place) {
     const wire::Extras* extras = place.envelope->stored.jobs[place.index].extras;
-    if (extras == nullptr || extras->expires_at_ms == 0 || extras->expires_at_ms > now_ms) {
-      return false;
-    }
+    const bool expired =
+        extras != nullptr && extras->expires_at_ms != 0 && extras->expires_at_ms <= now_ms;
+    if (!expired && !run.shed) return false;
     report.settlements.push_back({place.envelope, place.index, Verb::expired, 0});
     return true;
   });

@@ -25,7 +25,7 @@ struct BudgetClock {
 std::shared_ptr<const BudgetReport> budget_report(const Run& run, const Policy& policy,
                                                   std::size_t jobs, const BudgetClock& clock);
 
-/// Takes the jobs that have expired out of a run.
+/// Takes the jobs that have expired out of a run; all of them when it is shed.
 ///
 /// Returns: what is to be told of them.
 Report take_expired(Run& run, std::uint64_t now_ms);
