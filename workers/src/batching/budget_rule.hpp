@@ -57,6 +57,8 @@ class BudgetRule {
   /// Returns: with how many late jobs a batch leaves, so that those in time need not wait long.
   std::size_t late_size(const BudgetLane& lane) const;
   Duration late_run_time(const BudgetLane& lane) const;
+  /// Returns: what one of many late jobs takes of a runner; 0 while that is not known.
+  Duration late_job_time() const;
 
   /// Returns: whether so many waiting jobs are as many as so many free runners can take, that is
   /// within their budget and with a fixed part that hardly counts.
@@ -80,6 +82,7 @@ class BudgetRule {
 
  private:
   Duration margin() const { return timer_slack + settling_; }
+  std::size_t most_late() const;
 
   Policy policy_;
   RunTimeModel model_;

@@ -19,6 +19,8 @@ struct Departure {
   /// Jobs whose latency budget could not be kept any more. Those of them that have expired are to
   /// be dropped.
   bool late = false;
+  /// Above 0: nobody is to run them, they go back to Redis for so long.
+  std::chrono::milliseconds postponed_for{0};
 };
 
 /// What became of a departure under a latency budget.
