@@ -18,12 +18,14 @@ Questions idle_latency(bool quick);
 Questions load_latency(bool quick);
 Questions counts(bool quick);
 Questions latency_budget_kept(bool quick);
+Questions budget_overload(bool quick);
 
 /// All of them, in the order of the table.
 inline Questions all_questions(bool quick) {
   Questions all;
-  for (const auto ask : {wire_speed, producer_threads, durability, payload_size, text, memory,
-                         depth, sharing, idle_latency, load_latency, counts, latency_budget_kept}) {
+  for (const auto ask :
+       {wire_speed, producer_threads, durability, payload_size, text, memory, depth, sharing,
+        idle_latency, load_latency, counts, latency_budget_kept, budget_overload}) {
     for (auto& question : ask(quick)) all.push_back(std::move(question));
   }
   return all;

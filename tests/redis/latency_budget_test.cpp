@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -132,6 +133,36 @@ TEST_F(LatencyBudgetTest, AStopFlushesWhatIsHeld) {
   EXPECT_EQ(worker.stop(), 0);
   EXPECT_TRUE(all_done());
   EXPECT_GT(worker->stats().left_for[static_cast<std::size_t>(LeaveReason::stop)], 0u);
+}
+
+/// Redis is first in, first out: the worker has to get late jobs out of its way.
+TEST_F(LatencyBudgetTest, GivesLateJobsBackForAWhileAndRunsEachOfThemOnceInTheEnd) {
+  std::atomic<int> later_attempts{0};
+  std::mutex mutex;
+  std::map<int, int> runs;
+  Handlers handlers;
+  handlers.on_batch<Number>(latency_budget(50ms, 4), [&](Batch<Number>& batch) {
+    std::this_thread::sleep_for(2ms);
+    const std::lock_guard lock(mutex);
+    for (const auto& item : batch) {
+      if (item.context().attempt > 1) ++later_attempts;
+      ++runs[item.job().value];
+    }
+  });
+  WorkerOptions options = worker_options(redis);
+  options.concurrency = 1;
+  RunningWorker worker(options, std::move(handlers));
+  std::vector<Number> numbers;
+  for (int i = 0; i < 1000; ++i) numbers.push_back({i});
+  client.enqueue_all(numbers);
+  sent_ = 1000;
+  ASSERT_TRUE(eventually([&] { return all_done(); }, 60s));
+  EXPECT_GT(worker->stats().postponed, 0u);
+  EXPECT_EQ(worker->stats().retried, 0u);
+  EXPECT_EQ(later_attempts, 0);
+  EXPECT_EQ(runs.size(), 1000u);
+  for (const auto& [value, times] : runs) EXPECT_EQ(times, 1) << value;
+  EXPECT_TRUE(queue.audit().balanced());
 }
 
 TEST_F(LatencyBudgetTest, DropsLateJobsThatHaveExpiredInsteadOfRunningThem) {

@@ -88,7 +88,7 @@ TEST_F(UnpackPayloadTest, BuildsWhatMsgpackBuilds) {
                             {0xe0},
                             {0x80},
                             {0x90},
-                            {0xa0},
+                            {0x91, 0xa0},  // alone, msgpack-c would compare it with a null pointer
                             {0xcc, 0xff},
                             {0xcd, 0xff, 0xfe},
                             {0xce, 0xff, 0, 0, 1},

@@ -141,12 +141,13 @@ nlohmann::ordered_json json_of(const std::vector<ObjectiveStats>& objectives) {
 
 std::string WorkerStats::to_text() const {
   const auto text = [](auto count) { return std::to_string(count); };
-  const std::uint64_t settled = done + retried + failed + expired;
+  const std::uint64_t settled = done + retried + failed + expired + postponed;
   std::string lines = counts_line("jobs", {{"fetched", text(fetched_jobs)},
                                            {"done", text(done)},
                                            {"retried", text(retried)},
                                            {"failed", text(failed)},
                                            {"expired", text(expired)},
+                                           {"postponed", text(postponed)},
                                            {"released", text(released)},
                                            {"stale", text(stale)},
                                            {"promoted", text(promoted_jobs)}});
@@ -207,6 +208,7 @@ std::string WorkerStats::to_json() const {
                                     {"retried", retried},
                                     {"failed", failed},
                                     {"expired", expired},
+                                    {"postponed", postponed},
                                     {"released", released},
                                     {"stale", stale},
                                     {"reclaimed_envelopes", reclaimed_envelopes},

@@ -205,7 +205,7 @@ TEST_F(BatcherBudgetTest, LetsThoseGoFirstWhoCanStillMakeIt) {
   EXPECT_THAT(late->jobs, testing::Contains(first_of_the_old));
 }
 
-TEST_F(BatcherBudgetTest, GivesLateJobsEverySixteenthTurn) {
+TEST_F(BatcherBudgetTest, GivesLateJobsEverySixtyFourthTurn) {
   make_budget(latency_budget(50ms, 10), 1);
   teach();
   come(start, 1h);
@@ -218,7 +218,65 @@ TEST_F(BatcherBudgetTest, GivesLateJobsEverySixteenthTurn) {
     if (departure->late) break;
     ++before;
   }
-  EXPECT_EQ(before, 15);
+  EXPECT_EQ(before, 63);
+}
+
+TEST_F(BatcherBudgetTest, PostponesTheLastOfTooManyLateJobsWithoutWaitingForTheirTurn) {
+  make_budget(latency_budget(50ms, 10), 2);  // 20 may stay, then all but 10 go
+  teach();
+  std::vector<JobRef> old;
+  for (int i = 0; i < 20; ++i) old.push_back(come(start, 1h));
+  come(start);
+  ASSERT_TRUE(batcher().next(start));
+  ASSERT_TRUE(batcher().next(start)) << "both runners are taken";
+  for (int i = 0; i < 40; ++i) old.push_back(come(start, 1h));
+  std::optional<Departure> departure;
+  do {
+    batcher().runner_free(0, Suspect::no);
+    departure = batcher().next(start);
+    ASSERT_TRUE(departure);
+  } while (departure->postponed_for == 0ms);
+  EXPECT_EQ(departure->postponed_for, Postponement::least);
+  EXPECT_THAT(departure->jobs, testing::Contains(old.back()));
+  EXPECT_THAT(departure->jobs, testing::Not(testing::Contains(old.front())));
+}
+
+TEST_F(BatcherBudgetTest, PostponesNobodyBeforeItKnowsHowLongTheyTake) {
+  make_budget(latency_budget(50ms, 10), 1);
+  for (int i = 0; i < 100; ++i) come(start, 1h);
+  while (const auto departure = batcher().next(start)) {
+    EXPECT_EQ(departure->postponed_for, 0ms);
+    batcher().runner_free(0, Suspect::no);
+  }
+  EXPECT_EQ(batcher().held_jobs(), 0u);
+}
+
+TEST_F(BatcherBudgetTest, PostponesNobodyWhoExpiresMeanwhile) {
+  make_budget(latency_budget(50ms, 10), 1);
+  teach();
+  for (int i = 0; i < 100; ++i) come(start, 1h, 0ms, "", start + 900ms);
+  while (const auto departure = batcher().next(start)) {
+    EXPECT_EQ(departure->postponed_for, 0ms);
+    batcher().runner_free(0, Suspect::no);
+  }
+  EXPECT_EQ(batcher().held_jobs(), 0u);
+}
+
+TEST_F(BatcherBudgetTest, PostponesLowPrioritiesFirst) {
+  make_budget(latency_budget(50ms, 10), 1);
+  teach();
+  for (int i = 0; i < 30; ++i) {
+    const JobRef job{come_++, 0};
+    const auto priority = static_cast<std::uint8_t>(i < 15 ? 2 : 0);
+    batcher().arrive({0, "", job, 100, priority, Suspect::no, start, 1, 1h});
+  }
+  auto departure = batcher().next(start);
+  while (departure && departure->postponed_for == 0ms) {
+    batcher().runner_free(0, Suspect::no);
+    departure = batcher().next(start);
+  }
+  ASSERT_TRUE(departure);
+  for (const JobRef& job : departure->jobs) EXPECT_LT(job.token, 15u);
 }
 
 TEST_F(BatcherBudgetTest, LetsExpiredJobsOutAtOnceToBeDropped) {

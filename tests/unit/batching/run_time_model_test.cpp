@@ -114,6 +114,23 @@ TEST_F(RunTimeModelTest, BelievesThreeSlowRunsAtOnceAndQuickOnesLater) {
   EXPECT_LT(model_.predict(30), time_of(30, 2)) << "what is older than the window is forgotten";
 }
 
+TEST_F(RunTimeModelTest, RemembersTheFewLargeBatchesAmongManySmallOnes) {
+  for (int i = 0; i < 30; ++i) {
+    see(19, 1, 4);
+    see(1, 250, 400);
+  }
+  EXPECT_GE(model_.predict(340), time_of(340));
+  EXPECT_LE(model_.predict(340), time_of(340, 1.7));
+  EXPECT_LE(model_.predict(2), time_of(2, 1.7));
+}
+
+TEST_F(RunTimeModelTest, ForgetsOtherSizesWithTheTimesTheyAreOf) {
+  see(64, 100, 200);
+  see(64, 1, 60);
+  see(24, 1, 60, 0.15, 1. / 5);
+  EXPECT_LE(model_.predict(30), time_of(30, 1. / 2));
+}
+
 TEST_F(RunTimeModelTest, SurvivesAClockThatDoesNotMove) {
   for (int i = 0; i < 20; ++i) model_.observe(static_cast<std::size_t>(i), 0ns);
   EXPECT_GE(model_.predict(1), 1ns);

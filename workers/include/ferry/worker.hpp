@@ -114,6 +114,7 @@ struct WorkerStats {
   std::uint64_t retried = 0;
   std::uint64_t failed = 0;  ///< became dead letters
   std::uint64_t expired = 0;
+  std::uint64_t postponed = 0;  ///< late under a latency budget; went back to Redis for a while
   std::uint64_t released = 0;
   std::uint64_t stale = 0;  ///< settles refused because the lease had ended
   std::uint64_t reclaimed_envelopes = 0;

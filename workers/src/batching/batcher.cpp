@@ -16,7 +16,8 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
     const auto kind = static_cast<std::uint32_t>(kinds_.size());
     kinds_.emplace_back().settings = settings;
     if (settings.policy.kind == PolicyKind::latency_budget) {
-      kinds_.back().budget = std::make_unique<BudgetLanes>(kind, settings.policy, payload_bytes);
+      kinds_.back().budget = std::make_unique<BudgetLanes>(
+          kind, settings.policy, std::min(settings.concurrency, total_concurrency_), payload_bytes);
     }
     for (std::uint8_t priority = 0; priority < priority_count; ++priority) {
       for (const auto suspect : {Suspect::no, Suspect::once, Suspect::again}) {

@@ -73,6 +73,13 @@ void BudgetLane::take_expired(Time now, std::size_t most_jobs, std::vector<JobRe
   }
 }
 
+void BudgetLane::take_last_late(std::size_t most_jobs, Time until, std::vector<JobRef>& out) {
+  while (!late_.empty() && late_.back().expires > until && out.size() < most_jobs) {
+    out.push_back(late_.back().job);
+    late_.pop_back();
+  }
+}
+
 void BudgetLane::begin_hold(Time now, Time done_by) {
   held_since_ = now;
   joined_ = false;

@@ -39,6 +39,7 @@ class BudgetLane {
   const BudgetJob& operator[](std::size_t i) const { return in_time_[i]; }
   const BudgetJob& first() const { return in_time_.front(); }
   const BudgetJob& first_late() const { return late_.front(); }
+  const BudgetJob& last_late() const { return late_.back(); }
 
   /// Returns: how many would have to leave before or little after the first one: those due within
   /// its budget after it. The others are its passengers only where there is room.
@@ -55,6 +56,10 @@ class BudgetLane {
 
   /// The same with late ones as long as they have expired.
   void take_expired(Time now, std::size_t most_jobs, std::vector<JobRef>& out);
+
+  /// Moves up to so many late jobs to `out`, the last one first, as long as they have not expired
+  /// by `until`.
+  void take_last_late(std::size_t most_jobs, Time until, std::vector<JobRef>& out);
 
   /// The hold of those that are left begins.
   void begin_hold(Time now, Time done_by);

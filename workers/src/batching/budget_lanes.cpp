@@ -7,10 +7,12 @@
 
 namespace ferry::detail {
 
-BudgetLanes::BudgetLanes(std::uint32_t kind, const Policy& policy, PayloadBytes payload_bytes)
+BudgetLanes::BudgetLanes(std::uint32_t kind, const Policy& policy, std::size_t runners,
+                         PayloadBytes payload_bytes)
     : kind_(kind),
       policy_(policy),
       payload_bytes_(payload_bytes),
+      runners_(runners),
       rule_(policy),
       lanes_(priority_count),
       places_(priority_count),
@@ -137,6 +139,7 @@ void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
   }
   if (put_aside == 0) return;
   in_time_ -= put_aside;
+  late_jobs_ += put_aside;
   if (!lane.has_late) {
     lane.has_late = true;
     late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
@@ -156,11 +159,11 @@ std::optional<LaneHeap::Entry> BudgetLanes::choose_in_time(Time now, std::size_t
     const LaneHeap::Entry entry = ready_.top();
     if (!stopping_) put_aside_hopeless(entry.lane, now);
     if (lanes_[entry.lane].place != Place::ready) continue;
-    chosen_ = {entry.lane, false, false};
+    chosen_ = {entry.lane, false, false, false};
     return entry;
   }
   if (held_.empty() || !rule_.is_backlog(in_time_, free_runners)) return std::nullopt;
-  chosen_ = {held_.top().lane, false, true};
+  chosen_ = {held_.top().lane, false, true, false};
   return LaneHeap::Entry{lanes_[chosen_.lane].priority, lanes_[chosen_.lane].jobs.first().at,
                          chosen_.lane};
 }
@@ -184,7 +187,7 @@ std::optional<LaneHeap::Entry> BudgetLanes::choose_shed(Time now) {
     put_aside_hopeless(entry.lane, now);
     const BudgetLane& jobs = lanes_[entry.lane].jobs;
     if (jobs.late_jobs() > 0 && jobs.first_late().expires <= now) {
-      chosen_ = {entry.lane, true, false};
+      chosen_ = {entry.lane, true, false, false};
       return entry;
     }
     watch(entry.lane);
@@ -206,6 +209,10 @@ bool BudgetLanes::late_may_leave(Time now, std::size_t free_runners) const {
 std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_runners) {
   let_due_leave(now);
   if (const auto shed = choose_shed(now)) return shed;
+  if (const auto lane = lane_to_postpone(now)) {
+    chosen_ = {*lane, true, false, true};
+    return LaneHeap::Entry{0, Time::min(), *lane};
+  }
   bool late_turn =
       !late_.empty() && (since_late_ + 1 >= late_turn_every || first_late_expired(now));
   if (!late_turn) {
@@ -214,7 +221,7 @@ std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_run
     late_turn = in_time.has_value();
   }
   if (!late_turn && !late_may_leave(now, free_runners)) return std::nullopt;
-  chosen_ = {late_.top().lane, true, false};
+  chosen_ = {late_.top().lane, true, false, false};
   return late_.top();
 }
 
@@ -222,11 +229,48 @@ bool BudgetLanes::first_late_expired(Time now) const {
   return !late_.empty() && lanes_[late_.top().lane].jobs.first_late().expires <= now;
 }
 
+/// As many as the runners can take at once may stay: half of what a worker holds at least.
+std::optional<std::uint32_t> BudgetLanes::lane_to_postpone(Time now) const {
+  if (stopping_ || late_jobs_ <= runners_ * policy_.max_jobs) return std::nullopt;
+  if (rule_.late_job_time().count() == 0) return std::nullopt;
+  const auto may_wait = [&](std::uint32_t index) {
+    const BudgetLane& jobs = lanes_[index].jobs;
+    return jobs.late_jobs() > 0 && jobs.last_late().expires > now + Postponement::least;
+  };
+  for (std::uint32_t index = priority_count; index-- > 0;) {
+    if (may_wait(index)) return index;
+  }
+  const std::uint32_t index = late_.last().lane;
+  if (may_wait(index)) return index;
+  return std::nullopt;
+}
+
+Departure BudgetLanes::postpone(std::uint32_t index, Time now) {
+  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true};
+  const std::size_t kept = runners_ * policy_.max_jobs / 2;
+  lanes_[index].jobs.take_last_late(late_jobs_ - kept, now + Postponement::least, departure.jobs);
+  const auto jobs = static_cast<BudgetRule::Duration::rep>(departure.jobs.size());
+  const auto runners = static_cast<BudgetRule::Duration::rep>(runners_);
+  // At half the pace: the other half is for jobs that can be in time.
+  departure.postponed_for = postponement_.next(2 * rule_.late_job_time() * jobs / runners, now);
+  late_have_left(index, departure.jobs.size());
+  return departure;
+}
+
+void BudgetLanes::late_have_left(std::uint32_t index, std::size_t jobs) {
+  Lane& lane = lanes_[index];
+  late_jobs_ -= jobs;
+  late_.remove(index, late_places_);
+  lane.has_late = lane.jobs.late_jobs() > 0;
+  if (lane.has_late) {
+    late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
+  }
+  release_if_empty(index);
+}
+
 Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
-  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true, false};
-  late_.remove(index, late_places_);
-  lane.has_late = false;
+  Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true};
   if (lane.jobs.first_late().expires <= now) {
     lane.jobs.take_expired(now, policy_.max_jobs, departure.jobs);
     departure.shed = sheds(index);
@@ -237,16 +281,13 @@ Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
     lane.jobs.take_late(most, policy_.max_bytes, departure.jobs);
     since_late_ = 0;
   }
-  if (lane.jobs.late_jobs() > 0) {
-    lane.has_late = true;
-    late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
-  }
-  release_if_empty(index);
+  late_have_left(index, departure.jobs.size());
   return departure;
 }
 
 Departure BudgetLanes::leave(Time now) {
   const std::uint32_t index = chosen_.lane;
+  if (chosen_.postponed) return postpone(index, now);
   if (chosen_.late) return leave_late(index, now);
   Lane& lane = lanes_[index];
   take_out(index);
@@ -336,6 +377,7 @@ void BudgetLanes::drain(std::vector<JobRef>& out) {
   ready_.clear();
   late_.clear();
   in_time_ = 0;
+  late_jobs_ = 0;
 }
 
 void BudgetLanes::observe(const BudgetReport& report) {

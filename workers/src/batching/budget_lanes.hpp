@@ -6,6 +6,7 @@
 //                                                                       │ hopeless
 //                                                                       └> late ─> leave, when
 //                                             nobody in time needs the runner, or in their turn
+//                                                 └> too many ─> back to Redis for a while
 
 #include <cstddef>
 #include <cstdint>
@@ -18,22 +19,27 @@
 #include "batching/departure.hpp"
 #include "batching/lane_heap.hpp"
 #include "batching/lane_keys.hpp"
+#include "batching/postponement.hpp"
 
 namespace ferry::detail {
 
 /// Decides when batches of a kind leave so that their latency budget is kept as cheaply as may be.
 ///
 /// Earliest deadline first in a lane. Late jobs go last, so that they do not make others late as
-/// well; but one departure in 16 is theirs, so that none waits for ever. Late jobs that have
+/// well; but one departure in 64 is theirs, so that none waits for ever. Late jobs that have
 /// expired leave at once, to be dropped instead of being run; so do those whose budget is spent
-/// when the policy sheds their priority.
+/// when the policy sheds their priority. Redis is first in, first out: were late jobs to use up
+/// what the worker may hold, those behind them would be late as well when it gets to them. So the
+/// last of them go back to Redis for a while when they become too many.
 ///
 /// Threads: one thread at a time.
 class BudgetLanes {
  public:
-  static constexpr std::size_t late_turn_every = 16;
+  static constexpr std::size_t late_turn_every = 64;
 
-  BudgetLanes(std::uint32_t kind, const Policy& policy, PayloadBytes payload_bytes);
+  /// `runners`: how many of this kind may run at once.
+  BudgetLanes(std::uint32_t kind, const Policy& policy, std::size_t runners,
+              PayloadBytes payload_bytes);
 
   void arrive(const Arrival& arrival);
   void flush(LeaveReason reason);
@@ -69,6 +75,7 @@ class BudgetLanes {
     std::uint32_t lane = 0;
     bool late = false;
     bool backlog = false;
+    bool postponed = false;
   };
 
   std::uint32_t lane_of(const Arrival& arrival);
@@ -91,16 +98,22 @@ class BudgetLanes {
   LeaveReason waited_for(const Lane& lane) const;
   void learn_gain(const Lane& lane, LeaveReason reason);
   bool first_late_expired(Time now) const;
+  std::optional<std::uint32_t> lane_to_postpone(Time now) const;
+  void late_have_left(std::uint32_t index, std::size_t jobs);
   Departure leave_late(std::uint32_t index, Time now);
+  Departure postpone(std::uint32_t index, Time now);
   void release_if_empty(std::uint32_t index);
 
   std::uint32_t kind_;
   Policy policy_;
   PayloadBytes payload_bytes_;
+  std::size_t runners_;
   BudgetRule rule_;
+  Postponement postponement_;
   bool stopping_ = false;
   bool dues_changed_ = false;
   std::size_t in_time_ = 0;  ///< jobs
+  std::size_t late_jobs_ = 0;
   std::size_t since_late_ = 0;
   Choice chosen_;
   Time last_shed_ = Time::min();

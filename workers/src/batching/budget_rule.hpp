@@ -58,6 +58,8 @@ class BudgetRule {
   /// wait long.
   std::size_t late_size(std::size_t jobs) const;
   Duration late_run_time(std::size_t jobs) const;
+  /// Returns: what one of many late jobs takes of a runner; 0 while that is not known.
+  Duration late_job_time() const;
 
   /// Returns: whether so many waiting jobs are as many as so many free runners can take, that is
   /// within their budget and with a fixed part that hardly counts.
@@ -81,6 +83,7 @@ class BudgetRule {
 
  private:
   Duration margin() const { return timer_slack + settling_; }
+  std::size_t most_late() const;
 
   Policy policy_;
   RunTimeModel model_;

@@ -21,6 +21,8 @@ struct Departure {
   bool late = false;
   /// All of them are to be dropped: their budget is spent, and the policy sheds their priority.
   bool shed = false;
+  /// Above 0: nobody is to run them, they go back to Redis for so long.
+  std::chrono::milliseconds postponed_for{0};
 };
 
 /// What became of a departure under a latency budget.

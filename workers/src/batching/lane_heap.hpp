@@ -22,6 +22,8 @@ class LaneHeap {
 
   bool empty() const { return entries_.empty(); }
   const Entry& top() const { return entries_.front(); }
+  /// Returns: one that no other leaves behind; not always the very last one.
+  const Entry& last() const { return entries_.back(); }
 
   /// The lane must not be in the heap.
   void push(const Entry& entry, std::vector<std::uint32_t>& places);

@@ -1,6 +1,7 @@
 #include "batching/run_time_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -18,6 +19,11 @@ constexpr std::size_t worst_one_in = 50;
 /// The line is believed for sizes of which one in so many batches is at least as small, and at
 /// least as large: as many would have shown by how much it is wrong there.
 constexpr std::size_t believed_one_in = 16;
+
+/// When the median of the newest runs is off the line by this factor, their times have changed:
+/// noise of 30 % would show so once in a million fits.
+constexpr double other_times = 1.5;
+constexpr std::size_t newest = 2 * RunTimeModel::least;
 
 /// Sizes closer than this are one size to us: noise would decide the slope.
 constexpr double least_spread = 1.25;
@@ -42,8 +48,7 @@ void RunTimeModel::observe(std::size_t jobs, Duration took) {
   if (jobs == 0) return;
   // At least 1 ns, so that a clock that did not move is no division by zero.
   const double ns = std::clamp(static_cast<double>(took.count()), 1.0, longest_ns);
-  ring_[next_] = {static_cast<double>(jobs), ns};
-  next_ = (next_ + 1) % window;
+  runs_[place_for_next()] = {static_cast<double>(jobs), ns, ++observed_};
   seen_ = std::min(seen_ + 1, window);
   ++since_fit_;
   if (!knows()) return;
@@ -51,9 +56,44 @@ void RunTimeModel::observe(std::size_t jobs, Duration took) {
   if (surprised || since_fit_ >= fit_every || seen_ <= 2 * least) fit();
 }
 
+std::size_t RunTimeModel::place_for_next() const {
+  if (seen_ < window) return seen_;
+  const auto size_class = [](const Seen& run) { return std::ilogb(run.jobs); };
+  std::array<std::size_t, 64> runs_of_class{};
+  for (const Seen& run : runs_) ++runs_of_class[static_cast<std::size_t>(size_class(run))];
+  const auto most = std::ranges::max_element(runs_of_class) - runs_of_class.begin();
+  std::size_t oldest = 0;
+  std::size_t oldest_of_most = window;
+  for (std::size_t i = 0; i < window; ++i) {
+    if (runs_[i].number < runs_[oldest].number) oldest = i;
+    if (size_class(runs_[i]) != most) continue;
+    if (oldest_of_most == window || runs_[i].number < runs_[oldest_of_most].number) {
+      oldest_of_most = i;
+    }
+  }
+  return observed_ - runs_[oldest].number > forgotten_after ? oldest : oldest_of_most;
+}
+
+bool RunTimeModel::forget_old_times() {
+  if (seen_ < 2 * newest) return false;
+  const auto end = runs_.begin() + static_cast<std::ptrdiff_t>(seen_);
+  std::partial_sort(runs_.begin(), runs_.begin() + newest, end,
+                    [](const Seen& a, const Seen& b) { return a.number > b.number; });
+  const double off = median(runs_.begin(), runs_.begin() + newest,
+                            [this](const Seen& run) { return run.ns / typical(run.jobs); });
+  if (off < other_times && off > 1 / other_times) return false;
+  seen_ = newest / 2;  // half of them may have made the median, and those behind are of before
+  return true;
+}
+
 void RunTimeModel::fit() {
   since_fit_ = 0;
-  std::array<Seen, window> by_size = ring_;
+  fit_window();
+  if (forget_old_times()) fit_window();
+}
+
+void RunTimeModel::fit_window() {
+  std::array<Seen, window> by_size = runs_;
   const auto end = by_size.begin() + static_cast<std::ptrdiff_t>(seen_);
   std::sort(by_size.begin(), end, [](const Seen& a, const Seen& b) { return a.jobs < b.jobs; });
   fit_line(by_size);

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 namespace ferry::detail {
@@ -24,9 +25,13 @@ class RunTimeModel {
  public:
   using Duration = std::chrono::nanoseconds;
 
-  /// What lies further back is forgotten. A third of it makes a median that noise of 15 % moves by
-  /// 3 %, and three bad runs of it move the prediction.
+  /// So many are remembered. A third of them makes a median that noise of 15 % moves by 3 %, and
+  /// three bad runs of them move the prediction. A new one takes the place of the oldest of the
+  /// sizes that are there most often, sizes between two powers of two counting as one: the few
+  /// large batches among many small ones would else be forgotten before there are enough of them.
   static constexpr std::size_t window = 128;
+  /// What lies so many batches back is forgotten whatever its size.
+  static constexpr std::uint64_t forgotten_after = 8 * window;
   /// Fewer say nothing.
   static constexpr std::size_t least = 8;
 
@@ -55,16 +60,23 @@ class RunTimeModel {
   struct Seen {
     double jobs = 0;
     double ns = 0;
+    std::uint64_t number = 0;
   };
 
+  std::size_t place_for_next() const;
   void fit();
+  void fit_window();
+  /// Keeps the newest runs only when the line is not true of them any more.
+  ///
+  /// Returns: whether it was so.
+  bool forget_old_times();
   void fit_line(const std::array<Seen, window>& by_size);
   double line(double jobs) const { return fixed_ + per_job_ * jobs; }
   double typical(double jobs) const;
 
-  std::array<Seen, window> ring_{};
-  std::size_t seen_ = 0;  ///< in the ring
-  std::size_t next_ = 0;
+  std::array<Seen, window> runs_{};
+  std::size_t seen_ = 0;  ///< in `runs_`
+  std::uint64_t observed_ = 0;
   std::size_t since_fit_ = 0;
 
   double fixed_ = 0;

@@ -103,6 +103,7 @@ class Simulation {
     Duration next = Duration::max();
     if (!arrivals_.empty()) next = arrivals_.top().first;
     if (!ends_.empty()) next = std::min(next, ends_.top().first);
+    if (!postponed_.empty()) next = std::min(next, postponed_.top().first);
     if (due) next = std::min(next, std::max(now_, *due - at(Duration{0})));
     if (next == Duration::max()) return false;
     now_ = next;
@@ -113,6 +114,11 @@ class Simulation {
       enqueue(stream);
       plan_arrival(stream);
     }
+    while (!postponed_.empty() && postponed_.top().first <= now_) {
+      in_redis_.push_back(postponed_.top().second);
+      postponed_.pop();
+    }
+    fetch();
     let_leave();
     return true;
   }
@@ -173,7 +179,18 @@ class Simulation {
     while (auto departure = batcher_.next(at(now_))) start(std::move(*departure));
   }
 
+  void postpone(const Departure& departure) {
+    for (const JobRef& ref : departure.jobs) {
+      postponed_.push({now_ + departure.postponed_for, ref.token});
+    }
+    result_.postponed += departure.jobs.size();
+    held_ -= departure.jobs.size();
+    batcher_.runner_free(departure.kind, Suspect::no);
+    fetch();
+  }
+
   void start(Departure departure) {
+    if (departure.postponed_for.count() > 0) return postpone(departure);
     if (departure.late) drop_expired(departure);
     if (departure.jobs.empty()) {
       batcher_.runner_free(departure.kind, Suspect::no);
@@ -227,6 +244,7 @@ class Simulation {
   std::size_t held_ = 0;
   Events arrivals_;
   Events ends_;
+  Events postponed_;
   SimulationResult result_;
 };
 

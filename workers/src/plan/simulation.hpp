@@ -3,7 +3,8 @@
 // A worker in simulated time: the real batcher, made-up arrivals and run times.
 //
 //   streams ─Poisson─> waiting in Redis ─credits─> Batcher ─> runners ─> latencies
-//                                                    ^            │
+//                          ^                         ^   │        │
+//                          └── postponed for a while │ <─┘        │
 //                                                    └────────────┘
 
 #include <array>
@@ -64,7 +65,8 @@ struct SimulationResult {
   std::size_t jobs_in_batches = 0;
   std::array<std::size_t, leave_reason_count> left_for{};
   std::size_t most_held = 0;
-  double last_dial = 0;  ///< of the first kind
+  std::size_t postponed = 0;  ///< so often a job went back to Redis for a while
+  double last_dial = 0;       ///< of the first kind
   double last_own_dial = 0;
 
   double worker_ms_per_job() const;

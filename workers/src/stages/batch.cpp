@@ -96,6 +96,7 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   run->batch.reason = departure->reason;
   run->late = departure->late;
   run->shed = departure->shed;
+  run->postponed_for = departure->postponed_for;
   run->places.reserve(departure->jobs.size());
   for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
   return run;

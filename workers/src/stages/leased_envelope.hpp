@@ -40,14 +40,21 @@ enum class JobMark : std::uint8_t {
   open,     ///< not run, or running
   done,     ///< outcome known, Redis not yet told
   expired,  ///< likewise
-  moved,    ///< likewise: retry or dead letter, see LeasedEnvelope::moves
+  moved,    ///< likewise: see LeasedEnvelope::moves
   settled,  ///< Redis knows
 };
 
-/// A job on its way out of its envelope: to its next attempt or to the dead letters.
+/// Where a job goes that leaves its envelope undone.
+enum class MoveTo : std::uint8_t {
+  next_attempt,
+  same_attempt,  ///< it was not run
+  dead_letters,
+};
+
+/// A job on its way out of its envelope.
 struct Move {
   std::uint32_t index = 0;
-  bool dead = false;
+  MoveTo to = MoveTo::next_attempt;
   std::chrono::milliseconds delay{0};
   std::string envelope;  ///< the one job, packed anew
 };

@@ -214,12 +214,13 @@ class Pipeline::Graph {
     const RawHandler& handler = handlers_[run->kind];
     outlets_.report(take_lost(*run, leases_));
     if (run->late) outlets_.report(take_expired(*run, wall_us() / 1000));
+    if (run->postponed_for.count() > 0) outlets_.report(take_postponed(*run));
     run->started = Clock::now();
     const std::uint64_t wall = wall_us();
     if (run->places.empty()) return finish(run, {0, 0}, 0);
     prepare(*run, settings_.queue_names);
     open_payloads(*run, settings_.opening);
-    metrics_.update([&](WorkerStats& stats) { clock_.started(stats, *run, wall); });
+    metrics_.update([&](WorkerStats& stats) { StageClock::started(stats, *run, wall); });
     if (handler.start) return start(run, handler);
     run->cursor.start(run->places.size());
     const bool group =

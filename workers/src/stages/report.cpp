@@ -23,8 +23,8 @@ std::uint64_t scramble(std::uint64_t seed) {
 
 void add_move(Report& report, LeasedEnvelope& envelope, std::uint32_t index, Move move) {
   move.index = index;
-  report.settlements.push_back({&envelope, index, move.dead ? Verb::dead : Verb::retry,
-                                static_cast<std::uint32_t>(report.moves.size())});
+  report.settlements.push_back(
+      {&envelope, index, Verb::move, static_cast<std::uint32_t>(report.moves.size())});
   report.moves.push_back(std::move(move));
 }
 
@@ -58,7 +58,7 @@ void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
   wire::Extras extras = extras_of(job);
   extras.attempts = attempts;
   Move move;
-  move.dead = true;
+  move.to = MoveTo::dead_letters;
   move.envelope = pack_alone(job, extras, wire::Death{reason, now_ms, deliveries});
   add_move(report, envelope, index, std::move(move));
 }
@@ -91,6 +91,21 @@ Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& opt
     move.envelope = pack_alone(job, extras);
     add_move(report, envelope, index, std::move(move));
   }
+  return report;
+}
+
+Report take_postponed(Run& run) {
+  Report report;
+  report.moves.reserve(run.places.size());
+  for (const Run::Place& place : run.places) {
+    const wire::StoredJob& job = place.envelope->stored.jobs[place.index];
+    Move move;
+    move.to = MoveTo::same_attempt;
+    move.delay = run.postponed_for;
+    move.envelope = pack_alone(job, extras_of(job));
+    add_move(report, *place.envelope, place.index, std::move(move));
+  }
+  run.places.clear();
   return report;
 }
 

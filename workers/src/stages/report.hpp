@@ -14,13 +14,13 @@ namespace ferry::detail {
 class Leases;
 
 /// What is to be told to Redis of one job.
-enum class Verb : std::uint8_t { done, expired, retry, dead };
+enum class Verb : std::uint8_t { done, expired, move };
 
 struct Settlement {
   LeasedEnvelope* envelope = nullptr;
   std::uint32_t index = 0;
   Verb verb = Verb::done;
-  std::uint32_t move = 0;  ///< index in Report::moves, of retry and dead
+  std::uint32_t move = 0;  ///< index in Report::moves
   std::uint32_t jobs = 1;  ///< of done: so many, from `index` on
 };
 
@@ -52,6 +52,9 @@ void bury_job(Report& report, LeasedEnvelope& envelope, std::uint32_t index,
 /// `seed` chooses the jitter; the same seed gives the same settlements.
 Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& options,
              std::uint64_t seed, std::uint64_t now_ms);
+
+/// Takes the jobs out of a run that go back to Redis for `run.postponed_for`, as they are.
+Report take_postponed(Run& run);
 
 /// Takes the jobs out of a run whose lease has ended: they belong to another worker now, and to run
 /// them here as well would only do the work twice.

@@ -58,8 +58,9 @@ struct Run {
 
   std::uint32_t kind = 0;  ///< index in the worker's handlers
   Suspect suspect = Suspect::no;
-  bool late = false;  ///< its jobs are over their latency budget
-  bool shed = false;  ///< and all of them are to be dropped
+  bool late = false;                           ///< its jobs are over their latency budget
+  bool shed = false;                           ///< and all of them are to be dropped
+  std::chrono::milliseconds postponed_for{0};  ///< above 0: instead of being run
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
   RawBatch batch;                    ///< items point into `contexts` and `opened`

@@ -17,14 +17,25 @@ std::uint64_t wall_us() {
                                         .count());
 }
 
+std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
+  switch (to) {
+    case MoveTo::next_attempt:
+      return stats.retried;
+    case MoveTo::same_attempt:
+      return stats.postponed;
+    case MoveTo::dead_letters:
+      break;
+  }
+  return stats.failed;
+}
+
 JobMark mark_of(Verb verb) {
   switch (verb) {
     case Verb::done:
       return JobMark::done;
     case Verb::expired:
       return JobMark::expired;
-    case Verb::retry:
-    case Verb::dead:
+    case Verb::move:
       break;
   }
   return JobMark::moved;
@@ -301,7 +312,7 @@ void Settler::told(Call& call) {
   }
   metrics_.update([&](WorkerStats& stats) {
     for (const LeasedEnvelope* envelope : call.envelopes) {
-      for (const Move& move : envelope->moves) ++(move.dead ? stats.failed : stats.retried);
+      for (const Move& move : envelope->moves) ++count_of(stats, move.to);
       TimesSince waited(stats.enqueue_to_settled, wall);
       std::uint64_t done_now = 0;
       for (std::size_t i = 0; i < envelope->marks.size(); ++i) {

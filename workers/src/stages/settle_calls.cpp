@@ -63,7 +63,7 @@ Settler::Call Settler::settle_call(LeasedEnvelope& envelope) {
       {}};
   for (const Move& move : envelope.moves) {
     call.arguments.push_back(std::to_string(move.index));
-    call.arguments.push_back(move.dead ? "f" : "r");
+    call.arguments.push_back(move.to == MoveTo::dead_letters ? "f" : "r");
     call.arguments.push_back(std::to_string(move.delay.count()));
     call.arguments.push_back(move.envelope);
   }

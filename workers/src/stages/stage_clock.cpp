@@ -33,11 +33,7 @@ void StageClock::arrived(const std::vector<Arrival>& arrivals, Clock::time_point
 }
 
 void StageClock::left(Run& run, Clock::time_point now) {
-  const auto busy = runners_of(run.kind).total(now);
-  run.busy_when_left = busy;
-  Clock::duration waited{0};
-  for (const Run::Place& place : run.places) waited += busy - place.envelope->busy_before;
-  waited_for_runner_ns_ += std::chrono::nanoseconds(waited).count();
+  run.busy_when_left = runners_of(run.kind).total(now);
   all_.take(now);
   if (own_[run.kind]) own_[run.kind]->take(now);
 }
@@ -49,14 +45,16 @@ void StageClock::started(WorkerStats& stats, const Run& run, std::uint64_t wall_
   TimesSince waited(stats.enqueue_to_start, wall_us);
   std::uint64_t since_enqueued_us = 0;
   Clock::duration since_arrived{0};
+  Clock::duration waited_for_runner{0};
   for (const Run::Place& place : run.places) {
     const std::uint64_t enqueued_us = place.envelope->stored.jobs[place.index].enqueued_us;
     waited.add(enqueued_us);
     since_enqueued_us += wall_us > enqueued_us ? wall_us - enqueued_us : 0;
     since_arrived += run.started - place.envelope->arrived;
+    waited_for_runner += run.busy_when_left - place.envelope->busy_before;
   }
   const double here_us = microseconds(since_arrived);
-  const double credit_us = static_cast<double>(waited_for_runner_ns_.exchange(0)) / 1e3;
+  const double credit_us = microseconds(waited_for_runner);
   stats.stages.before_us += static_cast<double>(since_enqueued_us) - here_us;
   stats.stages.hold_us += here_us - credit_us;
   stats.stages.credit_us += credit_us;

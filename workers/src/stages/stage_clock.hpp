@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -29,7 +28,7 @@ class StageClock {
   void runner_free(std::uint32_t kind, Clock::time_point now);
 
   /// Counts the batch. `wall_us`: the wall clock's word for `run.started`.
-  void started(WorkerStats& stats, const Run& run, std::uint64_t wall_us);
+  static void started(WorkerStats& stats, const Run& run, std::uint64_t wall_us);
   static void ended(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
                     Clock::time_point now);
   /// Takes back what `started` noted of jobs that will be started again; until then they waited for
@@ -43,7 +42,6 @@ class StageClock {
 
   BusyTime all_;
   std::vector<std::optional<BusyTime>> own_;
-  std::atomic<std::int64_t> waited_for_runner_ns_{0};  ///< of jobs that left and did not start yet
 };
 
 }  // namespace ferry::detail

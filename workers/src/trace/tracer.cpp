@@ -126,7 +126,8 @@ void Tracer::told(const LeasedEnvelope& envelope, Clock::time_point now) {
   }
   for (const Move& move : envelope.moves) {
     const JobId& id = envelope.stored.jobs[move.index].id;
-    if (sample.has(id)) note_end(id, move.dead ? TracedEnd::dead : TracedEnd::retry, now);
+    if (move.to == MoveTo::same_attempt || !sample.has(id)) continue;
+    note_end(id, move.to == MoveTo::dead_letters ? TracedEnd::dead : TracedEnd::retry, now);
   }
 }
 
