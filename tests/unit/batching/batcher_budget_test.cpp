@@ -222,14 +222,14 @@ TEST_F(BatcherBudgetTest, GivesLateJobsEverySixtyFourthTurn) {
 }
 
 TEST_F(BatcherBudgetTest, PostponesTheLastOfTooManyLateJobsWithoutWaitingForTheirTurn) {
-  make_budget(latency_budget(50ms, 10), 2);  // 20 may stay, then all but 10 go
+  make_budget(latency_budget(50ms, 10), 2);  // some 330 may stay: 100 ms of work
   teach();
   std::vector<JobRef> old;
   for (int i = 0; i < 20; ++i) old.push_back(come(start, 1h));
   come(start);
   ASSERT_TRUE(batcher().next(start));
   ASSERT_TRUE(batcher().next(start)) << "both runners are taken";
-  for (int i = 0; i < 40; ++i) old.push_back(come(start, 1h));
+  for (int i = 0; i < 400; ++i) old.push_back(come(start, 1h));
   std::optional<Departure> departure;
   do {
     batcher().runner_free(0, Suspect::no);
@@ -243,7 +243,7 @@ TEST_F(BatcherBudgetTest, PostponesTheLastOfTooManyLateJobsWithoutWaitingForThei
 
 TEST_F(BatcherBudgetTest, PostponesNobodyBeforeItKnowsHowLongTheyTake) {
   make_budget(latency_budget(50ms, 10), 1);
-  for (int i = 0; i < 100; ++i) come(start, 1h);
+  for (int i = 0; i < 400; ++i) come(start, 1h);
   while (const auto departure = batcher().next(start)) {
     EXPECT_EQ(departure->postponed_for, 0ms);
     batcher().runner_free(0, Suspect::no);
@@ -254,7 +254,7 @@ TEST_F(BatcherBudgetTest, PostponesNobodyBeforeItKnowsHowLongTheyTake) {
 TEST_F(BatcherBudgetTest, PostponesNobodyWhoExpiresMeanwhile) {
   make_budget(latency_budget(50ms, 10), 1);
   teach();
-  for (int i = 0; i < 100; ++i) come(start, 1h, 0ms, "", start + 900ms);
+  for (int i = 0; i < 400; ++i) come(start, 1h, 0ms, "", start + 900ms);
   while (const auto departure = batcher().next(start)) {
     EXPECT_EQ(departure->postponed_for, 0ms);
     batcher().runner_free(0, Suspect::no);
@@ -265,9 +265,9 @@ TEST_F(BatcherBudgetTest, PostponesNobodyWhoExpiresMeanwhile) {
 TEST_F(BatcherBudgetTest, PostponesLowPrioritiesFirst) {
   make_budget(latency_budget(50ms, 10), 1);
   teach();
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const JobRef job{come_++, 0};
-    const auto priority = static_cast<std::uint8_t>(i < 15 ? 2 : 0);
+    const auto priority = static_cast<std::uint8_t>(i < 150 ? 2 : 0);
     batcher().arrive({0, "", job, 100, priority, Suspect::no, start, 1, 1h});
   }
   auto departure = batcher().next(start);
@@ -276,7 +276,7 @@ TEST_F(BatcherBudgetTest, PostponesLowPrioritiesFirst) {
     departure = batcher().next(start);
   }
   ASSERT_TRUE(departure);
-  for (const JobRef& job : departure->jobs) EXPECT_LT(job.token, 15u);
+  for (const JobRef& job : departure->jobs) EXPECT_LT(job.token, 150u);
 }
 
 TEST_F(BatcherBudgetTest, LetsExpiredJobsOutAtOnceToBeDropped) {

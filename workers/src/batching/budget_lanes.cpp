@@ -7,6 +7,8 @@
 
 namespace ferry::detail {
 
+using namespace std::chrono_literals;
+
 BudgetLanes::BudgetLanes(std::uint32_t kind, const Policy& policy, std::size_t runners,
                          PayloadBytes payload_bytes)
     : kind_(kind),
@@ -229,10 +231,17 @@ bool BudgetLanes::first_late_expired(Time now) const {
   return !late_.empty() && lanes_[late_.top().lane].jobs.first_late().expires <= now;
 }
 
-/// As many as the runners can take at once may stay: half of what a worker holds at least.
+/// As many as the runners can take at once may stay, half of what a worker holds at least; and what
+/// they can do in a tenth of a second, a quarter of what it holds usually.
+std::size_t BudgetLanes::most_late() const {
+  const auto job_time = rule_.late_job_time();
+  if (job_time.count() == 0) return SIZE_MAX;
+  const auto soon = runners_ * static_cast<std::size_t>(std::chrono::nanoseconds(100ms) / job_time);
+  return std::max(runners_ * policy_.max_jobs, soon);
+}
+
 std::optional<std::uint32_t> BudgetLanes::lane_to_postpone(Time now) const {
-  if (stopping_ || late_jobs_ <= runners_ * policy_.max_jobs) return std::nullopt;
-  if (rule_.late_job_time().count() == 0) return std::nullopt;
+  if (stopping_ || late_jobs_ <= most_late()) return std::nullopt;
   const auto may_wait = [&](std::uint32_t index) {
     const BudgetLane& jobs = lanes_[index].jobs;
     return jobs.late_jobs() > 0 && jobs.last_late().expires > now + Postponement::least;
@@ -247,8 +256,10 @@ std::optional<std::uint32_t> BudgetLanes::lane_to_postpone(Time now) const {
 
 Departure BudgetLanes::postpone(std::uint32_t index, Time now) {
   Departure departure{kind_, LeaveReason::backlog, Suspect::no, {}, true};
-  const std::size_t kept = runners_ * policy_.max_jobs / 2;
-  lanes_[index].jobs.take_last_late(late_jobs_ - kept, now + Postponement::least, departure.jobs);
+  // Of those that come back together, none should have to go back again.
+  const std::size_t some = std::max<std::size_t>(1, most_late() / 2);
+  lanes_[index].jobs.take_last_late(std::min(some, late_jobs_ - some), now + Postponement::least,
+                                    departure.jobs);
   const auto jobs = static_cast<BudgetRule::Duration::rep>(departure.jobs.size());
   const auto runners = static_cast<BudgetRule::Duration::rep>(runners_);
   // At half the pace: the other half is for jobs that can be in time.

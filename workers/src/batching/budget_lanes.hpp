@@ -98,6 +98,7 @@ class BudgetLanes {
   LeaveReason waited_for(const Lane& lane) const;
   void learn_gain(const Lane& lane, LeaveReason reason);
   bool first_late_expired(Time now) const;
+  std::size_t most_late() const;
   std::optional<std::uint32_t> lane_to_postpone(Time now) const;
   void late_have_left(std::uint32_t index, std::size_t jobs);
   Departure leave_late(std::uint32_t index, Time now);

@@ -115,7 +115,7 @@ class Simulation {
       plan_arrival(stream);
     }
     while (!postponed_.empty() && postponed_.top().first <= now_) {
-      in_redis_.push_back(postponed_.top().second);
+      put_in_redis(postponed_.top().second);
       postponed_.pop();
     }
     fetch();
@@ -124,9 +124,14 @@ class Simulation {
   }
 
   void enqueue(std::uint32_t stream) {
-    in_redis_[static_cast<std::size_t>(settings_.streams[stream].priority)].push_back(jobs_.size());
     jobs_.push_back({now_, stream});
+    put_in_redis(jobs_.size() - 1);
     fetch();
+  }
+
+  void put_in_redis(std::size_t job) {
+    const Priority priority = settings_.streams[jobs_[job].stream].priority;
+    in_redis_[static_cast<std::size_t>(priority)].push_back(job);
   }
 
   void fetch() {
