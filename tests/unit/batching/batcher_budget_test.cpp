@@ -48,6 +48,24 @@ class BatcherBudgetTest : public BatcherFixture {
     batcher().ran(0, report);
   }
 
+  /// A runner is taken.
+  std::optional<Departure> first_postponed() {
+    std::optional<Departure> departure;
+    do {
+      batcher().runner_free(0, Suspect::no);
+      departure = batcher().next(start);
+    } while (departure && departure->postponed_for == 0ms);
+    return departure;
+  }
+
+  void all_leave_and_nobody_is_postponed() {
+    while (const auto departure = batcher().next(start)) {
+      EXPECT_EQ(departure->postponed_for, 0ms);
+      batcher().runner_free(0, Suspect::no);
+    }
+    EXPECT_EQ(batcher().held_jobs(), 0u);
+  }
+
   /// Holds that gain nobody would make it stop holding.
   static constexpr Duration reserve = 50ms * 5 / 100;
 
@@ -230,12 +248,8 @@ TEST_F(BatcherBudgetTest, PostponesTheLastOfTooManyLateJobsWithoutWaitingForThei
   ASSERT_TRUE(batcher().next(start));
   ASSERT_TRUE(batcher().next(start)) << "both runners are taken";
   for (int i = 0; i < 400; ++i) old.push_back(come(start, 1h));
-  std::optional<Departure> departure;
-  do {
-    batcher().runner_free(0, Suspect::no);
-    departure = batcher().next(start);
-    ASSERT_TRUE(departure);
-  } while (departure->postponed_for == 0ms);
+  const auto departure = first_postponed();
+  ASSERT_TRUE(departure);
   EXPECT_EQ(departure->postponed_for, Postponement::least);
   EXPECT_THAT(departure->jobs, testing::Contains(old.back()));
   EXPECT_THAT(departure->jobs, testing::Not(testing::Contains(old.front())));
@@ -244,22 +258,14 @@ TEST_F(BatcherBudgetTest, PostponesTheLastOfTooManyLateJobsWithoutWaitingForThei
 TEST_F(BatcherBudgetTest, PostponesNobodyBeforeItKnowsHowLongTheyTake) {
   make_budget(latency_budget(50ms, 10), 1);
   for (int i = 0; i < 400; ++i) come(start, 1h);
-  while (const auto departure = batcher().next(start)) {
-    EXPECT_EQ(departure->postponed_for, 0ms);
-    batcher().runner_free(0, Suspect::no);
-  }
-  EXPECT_EQ(batcher().held_jobs(), 0u);
+  all_leave_and_nobody_is_postponed();
 }
 
 TEST_F(BatcherBudgetTest, PostponesNobodyWhoExpiresMeanwhile) {
   make_budget(latency_budget(50ms, 10), 1);
   teach();
   for (int i = 0; i < 400; ++i) come(start, 1h, 0ms, "", start + 900ms);
-  while (const auto departure = batcher().next(start)) {
-    EXPECT_EQ(departure->postponed_for, 0ms);
-    batcher().runner_free(0, Suspect::no);
-  }
-  EXPECT_EQ(batcher().held_jobs(), 0u);
+  all_leave_and_nobody_is_postponed();
 }
 
 TEST_F(BatcherBudgetTest, PostponesLowPrioritiesFirst) {
@@ -270,11 +276,8 @@ TEST_F(BatcherBudgetTest, PostponesLowPrioritiesFirst) {
     const auto priority = static_cast<std::uint8_t>(i < 150 ? 2 : 0);
     batcher().arrive({0, "", job, 100, priority, Suspect::no, start, 1, 1h});
   }
-  auto departure = batcher().next(start);
-  while (departure && departure->postponed_for == 0ms) {
-    batcher().runner_free(0, Suspect::no);
-    departure = batcher().next(start);
-  }
+  ASSERT_TRUE(batcher().next(start));
+  const auto departure = first_postponed();
   ASSERT_TRUE(departure);
   for (const JobRef& job : departure->jobs) EXPECT_LT(job.token, 150u);
 }

@@ -17,6 +17,7 @@
 #include "stages/batch.hpp"
 #include "stages/budget.hpp"
 #include "stages/decode.hpp"
+#include "stages/hand_over.hpp"
 #include "stages/stage_clock.hpp"
 #include "stages/thread_names.hpp"
 #include "wire/promised_bytes.hpp"
@@ -70,7 +71,7 @@ class Pipeline::Graph {
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
         caller_run_([this] { return outlets_.take_over(); }),
-        alarm_([this] { batch_->try_put(Tick{}); }),
+        alarm_([this] { tell_batch(Tick{}); }),
         watch_([this] { look_around(); }) {
     for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
     arena_.execute([this] { build(); });
@@ -93,7 +94,7 @@ class Pipeline::Graph {
 
   void run_suspect(RunPtr run) { run_->try_put(std::move(run)); }
 
-  void flush_for_stop() { batch_->try_put(FlushForStop{}); }
+  void flush_for_stop() { tell_batch(FlushForStop{}); }
 
   void drain() {
     {
@@ -101,7 +102,7 @@ class Pipeline::Graph {
       const std::lock_guard lock(deferred_mutex_);
       draining_ = true;
     }
-    batch_->try_put(Drain{});
+    tell_batch(Drain{});
   }
 
   std::size_t running() const { return running_; }
@@ -111,6 +112,11 @@ class Pipeline::Graph {
   using BatchNode =
       flow::multifunction_node<BatchEvent, std::tuple<RunPtr>, flow::queueing_lightweight>;
   using RunNode = flow::function_node<RunPtr>;
+
+  void tell_batch(BatchEvent event) {
+    hand_over(&stage_);
+    batch_->try_put(event);
+  }
 
   void build() {
     graph_ = std::make_unique<flow::graph>();
@@ -148,7 +154,7 @@ class Pipeline::Graph {
     }
     if (!decoded.report.put_offs.empty()) complain_of_newer(*decoded.report.put_offs.front(), now);
     if (!decoded.arrivals.empty()) {
-      batch_->try_put(Arrived{std::make_shared<std::vector<Arrival>>(std::move(decoded.arrivals))});
+      tell_batch(Arrived{std::make_shared<std::vector<Arrival>>(std::move(decoded.arrivals))});
     }
     outlets_.report(std::move(decoded.report));
   }
@@ -191,6 +197,7 @@ class Pipeline::Graph {
   }
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
+    taken_over(&stage_);
     const auto now = Clock::now();
     if (const auto* arrived = std::get_if<Arrived>(&event)) clock_.arrived(*arrived->arrivals, now);
     if (const auto* free = std::get_if<RunnerFree>(&event)) clock_.runner_free(free->kind, now);
@@ -204,6 +211,7 @@ class Pipeline::Graph {
       } else if (own_run != nullptr && running_ == 1 && stage_.suits_caller(*run)) {
         *own_run = std::move(run);
       } else {
+        hand_over(run.get());
         std::get<0>(out).try_put(std::move(run));
       }
     }
@@ -211,6 +219,7 @@ class Pipeline::Graph {
   }
 
   void run(const RunPtr& run) {
+    taken_over(run.get());
     const RawHandler& handler = handlers_[run->kind];
     outlets_.report(take_lost(*run, leases_));
     if (run->late) outlets_.report(take_expired(*run, wall_us() / 1000));
@@ -283,7 +292,7 @@ class Pipeline::Graph {
         const Run::Place& place = run->places[i];
         arrivals->push_back(arrival_of(*place.envelope, place.index, run->kind, now, wall));
       }
-      batch_->try_put(Arrived{std::move(arrivals)});
+      tell_batch(Arrived{std::move(arrivals)});
     }
   }
 
@@ -329,7 +338,7 @@ class Pipeline::Graph {
         budget_report(*run, handlers_[run->kind].policy, jobs, {now, wall_us(), settling});
     report(*run, untold, now);
     --running_;
-    batch_->try_put(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling});
+    tell_batch(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling});
   }
 
   Settings settings_;
