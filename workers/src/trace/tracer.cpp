@@ -92,7 +92,7 @@ void Tracer::keep(const Run& run, std::size_t place, Clock::time_point now) {
   job.ended = now;
   job.credit = run.busy_when_left - envelope.busy_before;
   job.traceparent = context.traceparent;
-  latest_[job.id] = records_.jobs.size();
+  places_[{job.id, job.attempt}] = records_.jobs.size();
   records_.jobs.push_back(std::move(job));
 }
 
@@ -108,10 +108,10 @@ bool Tracer::make_room() {
   mask_.store(sample.mask, std::memory_order_relaxed);
   records_.one_job_in = sample.mask + 1;
   std::set<std::uint64_t> batches;
-  latest_.clear();
+  places_.clear();
   for (std::size_t i = 0; i < records_.jobs.size(); ++i) {
     batches.insert(records_.jobs[i].batch);
-    latest_[records_.jobs[i].id] = i;
+    places_[{records_.jobs[i].id, records_.jobs[i].attempt}] = i;
   }
   std::erase_if(records_.batches,
                 [&](const TracedBatch& batch) { return !batches.contains(batch.id); });
@@ -121,23 +121,25 @@ bool Tracer::make_room() {
 void Tracer::told(const LeasedEnvelope& envelope, Clock::time_point now) {
   const Sample sample{mask_.load(std::memory_order_relaxed)};
   for (std::size_t i = 0; i < envelope.marks.size(); ++i) {
-    if (envelope.marks[i] != JobMark::done || !sample.has(envelope.stored.jobs[i].id)) continue;
-    note_end(envelope.stored.jobs[i].id, TracedEnd::done, now);
+    const wire::StoredJob& job = envelope.stored.jobs[i];
+    if (envelope.marks[i] != JobMark::done || !sample.has(job.id)) continue;
+    note_end(job, TracedEnd::done, now);
   }
   for (const Move& move : envelope.moves) {
-    const JobId& id = envelope.stored.jobs[move.index].id;
-    if (move.to == MoveTo::same_attempt || !sample.has(id)) continue;
-    note_end(id, move.to == MoveTo::dead_letters ? TracedEnd::dead : TracedEnd::retry, now);
+    const wire::StoredJob& job = envelope.stored.jobs[move.index];
+    if (move.to == MoveTo::same_attempt || !sample.has(job.id)) continue;
+    note_end(job, move.to == MoveTo::dead_letters ? TracedEnd::dead : TracedEnd::retry, now);
   }
 }
 
-void Tracer::note_end(const JobId& id, TracedEnd end, Clock::time_point now) {
+void Tracer::note_end(const wire::StoredJob& job, TracedEnd end, Clock::time_point now) {
+  const int attempt = (job.extras == nullptr ? 0 : job.extras->attempts) + 1;
   const std::lock_guard lock(mutex_);
-  const auto found = latest_.find(id);
-  if (found == latest_.end()) return;
-  TracedJob& job = records_.jobs[found->second];
-  job.end = end;
-  job.told = now;
+  const auto found = places_.find({job.id, attempt});
+  if (found == places_.end()) return;
+  TracedJob& traced = records_.jobs[found->second];
+  traced.end = end;
+  traced.told = now;
 }
 
 TraceRecords Tracer::records() const {

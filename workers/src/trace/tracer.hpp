@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stages/run.hpp"
@@ -40,14 +41,15 @@ class Tracer {
   TracedBatch& batch_for(const Run& run, GroupCursor::Ended jobs);
   void keep(const Run& run, std::size_t place, Clock::time_point now);
   bool make_room();
-  void note_end(const JobId& id, TracedEnd end, Clock::time_point now);
+  void note_end(const wire::StoredJob& job, TracedEnd end, Clock::time_point now);
 
   const std::string file_;
   const std::size_t max_jobs_;
   std::atomic<std::uint64_t> mask_{0};  ///< of the sample; written under the lock
   mutable std::mutex mutex_;
   TraceRecords records_;
-  std::map<JobId, std::size_t> latest_;  ///< where the last attempt of a job is
+  /// Where an attempt is. A retry may begin before this process hears that Redis has taken note.
+  std::map<std::pair<JobId, int>, std::size_t> places_;
 };
 
 }  // namespace ferry::detail
