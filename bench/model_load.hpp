@@ -61,6 +61,10 @@ inline Handlers model_handlers(const Policy& policy, std::function<void(const Mo
   return handlers;
 }
 
+inline load::Stretch stretch(std::chrono::duration<double> time, double rate) {
+  return {time.count(), rate, rate};
+}
+
 /// Sends a tick at each time of the schedule, counted from `start`; it carries that time.
 inline load::Lag send_ticks(Client& client, const load::Schedule& schedule,
                             Clock::time_point start) {

@@ -4,20 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <mutex>
-#include <random>
-#include <thread>
 #include <vector>
 
 #include "compare/server_usage.hpp"
 #include "ferry/client.hpp"
-#include "load/lag.hpp"
-#include "load/schedule.hpp"
+#include "model_load.hpp"
 #include "redis/connection.hpp"
 #include "running_worker.hpp"
 #include "statistics.hpp"
-#include "tick.hpp"
 
 namespace ferry::bench {
 namespace {
@@ -36,15 +30,14 @@ compare::ServerUsage usage_of(redis::Connection& connection) {
   return compare::read_server_usage(reply->root().text);
 }
 
-/// What handlers saw, from all their threads.
+/// What handlers saw.
 class Seen {
  public:
-  void record(const Batch<Tick>& batch, std::int64_t started_ns, std::int64_t ended_ns) {
-    const std::lock_guard lock(mutex_);
-    runs_us_.push_back(static_cast<double>(ended_ns - started_ns) / 1e3);
-    for (const auto& item : batch) {
-      if (item->since_ns < counted_from_ns) continue;
-      latencies_us_.push_back(static_cast<double>(ended_ns - item->since_ns) / 1e3);
+  void record(const ModelCall& call) {
+    runs_us_.push_back(call.ms * 1e3);
+    for (const Tick& tick : call.ticks) {
+      if (tick.since_ns < counted_from_ns) continue;
+      latencies_us_.push_back(static_cast<double>(call.end_ns - tick.since_ns) / 1e3);
     }
   }
 
@@ -54,7 +47,6 @@ class Seen {
   const std::vector<double>& latencies_us() const { return latencies_us_; }
 
  private:
-  std::mutex mutex_;
   std::vector<double> runs_us_;
   std::vector<double> latencies_us_;
 };
@@ -65,19 +57,8 @@ double mean(const std::vector<double>& values) {
   return values.empty() ? 0 : sum / static_cast<double>(values.size());
 }
 
-Handlers model_handlers(const Policy& policy, Seen& seen) {
-  Handlers handlers;
-  handlers.on_batch<Tick>(policy, [&seen](Batch<Tick>& batch) {
-    thread_local std::mt19937_64 random{std::random_device{}()};
-    std::lognormal_distribution<double> factor(0, ModelHandler::sigma);
-    const std::int64_t started = nanoseconds_now();
-    const double ms =
-        (ModelHandler::fixed_ms + ModelHandler::per_job_ms * static_cast<double>(batch.size())) *
-        factor(random);
-    std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(ms));
-    seen.record(batch, started, nanoseconds_now());
-  });
-  return handlers;
+Handlers handlers_of(const Policy& policy, Seen& seen) {
+  return model_handlers(policy, [&seen](const ModelCall& call) { seen.record(call); });
 }
 
 std::string new_queue() {
@@ -89,14 +70,8 @@ std::string new_queue() {
 ///
 /// Returns: the processor time that took this thread, µs.
 double send(Client& client, const load::Schedule& schedule, Clock::time_point start) {
-  load::Lag lag;
   const double before = cpu_us(RUSAGE_THREAD);
-  for (const auto at : schedule) {
-    const auto intended = start + at;
-    std::this_thread::sleep_until(intended);
-    lag.record(Clock::now() - intended);
-    client.enqueue_async(Tick{std::chrono::nanoseconds(intended.time_since_epoch()).count()});
-  }
+  const load::Lag lag = send_ticks(client, schedule, start);
   client.flush();
   if (lag.too_much()) {
     throw Failure("the generator lagged: " + std::to_string(lag.late) + " of " +
@@ -125,7 +100,7 @@ nlohmann::json run_model(const RedisOptions& redis, const ModelRun& asked) {
   const load::Schedule schedule = load::random_schedule(asked.rate, duration, asked.seed);
   Seen seen;
   RunningWorker worker(worker_options(redis, queue, ModelHandler::concurrency),
-                       model_handlers(asked.policy, seen));
+                       handlers_of(asked.policy, seen));
   Client client({.redis = redis, .queue = queue});
   client.enqueue(Tick{}, {.queue = "connects"});
   worker.wait_until_up(redis, queue);
@@ -178,7 +153,7 @@ double drain_model(const RedisOptions& redis, const Policy& policy, std::size_t 
   }
   Seen seen;
   RunningWorker worker(worker_options(redis, queue, ModelHandler::concurrency),
-                       model_handlers(policy, seen));
+                       handlers_of(policy, seen));
   // The middle: at first nothing is learned, at the end there is too little to fill the handlers.
   worker.wait_until_done(jobs / 4);
   const Stopwatch watch;

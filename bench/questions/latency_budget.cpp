@@ -137,10 +137,6 @@ class LatencyBudget : public Question {
     turn.settings["worst_lag_us" + of] = number(static_cast<double>(lag.worst.count()) / 1e3);
   }
 
-  static load::Stretch stretch(std::chrono::duration<double> time, double rate) {
-    return {time.count(), rate, rate};
-  }
-
   static double simulated_cost(double rate) {
     detail::SimulationSettings settings;
     settings.policies = {latency_budget(budget)};

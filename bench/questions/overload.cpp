@@ -137,8 +137,6 @@ class Overload : public Question {
   }
 
  private:
-  static load::Stretch stretch(Seconds time, double rate) { return {time.count(), rate, rate}; }
-
   RedisOptions redis() const { return {.url = server_->url(), .prefix = "ferrybench"}; }
 
   static std::vector<Figure> figures() {

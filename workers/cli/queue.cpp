@@ -73,7 +73,8 @@ void print_counts(Output& output, const std::string& name, const QueueCounts& co
              counts.waiting > 0 ? "the oldest for " + format_duration(counts.oldest_age) : ""});
   table.add({"leased", format_count(counts.leased),
              counts.leased + counts.workers > 0 ? at_workers : ""});
-  table.add({"delayed", format_count(counts.delayed), "run later, or wait for their next attempt"});
+  table.add({"delayed", format_count(counts.delayed),
+             "run later, wait for their next attempt, or late and postponed"});
   table.add({"dead",
              {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
              counts.dead > 0 ? "see `ferry dead ls " + name + "`" : ""});

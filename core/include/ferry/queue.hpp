@@ -28,7 +28,7 @@ struct QueueCounts {
   std::int64_t accepted = 0;  ///< ever stored
   std::int64_t waiting = 0;
   std::int64_t leased = 0;   ///< handed to a worker, not settled
-  std::int64_t delayed = 0;  ///< run_after, or waiting for the next attempt
+  std::int64_t delayed = 0;  ///< run_after, waiting for the next attempt, or postponed
   std::int64_t dead = 0;     ///< dead letters kept now
   std::int64_t done = 0;
   std::int64_t expired = 0;

@@ -6,71 +6,15 @@
 #include <map>
 #include <random>
 
-#include "batcher_fixture.hpp"
+#include "budget_fixture.hpp"
 
 namespace ferry::detail {
 namespace {
 
-using Duration = std::chrono::nanoseconds;
-
-/// Handlers take 4 ms and 0.2 ms a job, without noise.
-class BatcherBudgetTest : public BatcherFixture {
+class BatcherBudgetTest : public BudgetFixture {
  protected:
-  static Duration time_of(std::size_t jobs) { return 4ms + jobs * 200us; }
-
-  void make_budget(Policy policy, std::size_t runners = 4) {
-    make({{policy, runners, false}}, runners);
-  }
-
-  JobRef come(Time at, Duration age = 0ms, Duration own = 0ms, std::string_view key = "",
-              Time expires = Time::max()) {
-    const JobRef job{come_++, 0};
-    batcher().arrive({0, key, job, 100, 1, Suspect::no, at, 1, age, own, expires});
-    return job;
-  }
-
-  /// As if so many batches had run and nobody was late: the dial is at its highest afterwards.
-  void teach(std::size_t batches = 300) {
-    for (std::size_t i = 0; i < batches; ++i) {
-      const std::size_t jobs = 1 + i % 40;
-      report(jobs, time_of(jobs));
-    }
-  }
-
-  void report(std::size_t jobs, Duration took, std::size_t late = 0) {
-    taught_ += 1us;
-    BudgetReport report;
-    report.jobs = jobs;
-    report.took = took;
-    report.started = report.ended = taught_;
-    report.usual = {jobs, late};
-    report.own = {jobs, late};
-    batcher().ran(0, report);
-  }
-
-  /// A runner is taken.
-  std::optional<Departure> first_postponed() {
-    std::optional<Departure> departure;
-    do {
-      batcher().runner_free(0, Suspect::no);
-      departure = batcher().next(start);
-    } while (departure && departure->postponed_for == 0ms);
-    return departure;
-  }
-
-  void all_leave_and_nobody_is_postponed() {
-    while (const auto departure = batcher().next(start)) {
-      EXPECT_EQ(departure->postponed_for, 0ms);
-      batcher().runner_free(0, Suspect::no);
-    }
-    EXPECT_EQ(batcher().held_jobs(), 0u);
-  }
-
   /// Holds that gain nobody would make it stop holding.
   static constexpr Duration reserve = 50ms * 5 / 100;
-
-  std::uint64_t come_ = 0;
-  Time taught_ = start - 1min;
 };
 
 TEST_F(BatcherBudgetTest, IsRealtimeWhileItKnowsNothing) {
@@ -237,49 +181,6 @@ TEST_F(BatcherBudgetTest, GivesLateJobsEverySixtyFourthTurn) {
     ++before;
   }
   EXPECT_EQ(before, 63);
-}
-
-TEST_F(BatcherBudgetTest, PostponesTheLastOfTooManyLateJobsWithoutWaitingForTheirTurn) {
-  make_budget(latency_budget(50ms, 10), 2);  // some 330 may stay: 100 ms of work
-  teach();
-  std::vector<JobRef> old;
-  for (int i = 0; i < 20; ++i) old.push_back(come(start, 1h));
-  come(start);
-  ASSERT_TRUE(batcher().next(start));
-  ASSERT_TRUE(batcher().next(start)) << "both runners are taken";
-  for (int i = 0; i < 400; ++i) old.push_back(come(start, 1h));
-  const auto departure = first_postponed();
-  ASSERT_TRUE(departure);
-  EXPECT_EQ(departure->postponed_for, Postponement::least);
-  EXPECT_THAT(departure->jobs, testing::Contains(old.back()));
-  EXPECT_THAT(departure->jobs, testing::Not(testing::Contains(old.front())));
-}
-
-TEST_F(BatcherBudgetTest, PostponesNobodyBeforeItKnowsHowLongTheyTake) {
-  make_budget(latency_budget(50ms, 10), 1);
-  for (int i = 0; i < 400; ++i) come(start, 1h);
-  all_leave_and_nobody_is_postponed();
-}
-
-TEST_F(BatcherBudgetTest, PostponesNobodyWhoExpiresMeanwhile) {
-  make_budget(latency_budget(50ms, 10), 1);
-  teach();
-  for (int i = 0; i < 400; ++i) come(start, 1h, 0ms, "", start + 900ms);
-  all_leave_and_nobody_is_postponed();
-}
-
-TEST_F(BatcherBudgetTest, PostponesLowPrioritiesFirst) {
-  make_budget(latency_budget(50ms, 10), 1);
-  teach();
-  for (int i = 0; i < 300; ++i) {
-    const JobRef job{come_++, 0};
-    const auto priority = static_cast<std::uint8_t>(i < 150 ? 2 : 0);
-    batcher().arrive({0, "", job, 100, priority, Suspect::no, start, 1, 1h});
-  }
-  ASSERT_TRUE(batcher().next(start));
-  const auto departure = first_postponed();
-  ASSERT_TRUE(departure);
-  for (const JobRef& job : departure->jobs) EXPECT_LT(job.token, 150u);
 }
 
 TEST_F(BatcherBudgetTest, LetsExpiredJobsOutAtOnceToBeDropped) {

@@ -6,29 +6,19 @@
 #include <map>
 #include <random>
 
-#include "batcher_fixture.hpp"
+#include "budget_fixture.hpp"
 
 namespace ferry::detail {
 namespace {
 
-using Duration = std::chrono::nanoseconds;
-
-/// Handlers take 4 ms and 0.2 ms a job; a budget of 50 ms, and what is low is shed.
-class BatcherShedTest : public BatcherFixture {
+/// A budget of 50 ms, and what is low is shed.
+class BatcherShedTest : public BudgetFixture {
  protected:
-  void SetUp() override { make_budget(latency_budget(50ms, 10).shed(Priority::low)); }
+  void SetUp() override { make_taught(latency_budget(50ms, 10).shed(Priority::low)); }
 
-  void make_budget(Policy policy, std::size_t runners = 1) {
-    make({{policy, runners, false}}, runners);
-    for (std::size_t i = 0; i < 300; ++i) {
-      const std::size_t jobs = 1 + i % 40;
-      BudgetReport report;
-      report.jobs = jobs;
-      report.took = 4ms + jobs * 200us;
-      report.started = report.ended = start - 1min + i * 1us;
-      report.usual = {jobs, 0};
-      batcher().ran(0, report);
-    }
+  void make_taught(Policy policy, std::size_t runners = 1) {
+    make_budget(policy, runners);
+    teach();
   }
 
   JobRef come(Priority priority, Time at, Duration age = 0ms) {
@@ -63,8 +53,6 @@ class BatcherShedTest : public BatcherFixture {
     batcher().runner_free(0, Suspect::no);
     return *departure;
   }
-
-  std::uint64_t come_ = 0;
 };
 
 TEST_F(BatcherShedTest, DropsLowJobsWhoseBudgetIsSpentBeforeAnybodyElseLeaves) {
@@ -109,7 +97,7 @@ TEST_F(BatcherShedTest, ShedsNoneOfAHigherPriority) {
   come(Priority::normal, start, 24h);
   EXPECT_FALSE(leave(start).shed);
   EXPECT_FALSE(leave(start).shed);
-  make_budget(latency_budget(50ms).shed(Priority::normal));
+  make_taught(latency_budget(50ms).shed(Priority::normal));
   const JobRef normal = come(Priority::normal, start, 24h);
   const JobRef low = come(Priority::low, start, 24h);
   const JobRef high = come(Priority::high, start, 24h);
@@ -124,7 +112,7 @@ TEST_F(BatcherShedTest, ShedsNoneOfAHigherPriority) {
 }
 
 TEST_F(BatcherShedTest, ShedsNothingUnlessAskedTo) {
-  make_budget(latency_budget(50ms));
+  make_taught(latency_budget(50ms));
   come(Priority::low, start, 24h);
   const Departure departure = leave(start);
   EXPECT_TRUE(departure.late);
@@ -188,7 +176,7 @@ TEST_F(BatcherShedTest, EveryJobLeavesExactlyOnceWhateverHappens) {
     };
     const auto runners = static_cast<std::size_t>(1 + pick(3));
     const Priority from = pick(2) == 0 ? Priority::low : Priority::normal;
-    make_budget(latency_budget(50ms, static_cast<std::size_t>(1 + pick(60))).shed(from), runners);
+    make_taught(latency_budget(50ms, static_cast<std::size_t>(1 + pick(60))).shed(from), runners);
     struct Known {
       Time spent;
       std::uint8_t priority = 0;

@@ -84,7 +84,7 @@ class MixtureTest : public testing::TestWithParam<double> {};
 
 /// Two queues have workers of their own here. Each ride shortens the hold of urgent jobs, and a
 /// loose batch of hundreds has next to no fixed part that rides could save: from some thousand jobs
-/// a second on both cost the same.
+/// a second on one queue costs 0.3 % less, which a few seeds do not show.
 TEST_P(MixtureTest, UrgentJobsAreInTimeAndOneQueueCostsNoMoreThanTwo) {
   const double rate = GetParam();
   const auto simulated = [](std::chrono::milliseconds budget, std::vector<SimulatedStream> streams,
@@ -111,7 +111,7 @@ TEST_P(MixtureTest, UrgentJobsAreInTimeAndOneQueueCostsNoMoreThanTwo) {
   EXPECT_LE(late, 0.001);
   EXPECT_LT(one_queue, (rate < 1000 ? 1 : 1.005) * two_queues);
 }
-INSTANTIATE_TEST_SUITE_P(JobsPerSecond, MixtureTest, testing::Values(200, 500, 1000));
+INSTANTIATE_TEST_SUITE_P(JobsPerSecond, MixtureTest, testing::Values(500, 1000));
 
 TEST(SimulationTest, ASynchronousProducerIsNotHeldBack) {
   SimulationSettings settings = settings_of(realtime(), 0);
@@ -132,8 +132,7 @@ TEST(SimulationTest, StartsAsRealtime) {
   EXPECT_LE(result.latency_ms(0.99), 10);
 }
 
-/// What four handlers do without a budget, in batches of up to 500 jobs. Within 50 ms no rule
-/// carries more than some 17,800.
+/// What four handlers do without a budget, in batches of up to 500 jobs.
 constexpr double capacity = 4 * 500 / 0.104;
 
 /// Half of that for a while, then twice as much for 5 s, then half again.
@@ -167,6 +166,29 @@ TEST(OverloadTest, LateJobsGoBackAndThreeQuartersOfTheCapacityStayWithinTheBudge
   EXPECT_GT(result.postponed, 1'000u);
   const double enqueued = capacity * (5 / 2. + 5 * 2 + 10 / 2.);
   EXPECT_GT(static_cast<double>(result.jobs.size()), 0.98 * enqueued) << "late jobs run as well";
+}
+
+/// After an outage all are late, and nothing is known yet: no job may wait for a bad guess. Until
+/// enough is known, they are done in their order.
+TEST(OverloadTest, ABacklogIsDoneWithoutIdlingAndWhatComesMeanwhileIsInTime) {
+  constexpr double fresh = 2000;
+  SimulationSettings settings = settings_of(latency_budget(50ms), fresh);
+  settings.warm_up = 0s;
+  settings.duration = 12s;
+  settings.most_held = 8'000;
+  settings.rate_factor = [](Duration at) { return at < 200ms ? 300'000 / fresh : 1; };
+  const SimulationResult result = simulate(settings);
+  double jobs = 0;
+  double late = 0;
+  Duration backlog_done{0};
+  for (const SimulatedJob& job : result.jobs) {
+    if (job.enqueued < 200ms) backlog_done = std::max(backlog_done, job.enqueued + job.latency);
+    if (job.enqueued < 2s) continue;
+    ++jobs;
+    if (job.latency > 50ms) ++late;
+  }
+  EXPECT_LE(backlog_done, 6s) << "60,000 jobs; runs of 25 ms do 12,500 a second";
+  EXPECT_LE(late / jobs, 0.01);
 }
 
 /// Those that cannot be done in time are dropped.

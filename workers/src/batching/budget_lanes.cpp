@@ -134,6 +134,7 @@ void BudgetLanes::let_due_leave(Time now) {
 
 void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
+  const bool had_late = lane.jobs.late_jobs() > 0;
   std::size_t put_aside = 0;
   while (lane.jobs.jobs() > 0 && rule_.is_hopeless(lane.jobs, now)) {
     lane.jobs.put_aside();
@@ -142,10 +143,7 @@ void BudgetLanes::put_aside_hopeless(std::uint32_t index, Time now) {
   if (put_aside == 0) return;
   in_time_ -= put_aside;
   late_jobs_ += put_aside;
-  if (!lane.has_late) {
-    lane.has_late = true;
-    late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
-  }
+  if (!had_late) late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
   if (lane.jobs.jobs() == 0) {
     rule_.started(now - lane.due);
     return take_out(index);
@@ -161,11 +159,11 @@ std::optional<LaneHeap::Entry> BudgetLanes::choose_in_time(Time now, std::size_t
     const LaneHeap::Entry entry = ready_.top();
     if (!stopping_) put_aside_hopeless(entry.lane, now);
     if (lanes_[entry.lane].place != Place::ready) continue;
-    chosen_ = {entry.lane, false, false, false};
+    chosen_ = {entry.lane, Because::due};
     return entry;
   }
   if (held_.empty() || !rule_.is_backlog(in_time_, free_runners)) return std::nullopt;
-  chosen_ = {held_.top().lane, false, true, false};
+  chosen_ = {held_.top().lane, Because::backlog};
   return LaneHeap::Entry{lanes_[chosen_.lane].priority, lanes_[chosen_.lane].jobs.first().at,
                          chosen_.lane};
 }
@@ -189,7 +187,7 @@ std::optional<LaneHeap::Entry> BudgetLanes::choose_shed(Time now) {
     put_aside_hopeless(entry.lane, now);
     const BudgetLane& jobs = lanes_[entry.lane].jobs;
     if (jobs.late_jobs() > 0 && jobs.first_late().expires <= now) {
-      chosen_ = {entry.lane, true, false, false};
+      chosen_ = {entry.lane, Because::late};
       return entry;
     }
     watch(entry.lane);
@@ -212,7 +210,7 @@ std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_run
   let_due_leave(now);
   if (const auto shed = choose_shed(now)) return shed;
   if (const auto lane = lane_to_postpone(now)) {
-    chosen_ = {*lane, true, false, true};
+    chosen_ = {*lane, Because::too_many_late};
     return LaneHeap::Entry{0, Time::min(), *lane};
   }
   bool late_turn =
@@ -223,7 +221,7 @@ std::optional<LaneHeap::Entry> BudgetLanes::ready(Time now, std::size_t free_run
     late_turn = in_time.has_value();
   }
   if (!late_turn && !late_may_leave(now, free_runners)) return std::nullopt;
-  chosen_ = {late_.top().lane, true, false, false};
+  chosen_ = {late_.top().lane, Because::late};
   return late_.top();
 }
 
@@ -234,14 +232,14 @@ bool BudgetLanes::first_late_expired(Time now) const {
 /// As many as the runners can take at once may stay, half of what a worker holds at least; and what
 /// they can do in a tenth of a second, a quarter of what it holds usually.
 std::size_t BudgetLanes::most_late() const {
-  const auto job_time = rule_.late_job_time();
-  if (job_time.count() == 0) return SIZE_MAX;
-  const auto soon = runners_ * static_cast<std::size_t>(std::chrono::nanoseconds(100ms) / job_time);
-  return std::max(runners_ * policy_.max_jobs, soon);
+  const auto job_time = rule_.runner_time().per_job();
+  if (!rule_.runner_time().settled() || job_time.count() == 0) return SIZE_MAX;
+  const auto soon = static_cast<std::size_t>(BudgetRule::Duration(100ms) / job_time);
+  return runners_ * std::max(policy_.max_jobs, soon);
 }
 
 std::optional<std::uint32_t> BudgetLanes::lane_to_postpone(Time now) const {
-  if (stopping_ || late_jobs_ <= most_late()) return std::nullopt;
+  if (stopping_ || late_.empty() || late_jobs_ <= most_late()) return std::nullopt;
   const auto may_wait = [&](std::uint32_t index) {
     const BudgetLane& jobs = lanes_[index].jobs;
     return jobs.late_jobs() > 0 && jobs.last_late().expires > now + Postponement::least;
@@ -260,10 +258,9 @@ Departure BudgetLanes::postpone(std::uint32_t index, Time now) {
   const std::size_t some = std::max<std::size_t>(1, most_late() / 2);
   lanes_[index].jobs.take_last_late(std::min(some, late_jobs_ - some), now + Postponement::least,
                                     departure.jobs);
-  const auto jobs = static_cast<BudgetRule::Duration::rep>(departure.jobs.size());
-  const auto runners = static_cast<BudgetRule::Duration::rep>(runners_);
-  // At half the pace: the other half is for jobs that can be in time.
-  departure.postponed_for = postponement_.next(2 * rule_.late_job_time() * jobs / runners, now);
+  departure.postponed_for = postponement_.next(
+      departure.jobs.size(), rule_.runner_time().per_job() / static_cast<int>(runners_),
+      rule_.runner_time().in_time_share(), now);
   late_have_left(index, departure.jobs.size());
   return departure;
 }
@@ -272,8 +269,7 @@ void BudgetLanes::late_have_left(std::uint32_t index, std::size_t jobs) {
   Lane& lane = lanes_[index];
   late_jobs_ -= jobs;
   late_.remove(index, late_places_);
-  lane.has_late = lane.jobs.late_jobs() > 0;
-  if (lane.has_late) {
+  if (lane.jobs.late_jobs() > 0) {
     late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
   }
   release_if_empty(index);
@@ -298,11 +294,11 @@ Departure BudgetLanes::leave_late(std::uint32_t index, Time now) {
 
 Departure BudgetLanes::leave(Time now) {
   const std::uint32_t index = chosen_.lane;
-  if (chosen_.postponed) return postpone(index, now);
-  if (chosen_.late) return leave_late(index, now);
+  if (chosen_.why == Because::too_many_late) return postpone(index, now);
+  if (chosen_.why == Because::late) return leave_late(index, now);
   Lane& lane = lanes_[index];
   take_out(index);
-  Departure departure{kind_, LeaveReason::deadline, Suspect::no, {}, false, false};
+  Departure departure{kind_, LeaveReason::deadline, Suspect::no, {}};
   std::size_t most =
       stopping_ ? policy_.max_jobs : std::min(lane.jobs.jobs(), rule_.size(lane.jobs, now));
   if (sheds(index) && now < last_shed_ + rule_.budget()) {
@@ -330,7 +326,7 @@ Departure BudgetLanes::leave(Time now) {
 LeaveReason BudgetLanes::waited_for(const Lane& lane) const {
   if (stopping_) return LeaveReason::stop;
   if (lane.jobs.flushed > 0) return LeaveReason::flush;
-  if (chosen_.backlog) return LeaveReason::backlog;
+  if (chosen_.why == Because::backlog) return LeaveReason::backlog;
   if (!rule_.model().knows()) return LeaveReason::idle;
   if (rule_.waits_for_nothing()) return LeaveReason::no_gain;
   // The dial or the run time left nothing to wait with.
@@ -381,7 +377,6 @@ void BudgetLanes::drain(std::vector<JobRef>& out) {
       out.insert(out.end(), some.begin(), some.end());
     }
     lane.place = Place::empty;
-    lane.has_late = false;
     release_if_empty(index);
   }
   held_.clear();

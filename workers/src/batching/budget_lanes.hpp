@@ -66,16 +66,14 @@ class BudgetLanes {
     BudgetLane jobs;
     std::uint8_t priority = 0;
     bool keyed = false;
-    bool has_late = false;  ///< it is in `late_`
     Place place = Place::empty;
     Time due;                        ///< or when it turned out that it was
     Time watched_for = Time::max();  ///< its time in `sheds_`; the maximum = it is not in there
   };
+  enum class Because : std::uint8_t { due, backlog, late, too_many_late };
   struct Choice {
     std::uint32_t lane = 0;
-    bool late = false;
-    bool backlog = false;
-    bool postponed = false;
+    Because why = Because::due;
   };
 
   std::uint32_t lane_of(const Arrival& arrival);
@@ -128,7 +126,7 @@ class BudgetLanes {
   std::vector<std::uint32_t> shed_places_;
   LaneHeap held_;   ///< by due time
   LaneHeap ready_;  ///< by priority and due time
-  LaneHeap late_;   ///< by priority and deadline
+  LaneHeap late_;   ///< those with late jobs, by priority and deadline
   LaneHeap sheds_;  ///< of a priority that is shed, by the next moment at which jobs may have to go
 };
 

@@ -64,23 +64,14 @@ std::size_t BudgetRule::size(const BudgetLane& lane, Time now) const {
   return std::clamp<std::size_t>(room, 1, policy_.max_jobs);
 }
 
-std::size_t BudgetRule::most_late() const {
+std::size_t BudgetRule::late_size(std::size_t jobs) const {
   const std::size_t fitting =
       std::max(model_.fitting(policy_.budget / 2), times(1, model_, policy_.max_jobs));
-  return std::clamp<std::size_t>(fitting, 1, policy_.max_jobs);
-}
-
-std::size_t BudgetRule::late_size(std::size_t jobs) const {
-  return std::clamp<std::size_t>(jobs, 1, most_late());
+  return std::clamp<std::size_t>(std::min(fitting, jobs), 1, policy_.max_jobs);
 }
 
 BudgetRule::Duration BudgetRule::late_run_time(std::size_t jobs) const {
   return model_.predict(late_size(jobs)) + margin();
-}
-
-BudgetRule::Duration BudgetRule::late_job_time() const {
-  const std::size_t size = most_late();
-  return model_.predict(size) / static_cast<Duration::rep>(size);
 }
 
 bool BudgetRule::is_backlog(std::size_t waiting, std::size_t free_runners) const {
@@ -94,6 +85,7 @@ bool BudgetRule::is_backlog(std::size_t waiting, std::size_t free_runners) const
 
 bool BudgetRule::observe(const BudgetReport& report) {
   model_.observe(report.jobs, report.took);
+  runner_time_.observe(report.jobs, report.took, !report.late);
   const double before = usual_.value();
   const double own_before = own_.value();
   // What was late before it left says that there is too much to do, not that it was held too long.

@@ -8,6 +8,7 @@
 #include "batching/departure.hpp"
 #include "batching/hold_gain.hpp"
 #include "batching/run_time_model.hpp"
+#include "batching/runner_time.hpp"
 #include "batching/start_delay.hpp"
 #include "ferry/policy.hpp"
 
@@ -58,8 +59,6 @@ class BudgetRule {
   /// wait long.
   std::size_t late_size(std::size_t jobs) const;
   Duration late_run_time(std::size_t jobs) const;
-  /// Returns: what one of many late jobs takes of a runner; 0 while that is not known.
-  Duration late_job_time() const;
 
   /// Returns: whether so many waiting jobs are as many as so many free runners can take, that is
   /// within their budget and with a fixed part that hardly counts.
@@ -78,15 +77,16 @@ class BudgetRule {
   void not_held() { gain_.not_held(); }
 
   const RunTimeModel& model() const { return model_; }
+  const RunnerTime& runner_time() const { return runner_time_; }
   double dial() const { return usual_.value(); }
   double own_dial() const { return own_.value(); }
 
  private:
   Duration margin() const { return timer_slack + settling_; }
-  std::size_t most_late() const;
 
   Policy policy_;
   RunTimeModel model_;
+  RunnerTime runner_time_;
   BudgetDial usual_;
   BudgetDial own_;
   HoldGain gain_;

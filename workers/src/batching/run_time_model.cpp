@@ -20,8 +20,8 @@ constexpr std::size_t worst_one_in = 50;
 /// least as large: as many would have shown by how much it is wrong there.
 constexpr std::size_t believed_one_in = 16;
 
-/// When the median of the newest runs is off the line by this factor, their times have changed:
-/// noise of 30 % would show so once in a million fits.
+/// When the median of the newest runs is off the line by this factor, their times have changed. By
+/// the binomial distribution, lognormal noise of 30 % looks so once in some 40,000 fits.
 constexpr double other_times = 1.5;
 constexpr std::size_t newest = 2 * RunTimeModel::least;
 

@@ -114,11 +114,7 @@ class Simulation {
       enqueue(stream);
       plan_arrival(stream);
     }
-    while (!postponed_.empty() && postponed_.top().first <= now_) {
-      put_in_redis(postponed_.top().second);
-      postponed_.pop();
-    }
-    fetch();
+    while (!postponed_.empty() && postponed_.top().first <= now_) come_back();
     let_leave();
     return true;
   }
@@ -126,6 +122,12 @@ class Simulation {
   void enqueue(std::uint32_t stream) {
     jobs_.push_back({now_, stream});
     put_in_redis(jobs_.size() - 1);
+    fetch();
+  }
+
+  void come_back() {
+    put_in_redis(postponed_.top().second);
+    postponed_.pop();
     fetch();
   }
 

@@ -92,7 +92,10 @@ class Pipeline::Graph {
     return caller_run_.end();
   }
 
-  void run_suspect(RunPtr run) { run_->try_put(std::move(run)); }
+  void run_suspect(RunPtr run) {
+    hand_over(run.get());
+    run_->try_put(std::move(run));
+  }
 
   void flush_for_stop() { tell_batch(FlushForStop{}); }
 
@@ -113,7 +116,7 @@ class Pipeline::Graph {
       flow::multifunction_node<BatchEvent, std::tuple<RunPtr>, flow::queueing_lightweight>;
   using RunNode = flow::function_node<RunPtr>;
 
-  void tell_batch(BatchEvent event) {
+  void tell_batch(const BatchEvent& event) {
     hand_over(&stage_);
     batch_->try_put(event);
   }
