@@ -50,8 +50,7 @@ WorkerOptions completed(WorkerOptions options) {
 
 std::vector<Keys> keys_of(const WorkerOptions& options) {
   std::vector<Keys> keys;
-  for (const QueueShare& queue : options.queues)
-    keys.emplace_back(options.redis.prefix, queue.name);
+  for (const auto& queue : options.queues) keys.emplace_back(options.redis.prefix, queue.name);
   return keys;
 }
 
@@ -73,7 +72,7 @@ std::size_t largest_batch(const Handlers& handlers) {
   return largest;
 }
 
-Handlers with_concurrency(Handlers handlers) {
+Handlers not_empty(Handlers handlers) {
   if (handlers.all().empty()) {
     throw Error(ErrorCode::invalid_argument,
                 "the worker has no handlers: add at least one with Handlers::on or on_batch");
@@ -104,7 +103,7 @@ class Worker::Impl {
  public:
   Impl(WorkerOptions options, Handlers handlers)
       : options_(completed(std::move(options))),
-        handlers_(with_concurrency(std::move(handlers))),
+        handlers_(not_empty(std::move(handlers))),
         log_(options_.log, options_.name),
         leases_(options_.name, keys_of(options_)),
         in_flight_(options_.max_jobs_in_flight, options_.max_bytes_in_flight,
@@ -114,7 +113,8 @@ class Worker::Impl {
         settler_(options_.redis, leases_, in_flight_, metrics_, log_, watch_told(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
-                   options_.max_bytes_in_flight, detail::opening_of(options_), tracer_.get()},
+                   options_.max_bytes_in_flight, detail::opening_of(options_),
+                   options_.measure_processor_wait, tracer_.get()},
                   handlers_, leases_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },

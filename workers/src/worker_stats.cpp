@@ -168,6 +168,9 @@ std::string WorkerStats::to_text() const {
                                     {"a job", duration_text(budget.per_job_us)},
                                     {"useful size", plain_number(budget.useful_size)}});
   }
+  for (const ConcurrencyStats& kind : concurrency) {
+    lines += counts_line("concurrency", {{kind.kind, text(kind.limit)}, {"of", text(kind.most)}});
+  }
   lines += counts_line("redis", {{"commands", text(redis_commands)},
                                  {"round trips", text(round_trips)},
                                  {"settle calls", text(settle_calls)},
@@ -202,6 +205,10 @@ std::string WorkerStats::to_json() const {
                        {"per_job_us", budget.per_job_us},
                        {"useful_size", budget.useful_size}});
   }
+  nlohmann::ordered_json adaptive = nlohmann::ordered_json::array();
+  for (const ConcurrencyStats& kind : concurrency) {
+    adaptive.push_back({{"kind", kind.kind}, {"limit", kind.limit}, {"most", kind.most}});
+  }
   const nlohmann::ordered_json json{{"fetched_jobs", fetched_jobs},
                                     {"fetched_envelopes", fetched_envelopes},
                                     {"done", done},
@@ -216,6 +223,7 @@ std::string WorkerStats::to_json() const {
                                     {"batches", batches},
                                     {"left_for", reasons},
                                     {"budgets", learned},
+                                    {"concurrency", adaptive},
                                     {"settle_calls", settle_calls},
                                     {"reconnects", reconnects},
                                     {"redis_commands", redis_commands},
@@ -229,6 +237,7 @@ std::string WorkerStats::to_json() const {
                                     {"enqueue_to_start", json_of(enqueue_to_start)},
                                     {"enqueue_to_settled", json_of(enqueue_to_settled)},
                                     {"run", json_of(run)},
+                                    {"processor_wait_us", processor_wait_us},
                                     {"batch_size", json_of(batch_size)},
                                     {"stage_us",
                                      {{"before", stages.before_us},

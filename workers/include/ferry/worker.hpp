@@ -73,6 +73,8 @@ struct WorkerOptions {
   std::string trace_file{};
   /// Attempts of jobs in it, an even sample when there are more: 1..100,000; some 2 KiB each.
   std::size_t trace_jobs = 4'000;
+  /// Fill in `WorkerStats::processor_wait_us`; costs two or three microseconds a call.
+  bool measure_processor_wait = false;
   /// Watched while it runs; told in the log when one begins and ceases to burn. At most 64.
   std::vector<LatencyObjective> objectives{};
 
@@ -90,6 +92,13 @@ struct LatencyBudgetStats {
   double fixed_us = 0;     ///< what a call costs whatever its size
   double per_job_us = 0;   ///< what each job adds
   double useful_size = 0;  ///< jobs at which both cost the same; 0 = not known yet
+};
+
+/// How many handlers of a kind run at once under `HandlerOptions::adaptive_concurrency`.
+struct ConcurrencyStats {
+  std::string kind{};
+  std::size_t limit = 0;  ///< found to be the best lately; in a trial of a neighbour still this one
+  std::size_t most = 0;   ///< by the options
 };
 
 /// Where the time of jobs went, added up over jobs, one stage behind the other: together they are
@@ -121,7 +130,8 @@ struct WorkerStats {
   std::uint64_t promoted_jobs = 0;
   std::uint64_t batches = 0;
   std::array<std::uint64_t, leave_reason_count> left_for{};  ///< indexed by LeaveReason
-  std::vector<LatencyBudgetStats> budgets{};  ///< of kinds under a latency budget that have run
+  std::vector<LatencyBudgetStats> budgets{};    ///< of kinds under a latency budget that have run
+  std::vector<ConcurrencyStats> concurrency{};  ///< of kinds whose concurrency is adaptive
   std::uint64_t settle_calls = 0;
   std::uint64_t reconnects = 0;
   std::uint64_t redis_commands = 0;
@@ -134,7 +144,10 @@ struct WorkerStats {
   Histogram enqueue_to_start;    ///< from the producer's clock to the handler's call
   Histogram enqueue_to_settled;  ///< to Redis's reply
   Histogram run;                 ///< a handler's call
-  Histogram batch_size;          ///< jobs a call
+  /// Of all calls together, how long their threads were ready to run without getting a processor:
+  /// of `measure_processor_wait`, and 0 for `on_async` and where the kernel does not count it.
+  double processor_wait_us = 0;
+  Histogram batch_size;  ///< jobs a call
   StageTimes stages;
   std::vector<ObjectiveStats> objectives;  ///< as in the options
 

@@ -15,6 +15,7 @@ Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
     if (settings.concurrency == 0) settings.concurrency = total_concurrency_;
     const auto kind = static_cast<std::uint32_t>(kinds_.size());
     kinds_.emplace_back().settings = settings;
+    kinds_.back().allowed = settings.concurrency;
     if (settings.policy.kind == PolicyKind::latency_budget) {
       kinds_.back().budget = std::make_unique<BudgetLanes>(
           kind, settings.policy, std::min(settings.concurrency, total_concurrency_), payload_bytes);
@@ -81,6 +82,10 @@ void Batcher::set_settling(std::chrono::nanoseconds time) {
   for (Kind& kind : kinds_) {
     if (kind.budget != nullptr) kind.budget->set_settling(time);
   }
+}
+
+void Batcher::set_concurrency(std::uint32_t kind, std::size_t departures) {
+  kinds_[kind].allowed = std::clamp<std::size_t>(departures, 1, kinds_[kind].settings.concurrency);
 }
 
 void Batcher::set_group(std::uint32_t kind, std::size_t jobs) {
@@ -275,8 +280,8 @@ void Batcher::let_lingered_leave(Kind& kind, Time now) {
 }
 
 std::size_t Batcher::free_runners(const Kind& kind) const {
-  if (kind.running >= kind.settings.concurrency || running_ >= total_concurrency_) return 0;
-  return std::min(kind.settings.concurrency - kind.running, total_concurrency_ - running_);
+  if (kind.running >= kind.allowed || running_ >= total_concurrency_) return 0;
+  return std::min(kind.allowed - kind.running, total_concurrency_ - running_);
 }
 
 std::size_t Batcher::most_jobs(const Lane& lane, const Kind& kind) const {

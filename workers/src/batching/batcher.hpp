@@ -60,6 +60,10 @@ class Batcher {
   /// `LeaveReason::stop` so does everything that arrives later.
   void flush(LeaveReason reason = LeaveReason::flush);
 
+  /// So many departures of a kind at once from now on: at least 1, at most its settings'. More may
+  /// be under way.
+  void set_concurrency(std::uint32_t kind, std::size_t departures);
+
   /// Realtime kinds of one job a call leave in groups of up to so many jobs, which the runner runs
   /// one after the other; but only while more wait than there are free runners.
   void set_group(std::uint32_t kind, std::size_t jobs);
@@ -99,6 +103,7 @@ class Batcher {
   std::size_t held_jobs() const { return held_jobs_; }
   /// Departures under way.
   std::size_t running() const { return running_; }
+  std::size_t running(std::uint32_t kind) const { return kinds_[kind].running; }
   /// Lanes for which there is storage, empty ones included.
   std::size_t lanes() const { return lanes_.size(); }
 
@@ -131,6 +136,7 @@ class Batcher {
 
   struct Kind {
     KindSettings settings;
+    std::size_t allowed = 1;  ///< of its concurrency
     std::size_t running = 0;
     std::size_t group = 1;
     std::size_t suspect_group = 1;

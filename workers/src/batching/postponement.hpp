@@ -9,8 +9,8 @@
 namespace ferry::detail {
 
 /// When late jobs that a worker gives back to Redis should come again: one after the other, at the
-/// pace at which it can do them beside those that can be in time. What comes too soon goes back once
-/// more; what comes too late would find the worker idle.
+/// pace at which it can do them beside those that can be in time. What comes too soon goes back
+/// once more; what comes too late would find the worker idle.
 ///
 /// Threads: one thread at a time.
 class Postponement {

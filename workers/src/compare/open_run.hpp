@@ -49,7 +49,8 @@ struct OpenRun {
   double producer_cpu = 0;
   double redis_cpu = 0;
   double worker_cpu = 0;
-  double handler_time = 0;  ///< of all calls together
+  double handler_time = 0;    ///< of all calls together
+  double processor_wait = 0;  ///< of these: ready to run, but no processor was free
   double redis_commands = 0;
   double round_trips = 0;
   double bytes = 0;         ///< both ways, of producer and worker
@@ -63,11 +64,14 @@ struct OpenRun {
   LittleCheck little;
 
   double per_job(double total) const { return done > 0 ? total / done : 0; }
-  /// What the verdict is about: how long handlers were taken. What Ferry itself needs for a job is
-  /// in the processor times, in the price, and in how high a rate is kept.
-  double worker_time() const { return handler_time; }
+  /// What the verdict is about: how long handlers were taken by their work. What they waited for a
+  /// processor is the machine's, which producer, Redis and worker share here. What Ferry itself
+  /// needs for a job is in the processor times, in the price, and in how high a rate is kept.
+  double worker_time() const { return handler_time - processor_wait; }
   /// A handler that waits still takes its place, and what Ferry needs is paid for too.
-  double paid_worker_time() const { return handler_time > worker_cpu ? handler_time : worker_cpu; }
+  double paid_worker_time() const {
+    return worker_time() > worker_cpu ? worker_time() : worker_cpu;
+  }
   /// Returns: the stages' part of the whole; 1 when they add up.
   double stages_of_mean() const;
 };

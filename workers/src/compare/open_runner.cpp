@@ -145,6 +145,7 @@ OpenRun Runner::run_open(const Policy& policy, double rate, std::size_t repetiti
   run.redis_cpu = after.cpu_microseconds - before.cpu_microseconds;
   run.worker_cpu = worked.cpu;
   run.handler_time = worked.handler_time;
+  run.processor_wait = worked.processor_wait;
   run.redis_commands =
       static_cast<double>(after.commands - before.commands) - static_cast<double>(looks.size() + 1);
   run.round_trips = enqueued.round_trips + worked.round_trips;

@@ -51,6 +51,7 @@ json json_of(const OpenRun& run) {
           {"redis_cpu_us", run.redis_cpu},
           {"worker_cpu_us", run.worker_cpu},
           {"handler_time_us", run.handler_time},
+          {"processor_wait_us", run.processor_wait},
           {"worker_time_us", run.worker_time()},
           {"redis_commands", run.redis_commands},
           {"round_trips", run.round_trips},
@@ -180,9 +181,9 @@ std::string text_of(const OpenComparison& comparison) {
           short_number(comparison.prices.gigabyte_hour) + " a GB and hour\n";
   text += table(comparison);
   text +=
-      "Latency from the intended time to settled. worker µs/job: handlers' time, each job its "
-      "share "
-      "of its batch. The price holds processors and memory of producer, Redis and worker.\n";
+      "Latency from the intended time to settled. worker µs/job: how long a job's work took "
+      "handlers, its share of its batch, without what they waited for a processor. The price holds "
+      "processors and memory of producer, Redis and worker.\n";
   text += "checks    " + self_check_text(comparison) + "\n\n";
   text += warning_of(comparison.machine);
   for (const std::string& note : comparison.verdict.notes) text += "note: " + note + "\n";

@@ -190,6 +190,7 @@ int run_worker(const Options& options, const Experiment& experiment) {
   settings.concurrency = options.concurrency;
   settings.log.level = measured ? LogLevel::warning : LogLevel::info;
   settings.print_stats_on_stop = !measured;
+  settings.measure_processor_wait = measured;
   Worker worker{settings, experiment.handlers(options.policies.front())};
   const StopOnSignal stop{worker};
   const double cpu_before = own_cpu_microseconds();
@@ -220,6 +221,7 @@ int run_worker(const Options& options, const Experiment& experiment) {
              {"latency", json_of(latency)},
              {"within_budget", latency.count_up_to(static_cast<std::uint64_t>(budget.count()))},
              {"handler_time", stats.run.mean() * static_cast<double>(stats.run.count())},
+             {"processor_wait", stats.processor_wait_us},
              {"stages",
               {stats.stages.before_us, stats.stages.hold_us, stats.stages.credit_us,
                stats.stages.run_us, stats.stages.settle_us}},
@@ -255,6 +257,7 @@ WorkerReport read_worker_report(const std::filesystem::path& file) {
       .memory_bytes = report.at("memory"),
       .expired = report.at("expired"),
       .handler_time = report.at("handler_time"),
+      .processor_wait = report.at("processor_wait"),
       .mean = report.at("mean"),
       .within_budget = report.at("within_budget"),
       .latency = histogram_of(report.at("latency")),

@@ -36,10 +36,11 @@ struct WorkerReport {
   double bytes = 0;         ///< both ways
   double memory_bytes = 0;  ///< resident, at most
   double expired = 0;
-  double handler_time = 0;   ///< microseconds, of all calls together
-  double mean = 0;           ///< of `latency`
-  double within_budget = 0;  ///< jobs
-  Histogram latency{};       ///< enqueued to settled
+  double handler_time = 0;    ///< microseconds, of all calls together
+  double processor_wait = 0;  ///< of these: ready to run, but no processor was free
+  double mean = 0;            ///< of `latency`
+  double within_budget = 0;   ///< jobs
+  Histogram latency{};        ///< enqueued to settled
   StageTimes stages{};
   std::map<std::string, double> left_for{};  ///< batches, by reason
 };

@@ -111,7 +111,8 @@ std::string figures(const OpenComparison& comparison) {
       legend + chart("latency", "p99 latency by rate"), latency_table(comparison));
   text +=
       figure("What a job costs the worker",
-             "Worker time a job: how long handlers were taken, each job its share of its batch.",
+             "Worker time a job: how long its work took handlers, its share of its batch, without "
+             "what they waited for a processor on this machine.",
              legend + chart("worker", "worker time a job by rate"), "");
   text +=
       figure("Latency against cost",

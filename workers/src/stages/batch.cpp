@@ -36,6 +36,13 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
   for (const RawHandler& handler : handlers) {
     per_job_.push_back(handler.per_job && handler.run);
     kinds_.push_back(handler.kind);
+    limits_.emplace_back();
+    if (!handler.options.adaptive_concurrency) continue;
+    const std::size_t own = handler.options.concurrency;
+    const std::size_t most = own == 0 ? concurrency : std::min(own, concurrency);
+    limits_.back().emplace(most);
+    adaptive_.push_back({handler.kind, most, most});
+    learned_ = true;
   }
 }
 
@@ -55,11 +62,21 @@ void BatchStage::on(const RunnerFree& event) {
     batcher_.ran(event.kind, *event.budget);
     note(event.kind, *event.budget);
   }
+  if (limits_[event.kind]) adapt(event);
   if (!per_job_[event.kind]) return;
   GroupSizer& group = groups_[event.kind];
   group.observe(event.jobs, event.took);
   batcher_.set_group(event.kind, group.jobs());
   batcher_.set_suspect_group(event.kind, group.jobs_within(suspects_take));
+}
+
+void BatchStage::adapt(const RunnerFree& event) {
+  ConcurrencyLimit& limit = *limits_[event.kind];
+  limit.end(event.ticket, event.jobs, event.took);
+  batcher_.set_concurrency(event.kind, limit.now());
+  auto& stats = *std::ranges::find(adaptive_, kinds_[event.kind], &ConcurrencyStats::kind);
+  learned_ = learned_ || stats.limit != limit.limit();
+  stats.limit = limit.limit();
 }
 
 void BatchStage::note(std::uint32_t kind, const BudgetReport& report) {
@@ -76,13 +93,16 @@ void BatchStage::note(std::uint32_t kind, const BudgetReport& report) {
   found->fixed_us = us(rule.model().fixed_part());
   found->per_job_us = us(rule.model().per_job());
   found->useful_size = rule.model().useful_size().value_or(0);
-  budgets_changed_ = true;
+  learned_ = true;
 }
 
-void BatchStage::tell_budgets(Metrics& metrics) {
-  if (!budgets_changed_) return;
-  metrics.update([this](WorkerStats& stats) { stats.budgets = budgets_; });
-  budgets_changed_ = false;
+void BatchStage::tell_learned(Metrics& metrics) {
+  if (!learned_) return;
+  metrics.update([this](WorkerStats& stats) {
+    stats.budgets = budgets_;
+    stats.concurrency = adaptive_;
+  });
+  learned_ = false;
 }
 
 RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
@@ -97,6 +117,7 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   run->late = departure->late;
   run->shed = departure->shed;
   run->postponed_for = departure->postponed_for;
+  if (limits_[run->kind]) run->ticket = limits_[run->kind]->begin(batcher_.running(run->kind));
   run->places.reserve(departure->jobs.size());
   for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
   return run;

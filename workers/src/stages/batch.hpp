@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "batching/batcher.hpp"
+#include "batching/concurrency_limit.hpp"
 #include "batching/group_sizer.hpp"
 #include "batching/short_runs.hpp"
 #include "ferry/handlers.hpp"
@@ -29,6 +30,7 @@ struct RunnerFree {
   std::chrono::nanoseconds took{0};
   std::shared_ptr<const BudgetReport> budget{};  ///< null unless the kind has a latency budget
   std::chrono::nanoseconds settling{0};          ///< with `budget`
+  std::uint64_t ticket = 0;                      ///< as in Run
 };
 /// The alarm rang: something may be due.
 struct Tick {};
@@ -52,8 +54,12 @@ class BatchStage {
   bool suits_caller(const Run& run) const {
     return batcher_.held_jobs() == 0 && kinds_short_[run.kind].expected();
   }
-  /// Puts what was learned under a latency budget since the last call into the metrics.
-  void tell_budgets(Metrics& metrics);
+  /// Puts what was learned of the kinds since the last call into the metrics.
+  void tell_learned(Metrics& metrics);
+  /// Returns: how many of a kind with adaptive concurrency may run now; nothing for other kinds.
+  std::optional<std::size_t> allowed(std::uint32_t kind) const {
+    return limits_[kind] ? std::optional(limits_[kind]->now()) : std::nullopt;
+  }
   std::optional<std::chrono::steady_clock::time_point> due() const {
     return drained_ ? std::nullopt : batcher_.due();
   }
@@ -62,18 +68,21 @@ class BatchStage {
   void on(const Arrived& event);
   void on(const RunnerFree& event);
   void note(std::uint32_t kind, const BudgetReport& report);
+  void adapt(const RunnerFree& event);
   void on(const Tick&) {}
   void on(const FlushForStop&) { batcher_.flush(LeaveReason::stop); }
   void on(const Drain&) { drained_ = true; }
 
   std::vector<bool> per_job_;
-  std::vector<GroupSizer> groups_;      ///< one for each kind
-  std::vector<ShortRuns> kinds_short_;  ///< likewise
+  std::vector<GroupSizer> groups_;                       ///< one for each kind
+  std::vector<ShortRuns> kinds_short_;                   ///< likewise
+  std::vector<std::optional<ConcurrencyLimit>> limits_;  ///< likewise; of those that adapt
   Batcher batcher_;
   std::vector<std::string> kinds_;
   std::vector<LatencyBudgetStats> budgets_;  ///< of the kinds that have one
-  bool budgets_changed_ = false;
-  bool drained_ = false;  ///< nothing is started any more
+  std::vector<ConcurrencyStats> adaptive_;   ///< of the kinds whose concurrency adapts
+  bool learned_ = false;                     ///< either has changed
+  bool drained_ = false;                     ///< nothing is started any more
   std::uint64_t last_batch_id_ = 0;
 };
 

@@ -21,6 +21,12 @@ class BusyTime {
   void give_back(Clock::time_point now) {
     if (taken_-- == runners_) before_ += now - since_;
   }
+  /// As if there had been so many from now on; more may be taken.
+  void set_runners(std::size_t runners, Clock::time_point now) {
+    before_ = total(now);
+    since_ = now;
+    runners_ = runners;
+  }
   Clock::duration total(Clock::time_point now) const {
     return taken_ >= runners_ ? before_ + (now - since_) : before_;
   }

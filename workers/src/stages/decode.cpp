@@ -178,6 +178,7 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
       out.arrivals.push_back(arrival);
     }
   }
+  envelope.unreported = envelope.open;
 }
 
 }  // namespace ferry::detail

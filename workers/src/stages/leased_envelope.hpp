@@ -62,7 +62,7 @@ struct Move {
 /// An envelope this worker holds the lease of, from fetch until Redis has acknowledged its end.
 ///
 /// Threads: filled by whoever fetched it and by the decode stage; after that `stored` is read only,
-/// and everything below `open` belongs to the settle thread.
+/// and everything from `open` on belongs to the settle thread, but for `unreported`.
 struct LeasedEnvelope {
   std::uint32_t queue = 0;  ///< index in the worker's options
   Priority priority = Priority::normal;
@@ -80,6 +80,8 @@ struct LeasedEnvelope {
 
   std::chrono::steady_clock::time_point arrived;       ///< at the batch stage, which writes it
   std::chrono::steady_clock::duration busy_before{0};  ///< BusyTime at that moment, likewise
+
+  std::size_t unreported = 0;  ///< jobs whose outcome no stage has told; under the Settler's mutex
 
   std::size_t open = 0;     ///< jobs without an outcome
   std::size_t pending = 0;  ///< jobs with an outcome Redis does not know

@@ -18,8 +18,10 @@
 #include "stages/budget.hpp"
 #include "stages/decode.hpp"
 #include "stages/hand_over.hpp"
+#include "stages/processor_wait.hpp"
 #include "stages/stage_clock.hpp"
 #include "stages/thread_names.hpp"
+#include "stages/wall_clock.hpp"
 #include "wire/promised_bytes.hpp"
 
 namespace ferry::detail {
@@ -40,12 +42,6 @@ constexpr std::chrono::milliseconds deferred_for{2};
 /// What oneTBB may start in this process. It takes the lowest value of all that are set, so every
 /// worker of a process sets the same one; the arenas bound what each really uses.
 constexpr std::size_t threads_allowed = 1100;
-
-std::uint64_t wall_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                        .count());
-}
 
 using Envelopes = std::shared_ptr<std::vector<EnvelopePtr>>;
 
@@ -203,9 +199,11 @@ class Pipeline::Graph {
     taken_over(&stage_);
     const auto now = Clock::now();
     if (const auto* arrived = std::get_if<Arrived>(&event)) clock_.arrived(*arrived->arrivals, now);
-    if (const auto* free = std::get_if<RunnerFree>(&event)) clock_.runner_free(free->kind, now);
+    const auto* free = std::get_if<RunnerFree>(&event);
+    if (free != nullptr) clock_.runner_free(free->kind, now);
     stage_.handle(event);
-    stage_.tell_budgets(metrics_);
+    if (free != nullptr) clock_.allow(free->kind, stage_.allowed(free->kind), now);
+    stage_.tell_learned(metrics_);
     while (RunPtr run = stage_.next(now)) {
       ++running_;
       clock_.left(*run, now);
@@ -234,6 +232,7 @@ class Pipeline::Graph {
     open_payloads(*run, settings_.opening);
     metrics_.update([&](WorkerStats& stats) { StageClock::started(stats, *run, wall); });
     if (handler.start) return start(run, handler);
+    const auto waited_before = processor_wait();
     run->cursor.start(run->places.size());
     const bool group =
         handler.per_job && handler.policy.kind == PolicyKind::realtime && run->places.size() > 1;
@@ -248,8 +247,13 @@ class Pipeline::Graph {
         run_handler(handler, run->batch);
       }
     });
+    run->waited_for_processor = processor_wait() - waited_before;
     const std::size_t jobs = group ? run->cursor.begun() : run->places.size();
     finish(run, group ? run->cursor.take_ended() : GroupCursor::Ended{0, jobs}, jobs);
+  }
+
+  std::chrono::nanoseconds processor_wait() const {
+    return settings_.measure_processor_wait ? waited_for_processor() : std::chrono::nanoseconds{0};
   }
 
   void watch(const RunPtr& run) {
@@ -331,8 +335,7 @@ class Pipeline::Graph {
     if (jobs > 0) {
       metrics_.update([&](WorkerStats& stats) {
         StageClock::ended(stats.stages, *run, untold, now);
-        stats.run.record(static_cast<std::uint64_t>(
-            std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+        StageClock::returned(stats, *run, took);
       });
     }
     const auto settling = metrics_.settling();
@@ -341,7 +344,8 @@ class Pipeline::Graph {
         budget_report(*run, handlers_[run->kind].policy, jobs, {now, wall_us(), settling});
     report(*run, untold, now);
     --running_;
-    tell_batch(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling});
+    tell_batch(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling,
+                          ticket_of(*run)});
   }
 
   Settings settings_;

@@ -48,6 +48,7 @@ class Pipeline {
     int max_deliveries = 3;
     std::size_t max_inflated_bytes = 64 * 1024 * 1024;
     Opening opening{};
+    bool measure_processor_wait = false;
     Tracer* tracer = nullptr;  ///< null = no trace is asked for
   };
   /// Where the graph's results go.

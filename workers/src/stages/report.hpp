@@ -36,7 +36,8 @@ struct Report {
   std::vector<Move> moves;
   std::vector<Burial> burials;
   std::vector<LeasedEnvelope*> put_offs;  ///< for newer workers
-  std::chrono::steady_clock::time_point at;
+  /// When this became known; the end of the jobs that are done.
+  std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now();
 };
 
 /// Adds a job that is done; jobs that follow each other in an envelope become one settlement.

@@ -1,5 +1,6 @@
 #include "stages/run.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -105,6 +106,11 @@ void run_group(const RawHandler& handler, Run& run) {
     run_handler(handler, single);
     run.batch.items[*i] = std::move(single.items[0]);
   }
+}
+
+std::uint64_t ticket_of(const Run& run) {
+  const auto again = [](const RawItem& item) { return item.outcome.kind == OutcomeKind::retry; };
+  return run.ticket != 0 && std::ranges::any_of(run.batch.items, again) ? 0 : run.ticket;
 }
 
 void prepare(Run& run, const std::vector<std::string>& queue_names) {

@@ -61,15 +61,21 @@ struct Run {
   bool late = false;                           ///< its jobs are over their latency budget
   bool shed = false;                           ///< and all of them are to be dropped
   std::chrono::milliseconds postponed_for{0};  ///< above 0: instead of being run
+  std::uint64_t ticket = 0;                    ///< see ConcurrencyLimit; 0 = it tells nothing
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
   RawBatch batch;                    ///< items point into `contexts` and `opened`
   std::unique_ptr<char[]> opened;    ///< payloads that were sealed
   GroupCursor cursor;                ///< of a per-job handler's group
   std::chrono::steady_clock::time_point started;
+  std::chrono::nanoseconds waited_for_processor{0};       ///< in the handler, when that is measured
   std::chrono::steady_clock::duration busy_when_left{0};  ///< BusyTime when it left the batch stage
 };
 using RunPtr = std::shared_ptr<Run>;
+
+/// Returns: the run's ticket; 0 when a job is to be tried again, as how soon a handler gives up
+/// says nothing about how long it takes.
+std::uint64_t ticket_of(const Run& run);
 
 /// Fills in the contexts and items of a run whose places are known.
 void prepare(Run& run, const std::vector<std::string>& queue_names);

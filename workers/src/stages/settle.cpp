@@ -5,17 +5,10 @@
 
 #include "functions/library.hpp"
 #include "redis/errors.hpp"
+#include "stages/wall_clock.hpp"
 
 namespace ferry::detail {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-std::uint64_t wall_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                        .count());
-}
 
 std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
   switch (to) {
@@ -61,11 +54,37 @@ void Settler::start() {
 
 void Settler::add(Report report) {
   if (report.settlements.empty() && report.burials.empty() && report.put_offs.empty()) return;
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
+    urgent_ = note(report) || urgent_;
+    wakes = urgent_ || inbox_.empty();  // the first one sets the time of waking
     inbox_.push_back(std::move(report));
   }
-  arrived_.notify_one();
+  if (wakes) arrived_.notify_one();
+}
+
+/// Counts what a report tells. Under the mutex.
+///
+/// Returns: whether Redis is to be told at once.
+bool Settler::note(const Report& report) {
+  bool urgent = !report.burials.empty() || !report.put_offs.empty();
+  for (const Settlement& settlement : report.settlements) {
+    LeasedEnvelope& envelope = *settlement.envelope;
+    envelope.unreported -= std::min<std::size_t>(envelope.unreported, settlement.jobs);
+    urgent = urgent || envelope.unreported == 0 || envelope.suspect;
+  }
+  return urgent;
+}
+
+/// Returns: when the oldest outcome of an unfinished envelope is to be told. Under the mutex.
+Settler::Clock::time_point Settler::next_due() const {
+  auto oldest = Clock::time_point::max() - partial_after;
+  if (!inbox_.empty()) oldest = inbox_.front().at;
+  for (const LeasedEnvelope* envelope : partial_) {
+    oldest = std::min(oldest, envelope->pending_since);
+  }
+  return oldest + partial_after;
 }
 
 void Settler::mark_started(RunPtr run) {
@@ -102,17 +121,19 @@ bool Settler::wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& s
                             bool& tell_all) {
   std::unique_lock lock(mutex_);
   const auto something = [&] {
-    return stopping_ || !inbox_.empty() || !suspects_.empty() || (tell_all_ && !partial_.empty());
+    return stopping_ || urgent_ || !suspects_.empty() ||
+           (tell_all_ && !(partial_.empty() && inbox_.empty()));
   };
-  if (partial_.empty()) {
-    arrived_.wait(lock, something);
-  } else {
-    auto first = Clock::time_point::max();
-    for (const LeasedEnvelope* envelope : partial_) {
-      first = std::min(first, envelope->pending_since);
+  while (!something()) {
+    const auto due = next_due();
+    if (due <= Clock::now()) break;
+    if (due == Clock::time_point::max()) {
+      arrived_.wait(lock);
+    } else {
+      arrived_.wait_until(lock, due);
     }
-    arrived_.wait_until(lock, first + partial_after, something);
   }
+  urgent_ = false;
   reports.swap(inbox_);
   suspects.swap(suspects_);
   tell_all = tell_all_ || stopping_;
@@ -167,7 +188,7 @@ void Settler::take(Report& report, std::vector<LeasedEnvelope*>& touched) {
       }
     }
     if (envelope.pending == pending_before) continue;
-    if (pending_before == 0) envelope.pending_since = Clock::now();
+    if (pending_before == 0) envelope.pending_since = report.at;
     if (&envelope != last) touched.push_back(&envelope);
     last = &envelope;
   }

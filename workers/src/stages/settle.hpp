@@ -30,17 +30,19 @@ namespace ferry::detail {
 /// Tells Redis what became of jobs, and gives credits back once Redis has answered.
 ///
 /// A whole envelope is told at once; the jobs of an envelope that is not finished are told when the
-/// oldest untold outcome is `partial_after` old, so that a worker that dies repeats little. A call
-/// whose reply was lost is repeated as it was: the functions know what they have done already.
+/// oldest untold outcome is `partial_after` old, so that a worker that dies repeats little. Until
+/// then its thread is left asleep: a short handler would wake it for every few jobs. A call whose
+/// reply was lost is repeated as it was: the functions know what they have done already.
 ///
 /// Threads: `add`, `mark_started`, `tell_everything` and `stop` from any thread.
 class Settler {
  public:
   static constexpr std::chrono::milliseconds partial_after{20};
 
+  using Clock = std::chrono::steady_clock;
+
   /// What Redis has just been told, while the envelope's marks and moves still say it.
-  using Told = std::function<void(const LeasedEnvelope&, std::chrono::steady_clock::time_point,
-                                  std::uint64_t wall_us)>;
+  using Told = std::function<void(const LeasedEnvelope&, Clock::time_point, std::uint64_t wall_us)>;
 
   /// `told` may be null. `run_suspect` is called from the settle thread once the start of suspects
   /// is noted in Redis.
@@ -73,6 +75,8 @@ class Settler {
   };
 
   void loop();
+  static bool note(const Report& report);
+  Clock::time_point next_due() const;
   bool wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& suspects, bool& tell_all);
   void take(Report& report, std::vector<LeasedEnvelope*>& touched);
   std::vector<Call> calls_for(const std::vector<LeasedEnvelope*>& touched, bool tell_all);
@@ -101,6 +105,7 @@ class Settler {
   std::condition_variable arrived_;
   std::vector<Report> inbox_;
   std::vector<RunPtr> suspects_;
+  bool urgent_ = false;  ///< something in the inbox is to be told at once
   bool tell_all_ = false;
   bool stopping_ = false;
   redis::Meter meter_;

@@ -12,8 +12,10 @@ double microseconds(std::chrono::steady_clock::duration duration) {
 StageClock::StageClock(std::size_t runners, const std::vector<RawHandler>& handlers)
     : all_(runners), own_(handlers.size()) {
   for (std::size_t i = 0; i < handlers.size(); ++i) {
-    const std::size_t limit = handlers[i].options.concurrency;
-    if (limit > 0 && limit < runners) own_[i].emplace(limit);
+    const HandlerOptions& options = handlers[i].options;
+    const bool fewer = options.concurrency > 0 && options.concurrency < runners;
+    if (fewer) own_[i].emplace(options.concurrency);
+    if (!fewer && options.adaptive_concurrency) own_[i].emplace(runners);
   }
 }
 
@@ -63,6 +65,11 @@ void StageClock::started(WorkerStats& stats, const Run& run, std::uint64_t wall_
 void StageClock::ended(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
                        Clock::time_point now) {
   times.run_us += microseconds(now - run.started) * static_cast<double>(jobs.to - jobs.from);
+}
+
+void StageClock::returned(WorkerStats& stats, const Run& run, Clock::duration took) {
+  stats.run.record(static_cast<std::uint64_t>(microseconds(took)));
+  stats.processor_wait_us += microseconds(run.waited_for_processor);
 }
 
 void StageClock::not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,

@@ -15,8 +15,8 @@ namespace ferry::detail {
 /// Notes where the time of jobs goes between their arrival at the batch stage and the end of their
 /// run, by batch rather than by job where that is enough.
 ///
-/// Threads: `arrived`, `left` and `runner_free` in the batch node; the others from any, inside of
-/// `Metrics::update`.
+/// Threads: `arrived`, `left`, `runner_free` and `allow` in the batch node; the others from any,
+/// inside of `Metrics::update`.
 class StageClock {
  public:
   using Clock = std::chrono::steady_clock;
@@ -26,11 +26,17 @@ class StageClock {
   void arrived(const std::vector<Arrival>& arrivals, Clock::time_point now);
   void left(Run& run, Clock::time_point now);
   void runner_free(std::uint32_t kind, Clock::time_point now);
+  /// So many of a kind with adaptive concurrency may run from now on; nothing for other kinds.
+  void allow(std::uint32_t kind, std::optional<std::size_t> runners, Clock::time_point now) {
+    if (runners) own_[kind]->set_runners(*runners, now);
+  }
 
   /// Counts the batch. `wall_us`: the wall clock's word for `run.started`.
   static void started(WorkerStats& stats, const Run& run, std::uint64_t wall_us);
   static void ended(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
                     Clock::time_point now);
+  /// The handler's call has returned.
+  static void returned(WorkerStats& stats, const Run& run, Clock::duration took);
   /// Takes back what `started` noted of jobs that will be started again; until then they waited for
   /// a runner.
   static void not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
