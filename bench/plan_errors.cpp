@@ -178,6 +178,9 @@ int table(const std::string& fit_file, const std::string& unseen_file) {
     add(policy, rate_text,
         {"mean, ms", predicted.mean, run.at("mean_us").get<double>() / 1e3, 0.2});
     add(policy, rate_text, {"p99, ms", predicted.p99, run.at("p99_us").get<double>() / 1e3, 0.3});
+    add(policy, rate_text,
+        {"Redis, µs/job", measured.redis_cpu.at(predicted.mean_batch, rate),
+         run.at("redis_cpu_us").get<double>() / run.at("done").get<double>(), 0.3});
   }
   for (const json& drain : unseen.at("saturation")) {
     const std::string policy = drain.at("policy");
