@@ -36,7 +36,9 @@ struct WorkerReport {
   double bytes = 0;         ///< both ways
   double memory_bytes = 0;  ///< resident, at most
   double expired = 0;
-  double handler_time = 0;   ///< microseconds, of all calls together
+  double handler_time = 0;  ///< microseconds, of all calls together
+  double run_p50 = 0;       ///< microseconds, of a call
+  double run_p90 = 0;
   double mean = 0;           ///< of `latency`
   double within_budget = 0;  ///< jobs
   Histogram latency{};       ///< enqueued to settled
