@@ -9,9 +9,8 @@ namespace ferry::plan {
 /// √rate`, at so many jobs a second of one worker.
 ///
 /// Jobs that come close to each other share envelopes, fetches, calls that settle them and the
-/// wake-ups of threads. How much they share nobody plans; the root of the rate describes it best of
-/// what bench/plan_errors was held against (1 / rate errs twice as much, the size alone four
-/// times).
+/// wake-ups of threads. How much they share nobody plans; the root of the rate describes the runs
+/// of bench/plan_errors better than the rate or the size alone.
 struct JobCost {
   double per_batch = 0;
   double per_job = 0;
