@@ -115,7 +115,7 @@ int measure(const std::string& part, const std::string& file) {
     for (const Drain& drain : drains()) {
       const double rate = drain_model(redis, drain.policy, drain.jobs);
       found["saturation"].push_back(
-          {{"policy", drain.policy.to_string()}, {"jobs_per_second", rate}});
+          {{"policy", drain.policy.to_string()}, {"jobs", drain.jobs}, {"jobs_per_second", rate}});
       std::fprintf(stderr, "%-22s saturated at %.0f/s\n", drain.policy.to_string().c_str(), rate);
     }
   }
@@ -178,11 +178,15 @@ int table(const std::string& fit_file, const std::string& unseen_file) {
     add(policy, rate_text,
         {"mean, ms", predicted.mean, run.at("mean_us").get<double>() / 1e3, 0.2});
     add(policy, rate_text, {"p99, ms", predicted.p99, run.at("p99_us").get<double>() / 1e3, 0.3});
+    add(policy, rate_text,
+        {"Redis, µs/job", measured.redis_cpu.at(predicted.mean_batch, rate),
+         run.at("redis_cpu_us").get<double>() / run.at("done").get<double>(), 0.3});
   }
   for (const json& drain : unseen.at("saturation")) {
     const std::string policy = drain.at("policy");
     add(policy, "",
-        {"saturation, jobs/s", plan::saturation(model, Policy::parse(policy)),
+        {"saturation, jobs/s",
+         plan::drained_per_second(model, Policy::parse(policy), drain.at("jobs")),
          drain.at("jobs_per_second"), 0.15});
   }
   std::printf("\n%zu of %zu hold.\n", held, rows);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "compare/server_usage.hpp"
@@ -151,6 +153,8 @@ double drain_model(const RedisOptions& redis, const Policy& policy, std::size_t 
       if (!result) throw Failure("a job was not stored");
     }
   }
+  // As plan::drained_per_second has it: all of them are late when the worker starts.
+  std::this_thread::sleep_for(std::max(std::chrono::microseconds{1'000'000}, 2 * policy.budget));
   Seen seen;
   RunningWorker worker(worker_options(redis, queue, ModelHandler::concurrency),
                        handlers_of(policy, seen));

@@ -35,7 +35,7 @@ struct ModelRun {
 /// Errors: `Failure` when the generator lagged or a job was lost.
 nlohmann::json run_model(const RedisOptions& redis, const ModelRun& run);
 
-/// Returns: jobs a second of a worker with so many jobs before it, in the middle of them.
+/// Returns: jobs a second of a worker with so many late jobs before it, in the middle of them.
 double drain_model(const RedisOptions& redis, const Policy& policy, std::size_t jobs);
 
 }  // namespace ferry::bench

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "plan/measured.hpp"
 #include "scratch_folder.hpp"
 #include "support/redis_test.hpp"
 #include "support/run_program.hpp"
@@ -63,8 +64,22 @@ TEST_F(CompareReportTest, OffersEveryPolicyTheSameJobsAtEveryRate) {
     EXPECT_GT(one["worker_time_us"], 0);
     EXPECT_GT(one["price_per_million"], 0);
     EXPECT_GT(one["bytes"], 0);
+    EXPECT_GT(one["run_p50_us"], 0);
+    EXPECT_LE(one["run_p50_us"], one["run_p90_us"]);
+    EXPECT_EQ(one["books_wrong"], "");
     EXPECT_NE(one["little"]["result"], "broken") << one["little"];
   }
+}
+
+TEST_F(CompareReportTest, MeasuresWhatAPlanWouldHaveToAssume) {
+  ASSERT_EQ(ended_->code, 0) << ended_->output;
+  const plan::Measured measured = plan::read_measured(result().dump(), "out.json");
+  EXPECT_FALSE(measured.redis_bytes_estimated);
+  // Its id, kind and a payload with a path, and at most as much again for the entry around it.
+  EXPECT_GT(measured.redis_bytes, 60);
+  EXPECT_LT(measured.redis_bytes, 1000);
+  EXPECT_FALSE(measured.noise_assumed);
+  EXPECT_THAT(ended_->output, HasSubstr("the books balanced in 8 of 8 runs"));
 }
 
 TEST_F(CompareReportTest, GivesNoVerdictFromTwoRepetitions) {

@@ -65,6 +65,44 @@ TEST_F(StageTimesTest, AddUpToTheTimeFromEnqueueToSettled) {
   }
 }
 
+TEST_F(StageTimesTest, AddUpForJobsThatRunSeveralTimes) {
+  for (const bool per_job : {true, false}) {
+    Handlers handlers;
+    const auto wish = [](int attempt, int number) {
+      return attempt <= number % 3 ? retry_after(20ms, "not yet") : done();
+    };
+    if (per_job) {
+      handlers.on<Task>(realtime(50), [&](const JobContext& context, const Task& task) {
+        std::this_thread::sleep_for(1ms);
+        return wish(context.attempt, task.number);
+      });
+    } else {
+      handlers.on_batch<Task>(fixed(30, 5ms), [&](Batch<Task>& batch) {
+        std::this_thread::sleep_for(5ms);
+        for (auto& item : batch) {
+          if (item.context().attempt <= item.job().number % 3) item.retry_after(20ms, "not yet");
+        }
+      });
+    }
+    const std::string queue = "queue" + std::to_string(++queues_);
+    auto options = test::worker_options(*redis);
+    options.queues = {{queue, 1}};
+    test::RunningWorker worker(options, std::move(handlers));
+    auto client_options = test::client_options(*redis);
+    client_options.queue = queue;
+    Client client(client_options);
+    std::vector<Task> tasks;
+    for (int i = 0; i < 90; ++i) tasks.push_back({i});
+    client.enqueue_all(tasks);
+    EXPECT_TRUE(test::eventually([&] { return worker->stats().done == 90; }));
+    const WorkerStats stats = worker->stats();
+    EXPECT_EQ(stats.retried, 30U + 2 * 30U);
+    const double whole = stats.enqueue_to_settled.mean() * 90;
+    EXPECT_NEAR(stats.stages.sum_us() / whole, 1, 0.01) << per_job;
+    EXPECT_GE(stats.stages.retry_us, 90 * 20'000) << "each of 90 runs waited 20 ms for the next";
+  }
+}
+
 TEST_F(StageTimesTest, TellAPolicysWishFromAWantOfRunners) {
   const StageTimes at_once = stats_under(realtime(), true).stages;
   EXPECT_LT(at_once.hold_us, 0.2 * at_once.credit_us);

@@ -244,7 +244,8 @@ std::string WorkerStats::to_json() const {
                                       {"hold", stages.hold_us},
                                       {"credit", stages.credit_us},
                                       {"run", stages.run_us},
-                                      {"settle", stages.settle_us}}},
+                                      {"settle", stages.settle_us},
+                                      {"retry", stages.retry_us}}},
                                     {"objectives", json_of(objectives)}};
   return json.dump();
 }

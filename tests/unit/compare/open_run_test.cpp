@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include "compare/open_comparison.hpp"
+
 namespace ferry::compare {
 namespace {
+
+using ::testing::HasSubstr;
 
 OpenRun run_of(const std::string& policy, double rate, double p99) {
   OpenRun run;
@@ -13,8 +17,8 @@ OpenRun run_of(const std::string& policy, double rate, double p99) {
   run.offered = run.done = run.done_in_time = 100;
   run.within_budget = 90;
   run.p99 = p99;
-  run.mean = 210;
-  run.stages = {10, 20, 30, 40, 50, 60};
+  run.mean = 280;
+  run.stages = {10, 20, 30, 40, 50, 60, 70};
   run.worker_cpu = 5000;
   run.handler_time = 8000;
   run.left_for = {{"idle", 30}, {"size", 10}};
@@ -40,7 +44,7 @@ TEST(OpenRowsTest, HoldARateAndAPolicyEachOverItsRepetitions) {
   EXPECT_EQ(row.worker_time.median, 80);
   EXPECT_EQ(runs[0].paid_worker_time(), 8000) << "a handler that waits is paid for";
   EXPECT_DOUBLE_EQ(row.left_for.at("idle"), 0.75);
-  EXPECT_DOUBLE_EQ(row.stages[5], 60);
+  EXPECT_DOUBLE_EQ(row.stages[6], 70);
 }
 
 TEST(OpenRowsTest, BearOneUnsteadyRunInFiveAndNoLaggedOne) {
@@ -53,11 +57,30 @@ TEST(OpenRowsTest, BearOneUnsteadyRunInFiveAndNoLaggedOne) {
   EXPECT_TRUE(open_rows_of(runs, {"a"})[0].lagged);
 }
 
+TEST(OpenRowsTest, BearNoRunWhoseBooksDoNotBalance) {
+  std::vector<OpenRun> runs(5, run_of("a", 10, 3));
+  EXPECT_FALSE(open_rows_of(runs, {"a"})[0].refused());
+  runs[1].books = "a job is missing";
+  EXPECT_TRUE(open_rows_of(runs, {"a"})[0].unbalanced);
+  EXPECT_TRUE(open_rows_of(runs, {"a"})[0].refused());
+}
+
+TEST(RepeatedTest, TellsWhatALaggingGeneratorCost) {
+  std::vector<OpenRun> runs(4, run_of("a", 10, 3));
+  EXPECT_EQ(repeated_text(runs), "");
+  runs[0].repeated = 1;
+  EXPECT_THAT(repeated_text(runs), HasSubstr("1 of 4 runs were repeated"));
+  EXPECT_THAT(repeated_text(runs), HasSubstr("none lagged in the end"));
+  runs[3].repeated = 2;
+  runs[3].lagged = true;
+  EXPECT_THAT(repeated_text(runs), HasSubstr("3 thrown away, 1 lagged every time"));
+}
+
 TEST(OpenRunTest, StagesAddUp) {
   EXPECT_DOUBLE_EQ(run_of("a", 10, 3).stages_of_mean(), 1);
   OpenRun run = run_of("a", 10, 3);
   run.stages[2] = 0;
-  EXPECT_NEAR(run.stages_of_mean(), 180.0 / 210, 1e-9);
+  EXPECT_NEAR(run.stages_of_mean(), 250.0 / 280, 1e-9);
 }
 
 }  // namespace

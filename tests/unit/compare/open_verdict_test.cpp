@@ -102,6 +102,21 @@ TEST(OpenVerdictTest, RefusesRatesAtWhichTheGeneratorLagged) {
   EXPECT_THAT(open_verdict_of(rows, policies, budget).text, HasSubstr("lagged at every rate"));
 }
 
+TEST(OpenVerdictTest, RefusesRatesAtWhichTheBooksDoNotBalance) {
+  std::vector<OpenRow> rows{row("realtime", 100, 2, 1000), row("fixed", 100, 8, 990),
+                            row("realtime", 200, 2, 1000), row("fixed", 200, 8, 100)};
+  rows[3].unbalanced = true;
+  const auto verdict = open_verdict_of(rows, policies, budget);
+  EXPECT_EQ(verdict.gain, Gain::none) << "the large saving at 200/s does not count";
+  EXPECT_THAT(verdict.notes, Contains(HasSubstr("books of a run at 200/s do not balance")));
+  EXPECT_THAT(verdict.notes, Not(Contains(HasSubstr("lagged"))));
+  EXPECT_EQ(dominated_rows(rows)[3], std::nullopt);
+  EXPECT_NE(knee_row(rows, 200), 3U);
+  rows[0].unbalanced = true;
+  EXPECT_THAT(open_verdict_of(rows, policies, budget).text,
+              HasSubstr("No verdict: every rate is refused one"));
+}
+
 TEST(OpenVerdictTest, SaysWhenNobodyKeepsTheBudget) {
   const auto verdict = open_verdict_of({row("realtime", 100, 60, 1000), row("fixed", 100, 80, 100)},
                                        policies, budget);

@@ -53,13 +53,15 @@ TEST(RatesTest, NamesWhatIsMissingAndWhatIsExpected) {
 
 TEST(BillTest, IsWhatOneWorksOutByHand) {
   Measured measured;
-  measured.worker_cpu = {1000, 600};  // 700 µs in tens
-  measured.redis_cpu = {0, 14};
-  measured.producer_cpu = {0, 7};
+  measured.worker_cpu = {1000, 550, 500};  // 700 µs in tens, at 100/s
+  measured.redis_cpu = {.per_job = 14};
+  measured.producer_cpu = {.per_job = 7};
   measured.redis_bytes = 200;
-  measured.bytes = {0, 500};
+  measured.bytes = {.per_job = 500};
   const Rates rates = read_rates(price_file().dump(), "");
-  const Bill bill = bill_of(measured, rates, {1000, 10, 3600});
+  const Bill bill = bill_of(
+      measured, rates,
+      {.per_second = 1000, .worker_per_second = 100, .mean_batch = 10, .outage_seconds = 3600});
   // 1,000/s · 700 µs = 0.7 cores used, 1 rented: 730 h · 0.07.
   EXPECT_NEAR(bill.used(LineKind::worker_cpu), 0.7, 1e-12);
   EXPECT_NEAR(bill.of(LineKind::worker_cpu), 51.1, 1e-9);

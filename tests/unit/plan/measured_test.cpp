@@ -33,8 +33,8 @@ TEST(MeasuredTest, FindsWhatTheHandlerTakes) {
   EXPECT_TRUE(measured.sizes_differ);
   EXPECT_NEAR(measured.run_time.per_batch, 4000, 1e-6);
   EXPECT_NEAR(measured.run_time.per_job, 200, 1e-6);
-  EXPECT_NEAR(measured.worker_cpu.at(10), 140, 1e-6);
-  EXPECT_NEAR(measured.redis_cpu.at(4), 12, 1e-6);
+  EXPECT_NEAR(measured.worker_cpu.at(10, 1000), 140, 1e-6);
+  EXPECT_NEAR(measured.redis_cpu.at(4, 1000), 12, 1e-6);
   EXPECT_NEAR(measured.producer_cpu.per_job, 30, 1e-6);
   EXPECT_NEAR(measured.redis_commands.per_batch, 4, 1e-6);
   EXPECT_NEAR(measured.noise, std::log(5090.0 / 4200) / 1.2815515655, 1e-9);

@@ -58,6 +58,28 @@ TEST(PredictionTest, RealTimeIsFullAtWhatItsHandlersCanDo) {
   EXPECT_EQ(most_per_second(model, realtime(), 4), 0) << "a job alone takes 4.2 ms";
 }
 
+TEST(PredictionTest, ABusyWorkerIsAskedForLongEnough) {
+  // The queue is long in forgetting how it was, so that few jobs tell of one moment only.
+  const WorkerModel model{{4, 0.2, 0.15}, 4, 0, 0};
+  const double per_second = 0.88 * 4 / model.time.mean(1) * 1e3;
+  const double formula = handlers_side_by_side(per_second / 1e3, model.time, 4).mean_latency;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    EXPECT_NEAR(predict(model, realtime(), per_second, seed).mean / formula, 1, 0.1) << seed;
+  }
+}
+
+TEST(PredictionTest, WhatABudgetIsFullAtDoesNotHangOnTheLengthOfTheBacklog) {
+  const WorkerModel model{{4, 0.2, 0.15}, 4, 0, 0};
+  const Policy policy = latency_budget(std::chrono::milliseconds(50));
+  const double most = saturation(model, policy);
+  EXPECT_LT(most, saturation(model, realtime(1000)))
+      << "late jobs leave in batches of half a budget";
+  EXPECT_GT(most, 4 * 60 / model.time.mean(60) * 1e3);
+  for (const std::size_t backlog : {45'000U, 150'000U}) {
+    EXPECT_NEAR(drained_per_second(model, policy, backlog) / most, 1, 0.15) << backlog;
+  }
+}
+
 TEST(PlanTest, TheBudgetSavesWorkersAgainstRealTime) {
   const Plan& plan = usual_plan();
   EXPECT_TRUE(plan.keeps_budget());

@@ -132,6 +132,18 @@ TEST(SimulationTest, StartsAsRealtime) {
   EXPECT_LE(result.latency_ms(0.99), 10);
 }
 
+TEST(SimulationTest, ABacklogIsThereBeforeTheWorkerStarts) {
+  SimulationSettings settings;
+  settings.policies = {realtime(100)};
+  settings.streams = {{.backlog = 4'000, .backlog_age = 1h}};
+  const SimulationResult result = simulate(settings);
+  ASSERT_EQ(result.jobs.size(), 4'000u);
+  EXPECT_LT(result.most_held, 4'000u) << "as many as a worker holds of what it settles";
+  EXPECT_GE(result.jobs.front().latency, 1h + 4ms);
+  const Duration end = result.jobs.back().enqueued + result.jobs.back().latency;
+  EXPECT_NEAR(std::chrono::duration<double>(end).count(), 10 * 0.024, 0.05);
+}
+
 /// What four handlers do without a budget, in batches of up to 500 jobs.
 constexpr double capacity = 4 * 500 / 0.104;
 

@@ -53,6 +53,12 @@ std::string per_job_text(const plan::PerJob& cost, const char* unit) {
   return short_text(cost.per_batch) + " + " + short_text(cost.per_job) + "·n " + unit;
 }
 
+/// Of a job, as most of it is none of a batch's.
+std::string per_job_text(const plan::JobCost& cost, const char* unit) {
+  return short_text(cost.per_job) + " + " + short_text(cost.per_batch) + "/n + " +
+         short_text(cost.waking) + "/√rate " + unit;
+}
+
 std::string drain_text(const Sizing& sizing) {
   if (!std::isfinite(sizing.drain_seconds)) return "never done";
   return format_duration(std::chrono::milliseconds(std::llround(sizing.drain_seconds * 1e3)));
@@ -73,10 +79,10 @@ std::string latency_text(double ms) {
 
 std::string handler_text(const plan::Measured& measured) {
   return "a batch of n takes " + per_job_text(measured.run_time, "µs") + " of a handler (σ " +
-         fixed_text(measured.noise, 2) + "), " + per_job_text(measured.worker_cpu, "µs") +
-         " of worker CPU, " + per_job_text(measured.redis_cpu, "µs") + " of Redis, which takes " +
-         short_text(measured.us_per_redis_command()) + " µs a command; a job waits in " +
-         short_text(measured.redis_bytes) + " bytes";
+         fixed_text(measured.noise, 2) + "), a job " + per_job_text(measured.worker_cpu, "µs") +
+         " of worker CPU and " + per_job_text(measured.redis_cpu, "µs") +
+         " of Redis, which takes " + short_text(measured.us_per_redis_command()) +
+         " µs a command; a job waits in " + short_text(measured.redis_bytes) + " bytes";
 }
 
 Table options_table(const plan::Plan& plan, const plan::Rates& rates) {

@@ -102,7 +102,8 @@ struct ConcurrencyStats {
 };
 
 /// Where the time of jobs went, added up over jobs, one stage behind the other: together they are
-/// the time from enqueue to settled, of jobs that were done at their first attempt.
+/// the time from enqueue to settled of jobs that are done. The stages of a job that ran several
+/// times are those of all its runs, and `retry_us` is what lies between.
 ///
 /// Units: µs.
 struct StageTimes {
@@ -111,8 +112,11 @@ struct StageTimes {
   double credit_us = 0;  ///< waited while no handler was free
   double run_us = 0;     ///< in the handler, each job for as long as its batch
   double settle_us = 0;  ///< from the handler's end to Redis's reply
+  /// From the end of a run that was not the last until a worker had decoded the job again; below
+  /// zero while jobs wait for that.
+  double retry_us = 0;
 
-  double sum_us() const { return before_us + hold_us + credit_us + run_us + settle_us; }
+  double sum_us() const { return before_us + hold_us + credit_us + run_us + settle_us + retry_us; }
 };
 
 /// Counts and latencies since the worker started. All times in microseconds.

@@ -104,10 +104,36 @@ std::vector<OpenRun> run_all(Runner& runner, const Options& options, const std::
 
 }  // namespace
 
+std::string repeated_text(const std::vector<OpenRun>& runs) {
+  std::size_t once_or_more = 0;
+  int thrown_away = 0;
+  std::size_t in_vain = 0;
+  for (const OpenRun& run : runs) {
+    if (run.repeated == 0) continue;
+    ++once_or_more;
+    thrown_away += run.repeated;
+    in_vain += run.lagged ? 1 : 0;
+  }
+  if (once_or_more == 0) return "";
+  std::string text =
+      std::to_string(once_or_more) + " of " + std::to_string(runs.size()) +
+      " runs were repeated because the generator lagged: " + std::to_string(thrown_away) +
+      " thrown away, ";
+  return text + (in_vain == 0 ? "none lagged in the end."
+                              : std::to_string(in_vain) + " lagged every time.");
+}
+
 void OpenComparison::conclude() {
   rows = open_rows_of(runs, policies);
   row_dominated = dominated_rows(rows);
   verdict = open_verdict_of(rows, policies, budget_us);
+  for (const OpenRun& run : runs) {
+    if (run.books.empty()) continue;
+    verdict.notes.push_back("The books of " + run.policy + " at " + count_text(run.rate) +
+                            "/s: " + run.books + ".");
+  }
+  const std::string repeated = repeated_text(runs);
+  if (!repeated.empty()) verdict.notes.push_back(repeated);
 }
 
 int run_open_comparison(Options options, const Experiment& experiment) {
@@ -139,6 +165,10 @@ int run_open_comparison(Options options, const Experiment& experiment) {
   }
 
   Runner runner{options, experiment, scratch.path(), interrupts};
+  say("memory         ");
+  const double waiting_bytes =
+      runner.waiting_bytes_per_job(options.rates[options.rates.size() / 2]);
+  say(count_text(waiting_bytes) + " bytes of Redis for a job that waits\n");
   OpenComparison comparison{
       .name = experiment.name,
       .story = experiment.story,
@@ -153,6 +183,7 @@ int run_open_comparison(Options options, const Experiment& experiment) {
       .seconds = std::chrono::duration<double>(options.duration).count(),
       .budget_us = static_cast<double>(std::chrono::microseconds(options.budget).count()),
       .seed = options.seed,
+      .redis_bytes_per_job = waiting_bytes,
       .settings = options.settings,
       .prices = prices,
       .runs = {}};

@@ -30,6 +30,7 @@ struct OpenComparison {
   double seconds = 0;  ///< of each run
   double budget_us = 0;
   std::uint64_t seed = 0;
+  double redis_bytes_per_job = 0;  ///< of a job that waits; 0 = not known
   std::map<std::string, std::string> settings;
   Prices prices;
   std::vector<OpenRun> runs;  ///< in the order in which they ran
@@ -48,6 +49,9 @@ nlohmann::json json_of(const OpenComparison& comparison);
 
 /// Returns: one line on what the runs' own checks say: Little's law, stages that add up.
 std::string self_check_text(const OpenComparison& comparison);
+
+/// Returns: how many runs a lagging generator cost, which were repeated; empty when none.
+std::string repeated_text(const std::vector<OpenRun>& runs);
 
 /// `compare --rates`: runs everything, prints it and writes the files.
 ///

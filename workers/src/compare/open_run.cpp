@@ -26,6 +26,7 @@ OpenRow row_of(const std::vector<const OpenRun*>& runs) {
   row.rate = runs.front()->rate;
   row.repetitions = runs.size();
   row.lagged = std::ranges::any_of(runs, [](auto* run) { return run->lagged; });
+  row.unbalanced = std::ranges::any_of(runs, [](auto* run) { return !run->books.empty(); });
   const auto unsteady = std::ranges::count_if(runs, [](auto* run) { return !run->steady; });
   row.steady =
       static_cast<double>(unsteady) <= tolerated_unsteady * static_cast<double>(runs.size());

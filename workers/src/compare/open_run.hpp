@@ -14,15 +14,18 @@
 namespace ferry::compare {
 
 /// The stages of a job, in its order; together they are its whole latency.
-inline constexpr std::array<std::string_view, 6> stage_names = {"enqueue", "wait", "hold",
+inline constexpr std::array<std::string_view, 7> stage_names = {"enqueue", "wait", "retry", "hold",
                                                                 "credit",  "run",  "settle"};
-inline constexpr std::array<std::string_view, 6> stage_meanings = {
+inline constexpr std::array<std::string_view, 7> stage_meanings = {
     "from its time to Redis's word to the producer",
     "in Redis, until a worker had fetched and read it",
+    "after a run that was not the last, until a worker had read it again",
     "in the worker, for company, although a handler was free",
     "in the worker, while no handler was free",
     "in the handler, as long as its batch",
     "from the handler's end to Redis's word"};
+
+using StageMeans = std::array<double, stage_names.size()>;
 
 /// What one run of one policy at one rate showed. Times in µs, latencies from the intended time to
 /// settled.
@@ -45,12 +48,14 @@ struct OpenRun {
   double mean = 0;  ///< of the jobs that were done
   double mean_batch = 0;
   std::map<std::string, double> left_for;  ///< batches, by reason
-  std::array<double, 6> stages{};          ///< per job
+  StageMeans stages{};                     ///< per job
   double producer_cpu = 0;
   double redis_cpu = 0;
   double worker_cpu = 0;
   double handler_time = 0;    ///< of all calls together
   double processor_wait = 0;  ///< of these: ready to run, but no processor was free
+  double run_p50 = 0;         ///< of a call
+  double run_p90 = 0;
   double redis_commands = 0;
   double round_trips = 0;
   double bytes = 0;         ///< both ways, of producer and worker
@@ -61,6 +66,7 @@ struct OpenRun {
   bool lagged = false;
   int repeated = 0;  ///< times that it was thrown away, because the generator had lagged
   bool steady = false;
+  std::string books;  ///< what does not add up in them; empty = they balance
   LittleCheck little;
 
   double per_job(double total) const { return done > 0 ? total / done : 0; }
@@ -85,9 +91,10 @@ struct OpenRow {
   std::string policy;
   double rate = 0;
   std::size_t repetitions = 0;
-  bool lagged = false;  ///< one of its runs did not offer its load
-  bool steady = false;  ///< all of them, but for `tolerated_unsteady`
-  Spread offered;       ///< jobs a second, like those that follow
+  bool lagged = false;      ///< one of its runs did not offer its load
+  bool unbalanced = false;  ///< the books of one of its runs do not add up
+  bool steady = false;      ///< all of them, but for `tolerated_unsteady`
+  Spread offered;           ///< jobs a second, like those that follow
   Spread achieved;
   Spread goodput;
   Spread p50;
@@ -106,8 +113,11 @@ struct OpenRow {
   Spread round_trips;
   Spread bytes;
   Spread price;                              ///< per million jobs
-  std::array<double, 6> stages{};            ///< µs a job, on the mean of all runs
+  StageMeans stages{};                       ///< µs a job, on the mean of all runs
   std::map<std::string, double> left_for{};  ///< part of all batches
+
+  /// Its figures are not those of what was asked for, so no others are held against them.
+  bool refused() const { return lagged || unbalanced; }
 };
 
 /// Returns: one row for each policy and rate that has runs, policies in the order given, then

@@ -1,12 +1,13 @@
 // One run at a rate:
 //
 //   reset ─> worker process ─> ready ─> INFO ─> producer process ─> looks at the counts until all
-//   is settled or the time is up ─> INFO ─> TERM ─> reports ─> figures ─> remove the keys
+//   is settled or the time is up ─> INFO ─> TERM ─> audit ─> reports ─> figures ─> remove the keys
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 
+#include "compare/books.hpp"
 #include "compare/roles.hpp"
 #include "compare/runner.hpp"
 #include "ferry/queue.hpp"
@@ -20,6 +21,9 @@ using std::chrono::milliseconds;
 /// Between two looks at the counts: random, so that no rhythm of a policy meets that of the looks.
 constexpr int shortest_look_us = 2000;
 constexpr int longest_look_us = 6000;
+constexpr milliseconds look_every{5};
+/// So that what Redis takes for itself meanwhile hardly counts.
+constexpr double fewest_waiting_jobs = 500;
 /// How long jobs may take that have not ended with the load, in budgets and at least and at most.
 constexpr int budgets_to_end = 10;
 constexpr milliseconds shortest_end{500};
@@ -67,6 +71,7 @@ void take_stages(OpenRun& run, const ProducerReport& enqueued, const WorkerRepor
       std::clamp(enqueued.load.stored_after_us.mean(), 0.0, std::max(before, 0.0));
   run.stages = {enqueue,
                 before - enqueue,
+                std::max(0.0, worked.stages.retry_us / run.done),
                 worked.stages.hold_us / run.done,
                 worked.stages.credit_us / run.done,
                 worked.stages.run_us / run.done,
@@ -102,6 +107,41 @@ std::vector<Runner::Look> Runner::watch(const Place& place, Child& producer, Chi
   }
 }
 
+/// Source: https://redis.io/docs/latest/commands/memory-usage/
+double Runner::waiting_bytes(const Keys& keys) {
+  double bytes = 0;
+  for (const auto& key : keys.ready) {
+    const auto reply = connection_.call({"MEMORY", "USAGE", key, "SAMPLES", "0"});
+    bytes += reply->root().is_nil() ? 0 : static_cast<double>(reply->root().integer);
+  }
+  return bytes;
+}
+
+double Runner::waiting_bytes_per_job(double rate) {
+  constexpr milliseconds first_jobs{100};
+  const Place place = next_place();
+  const Cleaner cleaner{*this, place};
+  connection_.connect();
+  if (experiment_.reset) experiment_.reset();
+  rate = std::max(rate,
+                  fewest_waiting_jobs / std::chrono::duration<double>(options_.duration).count());
+  const auto produce = [&](milliseconds duration) {
+    auto words = arguments("produce", place.prefix, place.producer_file);
+    words.insert(words.end(),
+                 {"--limit", std::to_string(options_.limit), "--rate", std::to_string(rate),
+                  "--duration", std::to_string(duration.count()) + "ms", "--seed", "1"});
+    Child producer{"producer", words};
+    while (!producer.poll()) interrupts_.sleep(look_every);
+    if (*producer.poll() != 0) require_alive(producer);
+    return read_producer_report(place.producer_file).load.stored;
+  };
+  // Makes the keys, which cost the same for any number of jobs.
+  produce(first_jobs);
+  const double before = waiting_bytes(place.keys);
+  const auto stored = static_cast<double>(produce(options_.duration));
+  return stored > 0 ? (waiting_bytes(place.keys) - before) / stored : 0;
+}
+
 OpenRun Runner::run_open(const Policy& policy, double rate, std::size_t repetition,
                          std::uint64_t seed, const Prices& prices) {
   const std::string rate_text = std::to_string(rate);
@@ -121,6 +161,8 @@ OpenRun Runner::run_open(const Policy& policy, double rate, std::size_t repetiti
   const std::vector<Look> looks = watch(place, producer, worker);
   const ServerUsage after = server_usage();
   stop(worker);
+  Queue queue{{.url = options_.redis, .prefix = place.prefix}, experiment_.queue};
+  const AuditReport audit = queue.audit();
 
   const ProducerReport enqueued = read_producer_report(place.producer_file);
   const WorkerReport worked = read_worker_report(place.worker_file);
@@ -146,6 +188,8 @@ OpenRun Runner::run_open(const Policy& policy, double rate, std::size_t repetiti
   run.worker_cpu = worked.cpu;
   run.handler_time = worked.handler_time;
   run.processor_wait = worked.processor_wait;
+  run.run_p50 = worked.run_p50;
+  run.run_p90 = worked.run_p90;
   run.redis_commands =
       static_cast<double>(after.commands - before.commands) - static_cast<double>(looks.size() + 1);
   run.round_trips = enqueued.round_trips + worked.round_trips;
@@ -154,6 +198,7 @@ OpenRun Runner::run_open(const Policy& policy, double rate, std::size_t repetiti
   run.late = static_cast<double>(load.lag.late);
   run.worst_lag = static_cast<double>(load.lag.worst.count()) / 1e3;
   run.lagged = load.lag.too_much();
+  run.books = wrong_in_books(audit, static_cast<std::int64_t>(load.stored), worked.done);
 
   const Offered offered(rate, options_.duration, seed);
   std::vector<Sample> samples;

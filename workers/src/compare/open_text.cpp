@@ -52,6 +52,8 @@ json json_of(const OpenRun& run) {
           {"worker_cpu_us", run.worker_cpu},
           {"handler_time_us", run.handler_time},
           {"processor_wait_us", run.processor_wait},
+          {"run_p50_us", run.run_p50},
+          {"run_p90_us", run.run_p90},
           {"worker_time_us", run.worker_time()},
           {"redis_commands", run.redis_commands},
           {"round_trips", run.round_trips},
@@ -63,6 +65,7 @@ json json_of(const OpenRun& run) {
           {"lagged", run.lagged},
           {"repeated_for_lag", run.repeated},
           {"steady", run.steady},
+          {"books_wrong", run.books},
           {"little",
            {{"sampled_jobs", run.little.sampled},
             {"rate_times_latency_jobs", run.little.expected},
@@ -75,6 +78,7 @@ json json_of(const OpenRow& row, const std::optional<bool>& is_dominated) {
            {"rate", row.rate},
            {"repetitions", row.repetitions},
            {"lagged", row.lagged},
+           {"unbalanced", row.unbalanced},
            {"steady", row.steady},
            {"offered_per_second", json_of(row.offered)},
            {"achieved_per_second", json_of(row.achieved)},
@@ -113,6 +117,7 @@ std::string latency(double us) { return std::isfinite(us) ? duration_text(us) : 
 std::string state_of(const OpenComparison& comparison, std::size_t i) {
   const OpenRow& row = comparison.rows[i];
   if (row.lagged) return "lagged";
+  if (row.unbalanced) return "books wrong";
   if (!row.steady) return "not steady";
   std::string state = row.p99.median <= comparison.budget_us ? "in budget" : "too slow";
   if (comparison.row_dominated[i].value_or(false)) state += ", dominated";
@@ -149,12 +154,14 @@ std::string table(const OpenComparison& comparison) {
 std::string self_check_text(const OpenComparison& comparison) {
   std::array<std::size_t, 3> little{};
   std::size_t add_up = 0;
+  std::size_t balanced = 0;
   double worst = 0;
   for (const OpenRun& run : comparison.runs) {
     ++little.at(static_cast<std::size_t>(run.little.result));
+    balanced += run.books.empty() ? 1 : 0;
     const double off = std::abs(run.stages_of_mean() - 1);
-    // What was cut off or retried passed some of the stages only, or twice.
-    if (run.unfinished > 0 || run.retried > 0) continue;
+    // What was cut off passed some of the stages only.
+    if (run.unfinished > 0) continue;
     add_up += off <= 0.01 ? 1 : 0;
     worst = std::max(worst, off);
   }
@@ -166,7 +173,8 @@ std::string self_check_text(const OpenComparison& comparison) {
                      std::to_string(add_up) + " runs (worst ";
   char percent[32];
   std::snprintf(percent, sizeof percent, "%.2f %%)", worst * 100);
-  return text + percent;
+  return text + percent + "; the books balanced in " + std::to_string(balanced) + " of " +
+         std::to_string(comparison.runs.size()) + " runs";
 }
 
 std::string text_of(const OpenComparison& comparison) {
@@ -175,6 +183,10 @@ std::string text_of(const OpenComparison& comparison) {
   text += "runs      " + std::to_string(comparison.runs.size()) + " of " +
           duration_text(comparison.seconds * 1e6) + ", " + std::to_string(comparison.repetitions) +
           " for each policy and rate in turns, seed " + std::to_string(comparison.seed) + "\n";
+  if (comparison.redis_bytes_per_job > 0) {
+    text += "memory    a waiting job takes " + count_text(comparison.redis_bytes_per_job) +
+            " bytes of Redis\n";
+  }
   text += "budget    p99 within " + duration_text(comparison.budget_us) + "\n";
   text += "prices    of " + comparison.prices.date + ": " + comparison.prices.currency + " " +
           short_number(comparison.prices.core_hour) + " a core and hour, " +
@@ -207,30 +219,34 @@ json json_of(const OpenComparison& comparison) {
                         {"cheapest", finding.cheapest},
                         {"saving", finding.saving}});
   }
-  return {{"experiment", comparison.name},
-          {"story", comparison.story},
-          {"load", "open loop"},
-          {"load_note", open_load_label},
-          {"date_utc", comparison.date},
-          {"machine", json_of(comparison.machine, comparison.redis_version, comparison.redis)},
-          {"settings",
-           {{"repetitions", comparison.repetitions},
-            {"seconds", comparison.seconds},
-            {"budget_us", comparison.budget_us},
-            {"concurrency", comparison.concurrency},
-            {"seed", comparison.seed},
-            {"policies", comparison.policies},
-            {"capacities_closed_loop", comparison.capacities},
-            {"experiment", comparison.settings}}},
-          {"prices", json_of(comparison.prices)},
-          {"knee_rule", knee_rule},
-          {"rows", std::move(rows)},
-          {"runs", std::move(runs)},
-          {"underpowered", comparison.repetitions < enough_repetitions},
-          {"findings", std::move(findings)},
-          {"gain", to_string(verdict.gain)},
-          {"notes", verdict.notes},
-          {"verdict", verdict.text}};
+  json all{{"experiment", comparison.name},
+           {"story", comparison.story},
+           {"load", "open loop"},
+           {"load_note", open_load_label},
+           {"date_utc", comparison.date},
+           {"machine", json_of(comparison.machine, comparison.redis_version, comparison.redis)},
+           {"settings",
+            {{"repetitions", comparison.repetitions},
+             {"seconds", comparison.seconds},
+             {"budget_us", comparison.budget_us},
+             {"concurrency", comparison.concurrency},
+             {"seed", comparison.seed},
+             {"policies", comparison.policies},
+             {"capacities_closed_loop", comparison.capacities},
+             {"experiment", comparison.settings}}},
+           {"prices", json_of(comparison.prices)},
+           {"knee_rule", knee_rule},
+           {"rows", std::move(rows)},
+           {"runs", std::move(runs)},
+           {"underpowered", comparison.repetitions < enough_repetitions},
+           {"findings", std::move(findings)},
+           {"gain", to_string(verdict.gain)},
+           {"notes", verdict.notes},
+           {"verdict", verdict.text}};
+  if (comparison.redis_bytes_per_job > 0) {
+    all["redis_bytes_per_job"] = comparison.redis_bytes_per_job;
+  }
+  return all;
 }
 
 }  // namespace ferry::compare

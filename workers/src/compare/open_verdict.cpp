@@ -18,7 +18,7 @@ constexpr double least_reach = 1.25;
 constexpr double large_reach = 2;
 
 bool keeps(const OpenRow& row, double budget_us) {
-  return row.steady && !row.lagged && row.p99.median <= budget_us;
+  return row.steady && !row.refused() && row.p99.median <= budget_us;
 }
 
 std::string rate_text(double rate) {
@@ -42,7 +42,7 @@ RateFinding finding_of(const std::vector<const OpenRow*>& rows, const std::strin
                        double budget_us) {
   RateFinding finding;
   finding.rate = rows.front()->rate;
-  finding.refused = std::ranges::any_of(rows, [](auto* row) { return row->lagged; });
+  finding.refused = std::ranges::any_of(rows, [](auto* row) { return row->refused(); });
   if (finding.refused) return finding;
   const OpenRow* first = nullptr;
   const OpenRow* best = nullptr;
@@ -171,15 +171,24 @@ std::vector<std::string> notes_of(const std::vector<OpenRow>& rows,
                                   const std::vector<RateFinding>& findings) {
   std::vector<std::string> notes;
   for (const RateFinding& finding : findings) {
-    if (finding.refused) {
+    const auto at_rate = [&](bool OpenRow::*flag) {
+      return std::ranges::any_of(
+          rows, [&](const OpenRow& row) { return row.rate == finding.rate && row.*flag; });
+    };
+    if (at_rate(&OpenRow::lagged)) {
       notes.push_back("The generator lagged at " + rate_text(finding.rate) +
                       ": the load was not the one asked for, and that rate is refused a verdict.");
+    }
+    if (at_rate(&OpenRow::unbalanced)) {
+      notes.push_back("The books of a run at " + rate_text(finding.rate) +
+                      " do not balance: something was counted wrong or lost, and that rate is "
+                      "refused a verdict.");
     }
   }
   for (const RateFinding& finding : findings) {
     std::string behind;
     for (const OpenRow& row : rows) {
-      if (row.rate != finding.rate || row.lagged || row.steady) continue;
+      if (row.rate != finding.rate || row.refused() || row.steady) continue;
       behind += (behind.empty() ? "" : ", ") + row.policy;
     }
     if (behind.empty()) continue;
@@ -221,7 +230,9 @@ OpenVerdict open_verdict_of(const std::vector<OpenRow>& rows,
     verdict.text = "No verdict: underpowered, " + std::to_string(fewest) + " of at least " +
                    std::to_string(enough_repetitions) + " repetitions.";
   } else if (all_refused) {
-    verdict.text = "No verdict: the generator lagged at every rate; is the machine busy?";
+    const bool lagged = std::ranges::none_of(rows, &OpenRow::unbalanced);
+    verdict.text = lagged ? "No verdict: the generator lagged at every rate; is the machine busy?"
+                          : "No verdict: every rate is refused one, see the notes.";
   } else {
     const Reach reach = reach_of(verdict.rates);
     verdict.gain = gain_of(reach);
@@ -233,10 +244,10 @@ OpenVerdict open_verdict_of(const std::vector<OpenRow>& rows,
 std::vector<std::optional<bool>> dominated_rows(const std::vector<OpenRow>& rows) {
   std::vector<std::optional<bool>> marks(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!rows[i].steady || rows[i].lagged) continue;
+    if (!rows[i].steady || rows[i].refused()) continue;
     std::vector<Tradeoff> here{{rows[i].worker_time.median, rows[i].p99.median}};
     for (const OpenRow& row : rows) {
-      if (row.rate == rows[i].rate && row.steady && !row.lagged) {
+      if (row.rate == rows[i].rate && row.steady && !row.refused()) {
         here.push_back({row.worker_time.median, row.p99.median});
       }
     }
@@ -249,7 +260,7 @@ std::optional<std::size_t> knee_row(const std::vector<OpenRow>& rows, double rat
   std::vector<Tradeoff> here;
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].rate != rate || !rows[i].steady || rows[i].lagged) continue;
+    if (rows[i].rate != rate || !rows[i].steady || rows[i].refused()) continue;
     here.push_back({rows[i].worker_time.median, rows[i].p99.median});
     indices.push_back(i);
   }

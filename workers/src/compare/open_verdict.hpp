@@ -18,7 +18,7 @@ std::string_view to_string(Gain gain);
 /// What a comparison says of one rate, against the first policy.
 struct RateFinding {
   double rate = 0;
-  bool refused = false;         ///< a generator lagged
+  bool refused = false;         ///< a generator lagged, or the books do not balance
   bool baseline_keeps = false;  ///< the budget, in a steady state
   std::string cheapest;         ///< of those that keep it; empty = nobody does
   double saving = 0;            ///< of worker time a job against the first policy, 0 unless shown

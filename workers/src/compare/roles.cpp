@@ -220,11 +220,13 @@ int run_worker(const Options& options, const Experiment& experiment) {
              {"mean", latency.mean()},
              {"latency", json_of(latency)},
              {"within_budget", latency.count_up_to(static_cast<std::uint64_t>(budget.count()))},
+             {"run_p50", stats.run.at(0.5)},
+             {"run_p90", stats.run.at(0.9)},
              {"handler_time", stats.run.mean() * static_cast<double>(stats.run.count())},
              {"processor_wait", stats.processor_wait_us},
              {"stages",
               {stats.stages.before_us, stats.stages.hold_us, stats.stages.credit_us,
-               stats.stages.run_us, stats.stages.settle_us}},
+               stats.stages.run_us, stats.stages.settle_us, stats.stages.retry_us}},
              {"left_for", std::move(left_for)},
              {"mean_batch", stats.batch_size.mean()}});
   return written ? code : 1;
@@ -258,11 +260,13 @@ WorkerReport read_worker_report(const std::filesystem::path& file) {
       .expired = report.at("expired"),
       .handler_time = report.at("handler_time"),
       .processor_wait = report.at("processor_wait"),
+      .run_p50 = report.at("run_p50"),
+      .run_p90 = report.at("run_p90"),
       .mean = report.at("mean"),
       .within_budget = report.at("within_budget"),
       .latency = histogram_of(report.at("latency")),
       .stages = {report.at("stages").at(0), report.at("stages").at(1), report.at("stages").at(2),
-                 report.at("stages").at(3), report.at("stages").at(4)},
+                 report.at("stages").at(3), report.at("stages").at(4), report.at("stages").at(5)},
       .left_for = report.at("left_for")};
 }
 

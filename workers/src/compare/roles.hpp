@@ -38,9 +38,11 @@ struct WorkerReport {
   double expired = 0;
   double handler_time = 0;    ///< microseconds, of all calls together
   double processor_wait = 0;  ///< of these: ready to run, but no processor was free
-  double mean = 0;            ///< of `latency`
-  double within_budget = 0;   ///< jobs
-  Histogram latency{};        ///< enqueued to settled
+  double run_p50 = 0;         ///< microseconds, of a call
+  double run_p90 = 0;
+  double mean = 0;           ///< of `latency`
+  double within_budget = 0;  ///< jobs
+  Histogram latency{};       ///< enqueued to settled
   StageTimes stages{};
   std::map<std::string, double> left_for{};  ///< batches, by reason
 };

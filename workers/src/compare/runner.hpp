@@ -35,6 +35,12 @@ class Runner {
   OpenRun run_open(const Policy& policy, double rate, std::size_t repetition, std::uint64_t seed,
                    const Prices& prices);
 
+  /// Enqueues jobs at a rate while no worker is there, and throws them away.
+  ///
+  /// Returns: by how much the queue's streams grew for each of them, without what the allocator
+  /// rounds up; other users of the Redis do not count.
+  double waiting_bytes_per_job(double rate);
+
   /// Returns: what the server says of itself, with the figures of now.
   ServerUsage server_usage();
 
@@ -68,6 +74,7 @@ class Runner {
   };
 
   Place next_place();
+  double waiting_bytes(const Keys& keys);
   std::vector<std::string> worker_arguments(const Policy& policy, const Place& place) const;
   std::vector<Look> watch(const Place& place, Child& producer, Child& worker);
 

@@ -65,13 +65,14 @@ double Bill::used(LineKind kind) const { return lines.at(static_cast<std::size_t
 const Line& Bill::largest() const { return *std::ranges::max_element(lines, {}, &Line::per_month); }
 
 Bill bill_of(const Measured& measured, const Rates& rates, const Usage& usage) {
-  const auto cores = [&](LineKind kind, const PerJob& cost) {
-    const double used = usage.per_second * cost.at(usage.mean_batch) / 1e6;
+  const auto cores = [&](LineKind kind, const JobCost& cost) {
+    const double used = usage.per_second * cost.at(usage.mean_batch, usage.worker_per_second) / 1e6;
     return Line{kind, used, used / used_of_rented * rates.core_hour * hours_in_month};
   };
   const double held = usage.per_second * usage.outage_seconds * measured.redis_bytes;
-  const double moved =
-      usage.per_second * measured.bytes.at(usage.mean_batch) * hours_in_month * 3600;
+  const double moved = usage.per_second *
+                       measured.bytes.at(usage.mean_batch, usage.worker_per_second) *
+                       hours_in_month * 3600;
   return {{cores(LineKind::worker_cpu, measured.worker_cpu),
            cores(LineKind::redis_cpu, measured.redis_cpu),
            cores(LineKind::producer_cpu, measured.producer_cpu),

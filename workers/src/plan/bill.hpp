@@ -34,6 +34,7 @@ inline constexpr double bytes_in_gigabyte = 1e9;
 /// How much of everything a rate takes.
 struct Usage {
   double per_second = 0;
+  double worker_per_second = 0;  ///< of each worker
   double mean_batch = 1;
   double outage_seconds = 0;  ///< for which Redis has to hold what comes
 };

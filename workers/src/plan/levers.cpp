@@ -44,6 +44,10 @@ class Levers {
     levers_.push_back({std::move(what), part, now_.bill.per_month() - with.per_month()});
   }
 
+  double at_now(const JobCost& cost) const {
+    return cost.at(now_.worker.mean_batch, now_.per_second / static_cast<double>(now_.workers));
+  }
+
   void longer_budget() {
     if (!sizer_.measured().sizes_differ) return;
     const double budget_ms = sizer_.question().budget_ms;
@@ -57,8 +61,7 @@ class Levers {
   }
 
   void shorter_outage() {
-    add("room for half of the outage",
-        sizer_.bill(now_.per_second, now_.worker.mean_batch, sizer_.question().outage_seconds / 2));
+    add("room for half of the outage", sizer_.bill(now_, sizer_.question().outage_seconds / 2));
   }
 
   void compress() {
@@ -68,8 +71,8 @@ class Levers {
     add("zstd in the client's options, if the payloads are text that shrinks to 40 %,", bill);
   }
 
-  void larger_envelopes(const PerJob& cost) {
-    const double left = cost.per_job / cost.at(now_.worker.mean_batch);
+  void larger_envelopes(const JobCost& cost) {
+    const double left = cost.per_job / at_now(cost);
     const LineKind kind = now_.bill.largest().kind;
     Bill bill = now_.bill;
     bill.lines.at(static_cast<std::size_t>(kind)).per_month *= left;
@@ -78,9 +81,8 @@ class Levers {
 
   void cheaper_handler() {
     constexpr double faster = 0.8;
-    const PerJob& cost = sizer_.measured().worker_cpu;
-    const double size = now_.worker.mean_batch;
-    const double saved = (1 - faster) * cost.per_job / cost.at(size);
+    const JobCost& cost = sizer_.measured().worker_cpu;
+    const double saved = (1 - faster) * cost.per_job / at_now(cost);
     Bill bill = now_.bill;
     bill.lines.at(static_cast<std::size_t>(LineKind::worker_cpu)).per_month *= 1 - saved;
     add("a handler that takes a fifth less for each job", bill);

@@ -136,21 +136,24 @@ double outside_of(const Measured& measured) {
 }
 
 void fit(Measured& measured) {
-  const auto samples = [&](double MeasuredRun::*figure) {
-    std::vector<PerJobSample> list;
+  std::vector<PerJobSample> handler;
+  for (const MeasuredRun& run : measured.runs) {
+    handler.push_back({run.mean_batch, run.handler_time / run.done, run.done});
+  }
+  const auto cost = [&](double MeasuredRun::*figure) {
+    std::vector<JobCostSample> list;
     for (const MeasuredRun& run : measured.runs) {
-      list.push_back({run.mean_batch, run.*figure / run.done, run.done});
+      list.push_back({run.mean_batch, run.done / run.seconds, run.*figure / run.done});
     }
-    return list;
+    return fit_job_cost(list);
   };
-  const auto handler = samples(&MeasuredRun::handler_time);
   measured.sizes_differ = sizes_differ(handler);
   measured.run_time = fit_per_job(handler);
-  measured.worker_cpu = fit_per_job(samples(&MeasuredRun::worker_cpu));
-  measured.redis_cpu = fit_per_job(samples(&MeasuredRun::redis_cpu));
-  measured.producer_cpu = fit_per_job(samples(&MeasuredRun::producer_cpu));
-  measured.redis_commands = fit_per_job(samples(&MeasuredRun::redis_commands));
-  measured.bytes = fit_per_job(samples(&MeasuredRun::bytes));
+  measured.worker_cpu = cost(&MeasuredRun::worker_cpu);
+  measured.redis_cpu = cost(&MeasuredRun::redis_cpu);
+  measured.producer_cpu = cost(&MeasuredRun::producer_cpu);
+  measured.redis_commands = cost(&MeasuredRun::redis_commands);
+  measured.bytes = cost(&MeasuredRun::bytes);
   measured.outside_us = outside_of(measured);
 }
 
@@ -213,9 +216,8 @@ Measured read_measured(std::string_view text, const std::string& file) {
   measured.noise_assumed = !noise;
   const auto stored = members.optional("redis_bytes_per_job");
   // A job crosses to Redis once and from it once, so half of what moved is at least its bytes.
-  const double largest_batch =
-      std::ranges::max(measured.runs, {}, &MeasuredRun::mean_batch).mean_batch;
-  measured.redis_bytes = stored.value_or(measured.bytes.at(largest_batch) / 2);
+  const auto& largest = std::ranges::max(measured.runs, {}, &MeasuredRun::mean_batch);
+  measured.redis_bytes = stored.value_or(measured.bytes.at(largest.mean_batch, largest.rate) / 2);
   measured.redis_bytes_estimated = !stored;
   return measured;
 }

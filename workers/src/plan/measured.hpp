@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plan/job_cost.hpp"
 #include "plan/per_job.hpp"
 
 namespace ferry::plan {
@@ -41,11 +42,11 @@ struct Measured {
   PerJob run_time{};            ///< µs of a handler
   double noise = 0;             ///< σ of a lognormal factor on the run time
   bool noise_assumed = false;   ///< the file does not tell
-  PerJob worker_cpu{};          ///< µs
-  PerJob redis_cpu{};           ///< µs
-  PerJob producer_cpu{};        ///< µs
-  PerJob redis_commands{};
-  PerJob bytes{};          ///< moved over connections
+  JobCost worker_cpu{};         ///< µs
+  JobCost redis_cpu{};          ///< µs
+  JobCost producer_cpu{};       ///< µs
+  JobCost redis_commands{};
+  JobCost bytes{};         ///< moved over connections
   double redis_bytes = 0;  ///< of Redis's memory, while the job waits
   bool redis_bytes_estimated = false;
   double outside_us = 0;  ///< latency outside holding, waiting for a handler and running

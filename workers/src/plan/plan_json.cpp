@@ -11,6 +11,10 @@ json json_of(const PerJob& cost) {
   return {{"per_batch", cost.per_batch}, {"per_job", cost.per_job}};
 }
 
+json json_of(const JobCost& cost) {
+  return {{"per_batch", cost.per_batch}, {"per_job", cost.per_job}, {"waking", cost.waking}};
+}
+
 json json_of(const Bill& bill, double per_second) {
   json lines = json::object();
   for (const Line& line : bill.lines) {

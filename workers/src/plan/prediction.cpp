@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -21,12 +22,35 @@ constexpr double warm_up_jobs = 4'000;
 constexpr double warm_up_budgets = 12 * 28 / 4.0;
 constexpr double most_warm_up_jobs = 200'000;
 /// 120 of them are above the 99th percentile.
-constexpr double counted_jobs = 12'000;
+constexpr double least_counted_jobs = 12'000;
+constexpr double most_counted_jobs = 150'000;
+/// Neighbours in a queue wait alike, so what counts is how often it forgets: the mean wait is known
+/// to a tenth after some 400 times.
+constexpr double times_forgotten = 400;
 constexpr double ms_in_second = 1e3;
+/// As after an outage, which is no short one.
+constexpr std::chrono::microseconds least_backlog_age{1'000'000};
+/// The middle of one has a hundred large batches, whose ends tell its pace to a tenth only.
+constexpr std::uint64_t backlogs = 3;
 
 std::chrono::milliseconds time_for(double jobs, double per_second) {
   return std::chrono::milliseconds(
       static_cast<std::chrono::milliseconds::rep>(std::ceil(jobs / per_second * ms_in_second)));
+}
+
+double most_done_per_second(const WorkerModel& model, const Policy& policy) {
+  const auto largest = static_cast<double>(policy.max_jobs);
+  return static_cast<double>(model.handlers) * ms_in_second * largest / model.time.mean(largest);
+}
+
+/// Returns: how many jobs come until a queue has forgotten what it was, with so many of those it
+/// can do. Without end for a full one.
+///
+/// Source: the relaxation time of M/M/1, 1 / (√μ − √λ)² (Cohen, "The Single Server Queue", II.2.1).
+double jobs_to_forget(double load) {
+  if (load >= 1) return std::numeric_limits<double>::infinity();
+  const double left = 1 - std::sqrt(load);
+  return load / (left * left);
 }
 
 SimulationSettings settings_of(const WorkerModel& model, const Policy& policy, double per_second,
@@ -39,7 +63,10 @@ SimulationSettings settings_of(const WorkerModel& model, const Policy& policy, d
   const double budget_s = std::chrono::duration<double>(policy.budget).count();
   const double to_learn = std::min(warm_up_budgets * budget_s * per_second, most_warm_up_jobs);
   settings.warm_up = time_for(std::max(warm_up_jobs, to_learn), per_second);
-  settings.duration = time_for(counted_jobs, per_second);
+  const double load = per_second / most_done_per_second(model, policy);
+  const double counted =
+      std::clamp(times_forgotten * jobs_to_forget(load), least_counted_jobs, most_counted_jobs);
+  settings.duration = time_for(counted, per_second);
   settings.seed = seed;
   return settings;
 }
@@ -127,29 +154,38 @@ Prediction predict(const WorkerModel& model, const Policy& policy, double per_se
   return prediction;
 }
 
+double drained_per_second(const WorkerModel& model, const Policy& policy, std::size_t backlog,
+                          std::uint64_t seed) {
+  SimulationSettings settings;
+  settings.policies = {policy};
+  settings.streams = {
+      {.backlog = backlog, .backlog_age = std::max(least_backlog_age, 2 * policy.budget)}};
+  settings.cost = {model.time.fixed, model.time.per_job, model.time.noise};
+  settings.runners = model.handlers;
+  double jobs = 0;
+  double seconds = 0;
+  for (std::uint64_t i = 0; i < backlogs; ++i) {
+    settings.seed = seed + i;
+    const SimulationResult result = simulate(settings);
+    const auto end_of = [&](std::size_t index) {
+      const detail::SimulatedJob& job = result.jobs.at(index);
+      return std::chrono::duration<double>(job.enqueued + job.latency).count();
+    };
+    const std::size_t first = result.jobs.size() / 4;
+    const std::size_t last = result.jobs.size() * 3 / 4;
+    jobs += static_cast<double>(last - first);
+    seconds += end_of(last) - end_of(first);
+  }
+  return jobs / seconds;
+}
+
 double saturation(const WorkerModel& model, const Policy& policy, std::uint64_t seed) {
   const auto largest = static_cast<double>(policy.max_jobs);
-  const double most =
-      static_cast<double>(model.handlers) * ms_in_second * largest / model.time.mean(largest);
+  const double most = most_done_per_second(model, policy);
   // Three seconds of work, or ten calls of each handler where these are longer.
   const double calls = 10 * largest * static_cast<double>(model.handlers);
   const double jobs = std::clamp(std::max(3 * most, calls), 2'000.0, 200'000.0);
-  constexpr double comes_in_s = 0.1;
-  SimulationSettings settings = settings_of(model, policy, jobs / comes_in_s, seed);
-  settings.warm_up = std::chrono::milliseconds{0};
-  settings.duration = std::chrono::hours{1};
-  settings.rate_factor = [=](std::chrono::nanoseconds at) {
-    return std::chrono::duration<double>(at).count() < comes_in_s ? 1 : 1e-9;
-  };
-  const SimulationResult result = simulate(settings);
-  // The middle: at first nothing is learned, at the end there is too little to fill the handlers.
-  const auto end_of = [&](std::size_t index) {
-    const detail::SimulatedJob& job = result.jobs.at(index);
-    return std::chrono::duration<double>(job.enqueued + job.latency).count();
-  };
-  const std::size_t first = result.jobs.size() / 4;
-  const std::size_t last = result.jobs.size() * 3 / 4;
-  return static_cast<double>(last - first) / (end_of(last) - end_of(first));
+  return drained_per_second(model, policy, static_cast<std::size_t>(jobs), seed);
 }
 
 double most_per_second(const WorkerModel& model, const Policy& policy, double budget_ms,
@@ -158,9 +194,7 @@ double most_per_second(const WorkerModel& model, const Policy& policy, double bu
     const Prediction prediction = predict(model, policy, per_second, seed);
     return prediction.p99 <= budget_ms && prediction.utilisation <= most_utilisation;
   };
-  const auto largest = static_cast<double>(policy.max_jobs);
-  double high = static_cast<double>(model.handlers) * ms_in_second * largest /
-                model.time.mean(largest) * most_utilisation;
+  double high = most_done_per_second(model, policy) * most_utilisation;
   double low = high / 64;
   if (!keeps(low)) {
     low /= 64;

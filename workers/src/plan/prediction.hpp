@@ -37,7 +37,14 @@ WorkerModel worker_model_of(const Measured& measured);
 Prediction predict(const WorkerModel& model, const Policy& policy, double per_second,
                    std::uint64_t seed = 1);
 
-/// Returns: jobs a second of one worker behind a long backlog, as after an outage.
+/// A backlog is there before the worker starts, and all of it is late: how many jobs a second get
+/// done in its middle. At first nothing is learned, at the end there is too little to fill the
+/// handlers.
+double drained_per_second(const WorkerModel& model, const Policy& policy, std::size_t backlog,
+                          std::uint64_t seed = 1);
+
+/// Returns: the most jobs a second that one worker gets done when there is always enough to do:
+/// `drained_per_second` behind three seconds of work.
 double saturation(const WorkerModel& model, const Policy& policy, std::uint64_t seed = 1);
 
 /// Above that, a burst or a slow moment makes a queue that is long in going away.

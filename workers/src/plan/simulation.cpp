@@ -9,10 +9,15 @@
 #include <random>
 #include <utility>
 
+#include "batching/flight_limit.hpp"
+
 namespace ferry::detail {
 namespace {
 
 using Duration = std::chrono::nanoseconds;
+
+/// As a client makes them, see ClientOptions::max_jobs_per_envelope.
+constexpr std::size_t jobs_of_envelope = 256;
 
 Duration of_ms(double ms) { return Duration(static_cast<Duration::rep>(ms * 1e6)); }
 
@@ -42,7 +47,8 @@ class Simulation {
   explicit Simulation(const SimulationSettings& settings)
       : settings_(settings),
         random_(settings.seed),
-        batcher_(kinds_of(settings), settings.runners) {
+        batcher_(kinds_of(settings), settings.runners),
+        limit_(settings.runners, largest_batch(settings), settings.most_held) {
     result_.counted_from = settings.warm_up;
     result_.counted_to = settings.warm_up + settings.duration;
   }
@@ -50,9 +56,15 @@ class Simulation {
   SimulationResult run() {
     for (std::uint32_t i = 0; i < settings_.streams.size(); ++i) {
       const SimulatedStream& stream = settings_.streams[i];
+      for (std::size_t job = 0; job < stream.backlog; ++job) {
+        jobs_.push_back({-stream.backlog_age, i});
+        put_in_redis(jobs_.size() - 1);
+      }
       for (std::size_t job = 0; job < stream.closed_loop; ++job) enqueue(i);
       if (stream.closed_loop == 0) plan_arrival(i);
     }
+    // The first jobs leave while those behind them are still being read.
+    while (fetch(jobs_of_envelope) > 0) let_leave();
     let_leave();
     while (step()) {
     }
@@ -83,6 +95,10 @@ class Simulation {
     return kinds;
   }
 
+  static std::size_t largest_batch(const SimulationSettings& settings) {
+    return std::ranges::max(settings.policies, {}, &Policy::max_jobs).max_jobs;
+  }
+
   /// Far from zero, where ages would make times negative.
   static Time at(Duration since_start) { return Time{} + std::chrono::hours{1000} + since_start; }
 
@@ -92,6 +108,7 @@ class Simulation {
   }
 
   void plan_arrival(std::uint32_t stream) {
+    if (settings_.streams[stream].per_second <= 0) return;
     const double factor = settings_.rate_factor ? settings_.rate_factor(now_) : 1;
     const double gap = random_.gap(settings_.streams[stream].per_second * factor);
     const Duration next = now_ + of_ms(gap * 1e3);
@@ -136,10 +153,13 @@ class Simulation {
     in_redis_[static_cast<std::size_t>(priority)].push_back(job);
   }
 
-  void fetch() {
-    while (held_ < settings_.most_held) {
+  /// Returns: how many jobs arrived.
+  std::size_t fetch(std::size_t most = SIZE_MAX) {
+    const std::size_t most_held = limit_.limit(at(now_));
+    std::size_t fetched = 0;
+    while (held_ < most_held && fetched < most) {
       const auto first = std::ranges::find_if_not(in_redis_, &std::deque<std::size_t>::empty);
-      if (first == in_redis_.end()) return;
+      if (first == in_redis_.end()) break;
       const std::size_t job = first->front();
       first->pop_front();
       const SimulatedStream& stream = settings_.streams[jobs_[job].stream];
@@ -162,8 +182,10 @@ class Simulation {
                        stream.budget,
                        expires});
       ++held_;
+      ++fetched;
       result_.most_held = std::max(result_.most_held, held_);
     }
+    return fetched;
   }
 
   void drop(std::size_t job) {
@@ -201,7 +223,8 @@ class Simulation {
     if (departure.late) drop_expired(departure);
     if (departure.jobs.empty()) {
       batcher_.runner_free(departure.kind, Suspect::no);
-      return fetch();
+      fetch();
+      return;
     }
     const auto size = static_cast<double>(departure.jobs.size());
     const double factor = settings_.cost_factor ? settings_.cost_factor(now_) : 1;
@@ -232,6 +255,7 @@ class Simulation {
     }
     batcher_.runner_free(run.departure.kind, Suspect::no);
     batcher_.ran(run.departure.kind, report);
+    limit_.on_settled(run.departure.jobs.size(), at(now_));
     held_ -= run.departure.jobs.size();
     const std::vector<JobRef> ended = std::exchange(run.departure.jobs, {});
     for (const JobRef& ref : ended) {
@@ -244,6 +268,7 @@ class Simulation {
   const SimulationSettings& settings_;
   Random random_;
   Batcher batcher_;
+  FlightLimit limit_;
   Duration now_{0};
   std::vector<Job> jobs_;
   std::vector<Run> runs_;

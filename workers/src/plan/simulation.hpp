@@ -2,10 +2,10 @@
 
 // A worker in simulated time: the real batcher, made-up arrivals and run times.
 //
-//   streams ─Poisson─> waiting in Redis ─credits─> Batcher ─> runners ─> latencies
-//                          ^                         ^   │        │
-//                          └── postponed for a while │ <─┘        │
-//                                                    └────────────┘
+//   streams ─Poisson─> waiting in Redis ─FlightLimit─> Batcher ─> runners ─> latencies
+//                          ^                             ^   │        │
+//                          └──── postponed for a while ──│ <─┘        │
+//                                                        └────────────┘
 
 #include <array>
 #include <chrono>
@@ -31,6 +31,9 @@ struct SimulatedStream {
   std::uint32_t kind = 0;              ///< index into the policies
   std::chrono::nanoseconds budget{0};  ///< the jobs' own, 0 = the policy's
   std::size_t closed_loop = 0;         ///< so many jobs outstanding, always
+  /// So many wait in Redis when the worker starts, and have waited for `backlog_age`.
+  std::size_t backlog = 0;
+  std::chrono::nanoseconds backlog_age{0};
   Priority priority = Priority::normal;
 };
 
@@ -41,7 +44,7 @@ struct SimulationSettings {
   std::size_t runners = 4;
   std::chrono::milliseconds warm_up{0};   ///< what is enqueued in it does not count
   std::chrono::milliseconds duration{0};  ///< after the warm-up; then all jobs are run to the end
-  std::size_t most_held = 40'000;         ///< in the worker; the others wait in Redis
+  std::size_t most_held = 40'000;         ///< in the worker, or fewer; the others wait in Redis
   bool expire = false;                    ///< what is over its budget when fetched is dropped
   std::uint64_t seed = 1;
   /// Factors of the rates and of the costs at a time since the start; none = 1.
@@ -50,7 +53,7 @@ struct SimulationSettings {
 };
 
 struct SimulatedJob {
-  std::chrono::nanoseconds enqueued{0};  ///< since the start
+  std::chrono::nanoseconds enqueued{0};  ///< since the start; below zero in a backlog
   std::chrono::nanoseconds latency{0};
   std::uint32_t stream = 0;
   bool dropped = false;

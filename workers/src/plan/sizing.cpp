@@ -60,7 +60,7 @@ Sizing Sizer::workers_for(const Option& option, double per_second) const {
   sizing.worker = predict(model_, option.policy, per_second / static_cast<double>(sizing.workers),
                           question_.seed);
   sizing.keeps_budget = sizing.worker.p99 <= question_.budget_ms;
-  sizing.bill = bill(per_second, sizing.worker.mean_batch, question_.outage_seconds);
+  sizing.bill = bill(sizing, question_.outage_seconds);
   return sizing;
 }
 
@@ -83,7 +83,7 @@ void Sizer::take_fleet(Sizing& sizing, const Policy& policy) const {
   fleet.partitions = question_.partitions;
   fleet.servers = sizing.servers;
   fleet.time = model_.time;
-  fleet.redis_per_job = measured_.redis_cpu.at(sizing.worker.mean_batch) / 1e3;
+  fleet.redis_per_job = measured_.redis_cpu.at(sizing.worker.mean_batch, worker_rate) / 1e3;
   fleet.most_jobs = policy.max_jobs;
   // As long as it takes for as many to come as the policy's batches have.
   fleet.hold =
@@ -96,8 +96,12 @@ void Sizer::take_fleet(Sizing& sizing, const Policy& policy) const {
       drain_seconds(sizing.per_second, question_.outage_seconds, sizing.limits.first.per_second);
 }
 
-Bill Sizer::bill(double per_second, double mean_batch, double outage_seconds) const {
-  return bill_of(measured_, rates_, {per_second, mean_batch, outage_seconds});
+Bill Sizer::bill(const Sizing& sizing, double outage_seconds) const {
+  return bill_of(measured_, rates_,
+                 {.per_second = sizing.per_second,
+                  .worker_per_second = sizing.per_second / static_cast<double>(sizing.workers),
+                  .mean_batch = sizing.worker.mean_batch,
+                  .outage_seconds = outage_seconds});
 }
 
 }  // namespace ferry::plan

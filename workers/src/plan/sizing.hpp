@@ -31,7 +31,7 @@ class Sizer {
   /// for itself: as workers share what waits in Redis, real ones do a little better.
   Sizing workers_for(const Option& option, double per_second) const;
 
-  Bill bill(double per_second, double mean_batch, double outage_seconds) const;
+  Bill bill(const Sizing& sizing, double outage_seconds) const;
 
  private:
   void take_fleet(Sizing& sizing, const Policy& policy) const;

@@ -2,7 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const policies = data.settings.policies;
-  const rows = data.rows.filter((row) => !row.lagged);
+  const rows = data.rows.filter((row) => !row.lagged && !row.unbalanced);
   const budget = data.settings.budget_us / 1000;
   const currency = data.prices.currency;
   const colour = { domain: policies, range: policies.map((_, i) => `var(--c${i % 8})`) };

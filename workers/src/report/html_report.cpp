@@ -52,7 +52,7 @@ std::string charts_by_rate(const OpenComparison& comparison, const std::string& 
                            const std::string& label) {
   std::set<double> rates;
   for (const compare::OpenRow& row : comparison.rows) {
-    if (row.steady && !row.lagged) rates.insert(row.rate);
+    if (row.steady && !row.refused()) rates.insert(row.rate);
   }
   std::string text = "<div class=\"grid\">\n";
   for (const double rate : rates) {

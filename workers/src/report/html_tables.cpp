@@ -33,6 +33,7 @@ std::string with_range(const Spread& spread, const std::function<std::string(dou
 
 std::string state(const OpenComparison& comparison, const OpenRow& row) {
   if (row.lagged) return "lagged: refused";
+  if (row.unbalanced) return "books wrong: refused";
   if (!row.steady) return "not steady";
   return row.p99.median <= comparison.budget_us ? "in budget" : "too slow";
 }

@@ -310,6 +310,10 @@ class Pipeline::Graph {
     Report report = judge(run, ended, handlers_[run.kind].options,
                           wall ^ (run.batch.id << 32U) ^ (ended.from << 16U), wall / 1000);
     report.at = at;
+    if (!report.moves.empty()) {
+      metrics_.update(
+          [&](WorkerStats& stats) { StageClock::will_run_again(stats.stages, report, wall); });
+    }
     outlets_.report(std::move(report));
   }
 

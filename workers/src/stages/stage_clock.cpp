@@ -7,6 +7,9 @@ double microseconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double, std::micro>(duration).count();
 }
 
+/// What comes before such a run is no time before the job's first one.
+bool has_run_before(const Run& run, std::size_t place) { return run.contexts[place].attempt > 1; }
+
 }  // namespace
 
 StageClock::StageClock(std::size_t runners, const std::vector<RawHandler>& handlers)
@@ -48,16 +51,22 @@ void StageClock::started(WorkerStats& stats, const Run& run, std::uint64_t wall_
   std::uint64_t since_enqueued_us = 0;
   Clock::duration since_arrived{0};
   Clock::duration waited_for_runner{0};
-  for (const Run::Place& place : run.places) {
+  double again_us = 0;
+  for (std::size_t i = 0; i < run.places.size(); ++i) {
+    const Run::Place& place = run.places[i];
     const std::uint64_t enqueued_us = place.envelope->stored.jobs[place.index].enqueued_us;
     waited.add(enqueued_us);
-    since_enqueued_us += wall_us > enqueued_us ? wall_us - enqueued_us : 0;
-    since_arrived += run.started - place.envelope->arrived;
+    const std::uint64_t age_us = wall_us > enqueued_us ? wall_us - enqueued_us : 0;
+    const Clock::duration here = run.started - place.envelope->arrived;
+    if (has_run_before(run, i)) again_us += static_cast<double>(age_us) - microseconds(here);
+    since_enqueued_us += age_us;
+    since_arrived += here;
     waited_for_runner += run.busy_when_left - place.envelope->busy_before;
   }
   const double here_us = microseconds(since_arrived);
   const double credit_us = microseconds(waited_for_runner);
-  stats.stages.before_us += static_cast<double>(since_enqueued_us) - here_us;
+  stats.stages.before_us += static_cast<double>(since_enqueued_us) - here_us - again_us;
+  stats.stages.retry_us += again_us;
   stats.stages.hold_us += here_us - credit_us;
   stats.stages.credit_us += credit_us;
 }
@@ -72,6 +81,15 @@ void StageClock::returned(WorkerStats& stats, const Run& run, Clock::duration to
   stats.processor_wait_us += microseconds(run.waited_for_processor);
 }
 
+void StageClock::will_run_again(StageTimes& times, const Report& report, std::uint64_t wall_us) {
+  for (const Settlement& settlement : report.settlements) {
+    if (settlement.verb != Verb::move) continue;
+    if (report.moves[settlement.move].to != MoveTo::next_attempt) continue;
+    const auto enqueued_us = settlement.envelope->stored.jobs[settlement.index].enqueued_us;
+    times.retry_us -= static_cast<double>(wall_us > enqueued_us ? wall_us - enqueued_us : 0);
+  }
+}
+
 void StageClock::not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
                            Clock::time_point now, std::uint64_t wall_us) {
   const double started_us = static_cast<double>(wall_us) - microseconds(now - run.started);
@@ -79,7 +97,8 @@ void StageClock::not_begun(StageTimes& times, const Run& run, GroupCursor::Ended
     const LeasedEnvelope& envelope = *run.places[i].envelope;
     const double here_us = microseconds(run.started - envelope.arrived);
     const auto enqueued_us = envelope.stored.jobs[run.places[i].index].enqueued_us;
-    times.before_us -= started_us - static_cast<double>(enqueued_us) - here_us;
+    double& before_us = has_run_before(run, i) ? times.retry_us : times.before_us;
+    before_us -= started_us - static_cast<double>(enqueued_us) - here_us;
     times.credit_us -= here_us;
   }
 }

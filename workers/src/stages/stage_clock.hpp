@@ -8,6 +8,7 @@
 #include "batching/batcher.hpp"
 #include "metrics.hpp"
 #include "stages/busy_time.hpp"
+#include "stages/report.hpp"
 #include "stages/run.hpp"
 
 namespace ferry::detail {
@@ -37,6 +38,8 @@ class StageClock {
                     Clock::time_point now);
   /// The handler's call has returned.
   static void returned(WorkerStats& stats, const Run& run, Clock::duration took);
+  /// Jobs whose run has just ended will have another one, see StageTimes::retry_us.
+  static void will_run_again(StageTimes& times, const Report& report, std::uint64_t wall_us);
   /// Takes back what `started` noted of jobs that will be started again; until then they waited for
   /// a runner.
   static void not_begun(StageTimes& times, const Run& run, GroupCursor::Ended jobs,
