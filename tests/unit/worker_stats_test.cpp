@@ -81,6 +81,15 @@ TEST(WorkerStatsTest, TellsWhatWasLearnedUnderALatencyBudget) {
   EXPECT_EQ(json["budgets"][0]["over_budget"], 3);
 }
 
+TEST(WorkerStatsTest, TellsHowManyHandlersOfAnAdaptiveKindMayRun) {
+  WorkerStats stats;
+  stats.concurrency.push_back({.kind = "mail", .limit = 3, .most = 8});
+  EXPECT_THAT(line_with(stats.to_text(), "handlers"), HasSubstr("mail 3, of 8"));
+  const auto json = nlohmann::json::parse(stats.to_json());
+  EXPECT_EQ(json["concurrency"][0]["limit"], 3);
+  EXPECT_EQ(json["concurrency"][0]["most"], 8);
+}
+
 TEST(WorkerStatsTest, NamesOnlyTheReasonsThatOccurred) {
   const std::string line = line_with(busy().to_text(), "batches");
   EXPECT_THAT(line, HasSubstr("left 25, size 20, linger 5"));

@@ -169,7 +169,7 @@ std::string WorkerStats::to_text() const {
                                     {"useful size", plain_number(budget.useful_size)}});
   }
   for (const ConcurrencyStats& kind : concurrency) {
-    lines += counts_line("concurrency", {{kind.kind, text(kind.limit)}, {"of", text(kind.most)}});
+    lines += counts_line("handlers", {{kind.kind, text(kind.limit)}, {"of", text(kind.most)}});
   }
   lines += counts_line("redis", {{"commands", text(redis_commands)},
                                  {"round trips", text(round_trips)},

@@ -234,5 +234,21 @@ TEST_F(BatcherTest, DrainsEverythingThatIsStillHeld) {
   EXPECT_EQ(sizes(start + 4h), Sizes{1}) << "a drained batcher still works";
 }
 
+TEST_F(BatcherTest, LetsNoMoreLeaveThanTheConcurrencyThatWasSet) {
+  make({{realtime(), 4}});
+  arrive_many(0, 10, start);
+  batcher().set_concurrency(0, 2);
+  EXPECT_EQ(sizes(start), (Sizes{1, 1}));
+  EXPECT_EQ(batcher().running(0), 2u);
+  batcher().set_concurrency(0, 1);
+  batcher().runner_free(0, Suspect::no);
+  EXPECT_EQ(sizes(start), Sizes{}) << "one is still more than may run beside it";
+  batcher().set_concurrency(0, 100);
+  EXPECT_EQ(sizes(start), (Sizes{1, 1, 1})) << "never more than its settings say";
+  batcher().set_concurrency(0, 0);
+  for (int i = 0; i < 4; ++i) batcher().runner_free(0, Suspect::no);
+  EXPECT_EQ(sizes(start), Sizes{1}) << "never none";
+}
+
 }  // namespace
 }  // namespace ferry::detail

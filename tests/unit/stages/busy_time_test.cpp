@@ -22,5 +22,21 @@ TEST(BusyTimeTest, GrowsOnlyWhileAllRunnersAreTaken) {
   EXPECT_EQ(busy.total(start + 70ms), 6ms);
 }
 
+TEST(BusyTimeTest, CountsByTheRunnersThereAreNow) {
+  const BusyTime::Clock::time_point start;
+  BusyTime busy(2);
+  busy.take(start);
+  busy.set_runners(1, start + 10ms);
+  EXPECT_EQ(busy.total(start + 15ms), 5ms);
+  busy.set_runners(2, start + 20ms);
+  EXPECT_EQ(busy.total(start + 30ms), 10ms);
+  busy.take(start + 30ms);
+  busy.set_runners(1, start + 40ms);
+  busy.give_back(start + 50ms);
+  EXPECT_EQ(busy.total(start + 60ms), 40ms) << "one more than there are was taken";
+  busy.give_back(start + 60ms);
+  EXPECT_EQ(busy.total(start + 90ms), 40ms);
+}
+
 }  // namespace
 }  // namespace ferry::detail

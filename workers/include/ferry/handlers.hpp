@@ -33,8 +33,9 @@ struct HandlerOptions {
   /// How many run at once; 0 = the worker's concurrency, else 1..1024.
   std::size_t concurrency = 0;
   /// Run fewer of them at once while that gets as much done, as behind a database that is slower
-  /// the more ask it; up to `concurrency` again when it has recovered. Found out by trials under
-  /// load, with run times compared per size of batch; see `WorkerStats::concurrency`.
+  /// the more ask it; up to `concurrency` again when it has recovered. A handler more has to bring
+  /// a quarter of its share. Found out under full load only, with run times compared per size of
+  /// batch; see `WorkerStats::concurrency`. Without effect where only one may run.
   bool adaptive_concurrency = false;
   /// Attempts before a job becomes a dead letter: 1..1000. A job may carry its own.
   int max_attempts = 10;

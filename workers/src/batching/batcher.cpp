@@ -85,7 +85,9 @@ void Batcher::set_settling(std::chrono::nanoseconds time) {
 }
 
 void Batcher::set_concurrency(std::uint32_t kind, std::size_t departures) {
-  kinds_[kind].allowed = std::clamp<std::size_t>(departures, 1, kinds_[kind].settings.concurrency);
+  Kind& set = kinds_[kind];
+  set.allowed = std::clamp<std::size_t>(departures, 1, set.settings.concurrency);
+  if (set.budget != nullptr) set.budget->set_runners(std::min(set.allowed, total_concurrency_));
 }
 
 void Batcher::set_group(std::uint32_t kind, std::size_t jobs) {

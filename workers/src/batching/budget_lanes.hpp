@@ -56,6 +56,8 @@ class BudgetLanes {
   void drain(std::vector<JobRef>& out);
 
   void observe(const BudgetReport& report);
+  /// So many of this kind may run at once from now on.
+  void set_runners(std::size_t runners) { runners_ = runners; }
   void set_settling(std::chrono::nanoseconds time) { rule_.set_settling(time); }
   const BudgetRule& rule() const { return rule_; }
 

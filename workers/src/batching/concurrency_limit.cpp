@@ -28,6 +28,7 @@ void ConcurrencyLimit::end(std::uint64_t ticket, std::size_t jobs, Duration took
   runs_[in_other_ ? 1 : 0].push_back({jobs, took});
   if (in_trial()) model_.observe(jobs, took);
   if (ended_ < period_runs) return;
+  if (!in_other_ && is_alarming()) return halve();
   if (!in_trial()) return end_rest();
   if (in_other_) return begin_period(false);
   const Better better = judge();
@@ -35,12 +36,25 @@ void ConcurrencyLimit::end(std::uint64_t ticket, std::size_t jobs, Duration took
   end_trial(better == (upwards_ ? Better::more : Better::fewer));
 }
 
+bool ConcurrencyLimit::is_alarming() const {
+  if (usual_.empty() || !model_.knows()) return false;
+  const std::vector<Seen> newest(runs_[0].end() - period_runs, runs_[0].end());
+  return middle_of(newest).value > middle_of(usual_).value + std::log(alarm);
+}
+
+void ConcurrencyLimit::halve() {
+  // With one handler left it is not their number: what is usual has changed.
+  if (limit_ == 1) usual_.clear();
+  limit_ = std::max<std::size_t>(1, limit_ / 2);
+  other_ = limit_;
+  rest_ = rest_left_ = 1;
+  step_part_ = largest_step;
+  upwards_ = true;
+  for (auto& runs : runs_) runs.clear();
+  begin_period(false);
+}
+
 void ConcurrencyLimit::end_rest() {
-  if (model_.knows() && middle_of(runs_[0]).value > usual_ + std::log(alarm)) {
-    rest_left_ = rest_ = 1;
-    step_part_ = largest_step;
-    upwards_ = false;
-  }
   if (--rest_left_ == 0) return begin_trial();
   runs_[0].clear();
   begin_period(false);
@@ -62,7 +76,7 @@ void ConcurrencyLimit::begin_trial() {
 }
 
 void ConcurrencyLimit::end_trial(bool won) {
-  usual_ = middle_of(runs_[won ? 1 : 0]).value;
+  usual_.swap(runs_[won ? 1 : 0]);
   for (auto& runs : runs_) runs.clear();
   if (won) {
     limit_ = other_;

@@ -17,7 +17,9 @@ namespace ferry::detail {
 /// which is better. Run times are compared after division by what a batch of that size takes, so
 /// large batches are not taken for a slow database. A handler more has to bring a quarter of its
 /// share more work, or the fewer are the better. A trial that was won is followed by a larger step
-/// the same way; one that was lost by a rest and a smaller step the other way.
+/// the same way; one that was lost by a rest and a smaller step the other way. When runs of a whole
+/// period are much slower than in the last trial, the limit is halved without one, and again until
+/// they are not; trials upwards then find out whether that was too much.
 ///
 /// Only runs that began while all allowed ones were under way count, and only in the period in
 /// which they also end: while there is too little to do nothing is learned, and no limit matters.
@@ -31,11 +33,11 @@ class ConcurrencyLimit {
 
   /// What a handler more must bring of its share.
   static constexpr double worth = 0.25;
-  static constexpr std::size_t period_runs = 16;
+  static constexpr std::size_t period_runs = 16;   ///< that count
   static constexpr std::size_t most_runs = 256;    ///< of each side: then nothing is to be seen
   static constexpr std::size_t longest_rest = 64;  ///< in periods, at the maximum
-  static constexpr std::size_t longest_rest_limited = 16;  ///< below it
-  /// By this factor slower than in the last trial: time for the next one.
+  static constexpr std::size_t longest_rest_limited = 48;  ///< below it
+  /// By this factor slower than in the last trial: the limit is halved.
   static constexpr double alarm = 1.5;
 
   /// `most`: at least 1; it begins there.
@@ -68,6 +70,8 @@ class ConcurrencyLimit {
   bool in_trial() const { return other_ != limit_; }
   void begin_period(bool in_other);
   void begin_trial();
+  bool is_alarming() const;
+  void halve();
   void end_rest();
   void end_trial(bool won);
   Better judge() const;
@@ -81,10 +85,10 @@ class ConcurrencyLimit {
   std::size_t step_part_ = 4;  ///< a step is this part of the limit: 2, 4 or 8
   std::size_t rest_ = 1;       ///< periods to the next trial after one that is lost
   std::size_t rest_left_ = 1;
-  double usual_ = 0;  ///< the middle of the last trial's runs under the limit
   std::uint64_t period_ = 1;
   std::size_t ended_ = 0;  ///< runs that counted in this period
   RunTimeModel model_;
+  std::vector<Seen> usual_;  ///< the last trial's runs under what then became the limit
   std::array<std::vector<Seen>, 2> runs_;  ///< of this trial: under the limit, under the other
 };
 

@@ -17,8 +17,9 @@ StageClock::StageClock(std::size_t runners, const std::vector<RawHandler>& handl
   for (std::size_t i = 0; i < handlers.size(); ++i) {
     const HandlerOptions& options = handlers[i].options;
     const bool fewer = options.concurrency > 0 && options.concurrency < runners;
-    if (fewer) own_[i].emplace(options.concurrency);
-    if (!fewer && options.adaptive_concurrency) own_[i].emplace(runners);
+    if (fewer || options.adaptive_concurrency) {
+      own_[i].emplace(fewer ? options.concurrency : runners);
+    }
   }
 }
 
