@@ -16,9 +16,6 @@ namespace {
 
 using Duration = std::chrono::nanoseconds;
 
-/// As a client makes them, see ClientOptions::max_jobs_per_envelope.
-constexpr std::size_t jobs_of_envelope = 256;
-
 Duration of_ms(double ms) { return Duration(static_cast<Duration::rep>(ms * 1e6)); }
 
 /// Distributions of our own: those of the standard library differ from one to the next.
@@ -63,8 +60,9 @@ class Simulation {
       for (std::size_t job = 0; job < stream.closed_loop; ++job) enqueue(i);
       if (stream.closed_loop == 0) plan_arrival(i);
     }
-    // The first jobs leave while those behind them are still being read.
-    while (fetch(jobs_of_envelope) > 0) let_leave();
+    // A first fetch does not know yet how many jobs an envelope holds: it brings all that may be
+    // held in one reply, and none leaves before all have been read.
+    fetch();
     let_leave();
     while (step()) {
     }
@@ -153,13 +151,11 @@ class Simulation {
     in_redis_[static_cast<std::size_t>(priority)].push_back(job);
   }
 
-  /// Returns: how many jobs arrived.
-  std::size_t fetch(std::size_t most = SIZE_MAX) {
+  void fetch() {
     const std::size_t most_held = limit_.limit(at(now_));
-    std::size_t fetched = 0;
-    while (held_ < most_held && fetched < most) {
+    while (held_ < most_held) {
       const auto first = std::ranges::find_if_not(in_redis_, &std::deque<std::size_t>::empty);
-      if (first == in_redis_.end()) break;
+      if (first == in_redis_.end()) return;
       const std::size_t job = first->front();
       first->pop_front();
       const SimulatedStream& stream = settings_.streams[jobs_[job].stream];
@@ -182,10 +178,8 @@ class Simulation {
                        stream.budget,
                        expires});
       ++held_;
-      ++fetched;
       result_.most_held = std::max(result_.most_held, held_);
     }
-    return fetched;
   }
 
   void drop(std::size_t job) {
