@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -31,6 +33,27 @@ struct Number {
   MSGPACK_DEFINE_MAP(value)
 };
 
+/// Serves one at a time, in the order in which they come: a mutex would let some overtake.
+class Database {
+ public:
+  void ask() {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t turn = next_++;
+    changed_.wait(lock, [&] { return serving_ == turn; });
+    lock.unlock();
+    std::this_thread::sleep_for(200us);
+    lock.lock();
+    ++serving_;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t next_ = 0;
+  std::uint64_t serving_ = 0;
+};
+
 class AdaptiveConcurrencyTest : public testing::Test {
  protected:
   static constexpr std::size_t handlers = 8;
@@ -45,19 +68,14 @@ class AdaptiveConcurrencyTest : public testing::Test {
     HandlerOptions options;
     options.adaptive_concurrency = adaptive;
     Handlers asking;
-    asking.on<Number>(
-        [this](const JobContext&, const Number&) {
-          const std::lock_guard lock(database_);
-          std::this_thread::sleep_for(200us);
-        },
-        options);
+    asking.on<Number>([this](const JobContext&, const Number&) { database_.ask(); }, options);
     return asking;
   }
 
   PrivateRedis redis;
   Client client{client_options(redis)};
   Queue queue{redis_options(redis), "default"};
-  std::mutex database_;
+  Database database_;
 };
 
 TEST_F(AdaptiveConcurrencyTest, FewerHandlersAskADatabaseThatServesOneAtATime) {
