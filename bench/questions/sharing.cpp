@@ -62,12 +62,11 @@ class Crew {
   static constexpr const char* queue = "shared";
 
  private:
-  /// One field instead of all counts, which look at every job under way: 100 looks a second at them
-  /// took 15 % of a processor.
+  /// One field instead of all counts, which look at every job under way.
   std::size_t done() {
     connection_.connect();
     const redis::ReplyPtr reply =
-        connection_.command({"HGET", Keys("ferrybench", queue).state, "done"});
+        connection_.command({"HGET", Keys(redis_.prefix, queue).state, "done"});
     return reply->root().text.empty() ? 0 : std::stoull(std::string(reply->root().text));
   }
 

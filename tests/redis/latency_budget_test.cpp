@@ -14,6 +14,7 @@
 #include "ferry/client.hpp"
 #include "ferry/private_redis.hpp"
 #include "ferry/queue.hpp"
+#include "support/number.hpp"
 #include "support/running_worker.hpp"
 #include "support/wait.hpp"
 
@@ -23,15 +24,10 @@ namespace {
 using namespace std::chrono_literals;
 using test::client_options;
 using test::eventually;
+using test::Number;
 using test::redis_options;
 using test::RunningWorker;
 using test::worker_options;
-
-struct Number {
-  static constexpr std::string_view kind = "number";
-  int value = 0;
-  MSGPACK_DEFINE_MAP(value)
-};
 
 struct SeenBatch {
   LeaveReason reason = LeaveReason::idle;

@@ -73,7 +73,7 @@ struct WorkerOptions {
   std::string trace_file{};
   /// Attempts of jobs in it, an even sample when there are more: 1..100,000; some 2 KiB each.
   std::size_t trace_jobs = 4'000;
-  /// Fill in `WorkerStats::processor_wait_us`; costs two or three microseconds a call.
+  /// Fill in `WorkerStats::processor_wait_us`; costs some 3 µs a call.
   bool measure_processor_wait = false;
   /// Watched while it runs; told in the log when one begins and ceases to burn. At most 64.
   std::vector<LatencyObjective> objectives{};

@@ -48,6 +48,8 @@ class ConcurrencyLimit {
   /// Returns: what was decided last.
   std::size_t limit() const { return limit_; }
 
+  std::size_t most() const { return most_; }
+
   /// A run begins, by which so many are under way.
   ///
   /// Returns: its ticket, to be given to `end`.

@@ -217,8 +217,7 @@ class Simulation {
     if (departure.late) drop_expired(departure);
     if (departure.jobs.empty()) {
       batcher_.runner_free(departure.kind, Suspect::no);
-      fetch();
-      return;
+      return fetch();
     }
     const auto size = static_cast<double>(departure.jobs.size());
     const double factor = settings_.cost_factor ? settings_.cost_factor(now_) : 1;

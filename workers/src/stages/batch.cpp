@@ -39,9 +39,7 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
     limits_.emplace_back();
     if (!handler.options.adaptive_concurrency) continue;
     const std::size_t own = handler.options.concurrency;
-    const std::size_t most = own == 0 ? concurrency : std::min(own, concurrency);
-    limits_.back().emplace(most);
-    adaptive_.push_back({handler.kind, most, most});
+    limits_.back().emplace(own == 0 ? concurrency : std::min(own, concurrency));
     learned_ = true;
   }
 }
@@ -72,11 +70,10 @@ void BatchStage::on(const RunnerFree& event) {
 
 void BatchStage::adapt(const RunnerFree& event) {
   ConcurrencyLimit& limit = *limits_[event.kind];
+  const std::size_t before = limit.limit();
   limit.end(event.ticket, event.jobs, event.took);
   batcher_.set_concurrency(event.kind, limit.now());
-  auto& stats = *std::ranges::find(adaptive_, kinds_[event.kind], &ConcurrencyStats::kind);
-  learned_ = learned_ || stats.limit != limit.limit();
-  stats.limit = limit.limit();
+  learned_ = learned_ || limit.limit() != before;
 }
 
 void BatchStage::note(std::uint32_t kind, const BudgetReport& report) {
@@ -100,7 +97,11 @@ void BatchStage::tell_learned(Metrics& metrics) {
   if (!learned_) return;
   metrics.update([this](WorkerStats& stats) {
     stats.budgets = budgets_;
-    stats.concurrency = adaptive_;
+    stats.concurrency.clear();
+    for (std::size_t i = 0; i < limits_.size(); ++i) {
+      if (!limits_[i]) continue;
+      stats.concurrency.push_back({kinds_[i], limits_[i]->limit(), limits_[i]->most()});
+    }
   });
   learned_ = false;
 }

@@ -80,8 +80,7 @@ class BatchStage {
   Batcher batcher_;
   std::vector<std::string> kinds_;
   std::vector<LatencyBudgetStats> budgets_;  ///< of the kinds that have one
-  std::vector<ConcurrencyStats> adaptive_;   ///< of the kinds whose concurrency adapts
-  bool learned_ = false;                     ///< either has changed
+  bool learned_ = false;                     ///< of these, or a limit, since it was told
   bool drained_ = false;                     ///< nothing is started any more
   std::uint64_t last_batch_id_ = 0;
 };

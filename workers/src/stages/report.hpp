@@ -36,8 +36,8 @@ struct Report {
   std::vector<Move> moves;
   std::vector<Burial> burials;
   std::vector<LeasedEnvelope*> put_offs;  ///< for newer workers
-  /// When this became known; the end of the jobs that are done.
-  std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now();
+  /// When the jobs ended that are done; zero = when the settle thread is given this.
+  std::chrono::steady_clock::time_point at;
 };
 
 /// Adds a job that is done; jobs that follow each other in an envelope become one settlement.

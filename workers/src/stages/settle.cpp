@@ -54,6 +54,7 @@ void Settler::start() {
 
 void Settler::add(Report report) {
   if (report.settlements.empty() && report.burials.empty() && report.put_offs.empty()) return;
+  if (report.at == Clock::time_point{}) report.at = Clock::now();
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
