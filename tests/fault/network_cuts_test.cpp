@@ -134,11 +134,11 @@ class CutsOfDoneJobsTest : public NetworkCutsTest {
 };
 
 TEST_F(CutsOfDoneJobsTest, RunsNothingTwiceWhereverTheReplyToDoneIsCut) {
-  EXPECT_GE(sweep("ferry_v1_done", false), 16) << "[OK, 1] has so many bytes";
+  EXPECT_GE(sweep("ferry_v1_finish", false), 16) << "[OK, 1] has so many bytes";
 }
 
 TEST_F(CutsOfDoneJobsTest, RunsNothingTwiceWhereverARequestOfDoneIsCut) {
-  EXPECT_GE(sweep("ferry_v1_done", true), 200);
+  EXPECT_GE(sweep("ferry_v1_finish", true), 200);
 }
 
 TEST_F(CutsOfDoneJobsTest, RunsNothingTwiceWhereverTheReplyToAFetchIsCut) {

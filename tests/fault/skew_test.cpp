@@ -105,7 +105,7 @@ class SkewTest : public testing::Test {
       const redis::Reply& taken = reply->root()[i];
       EXPECT_EQ(taken[4].text, newer_holder);
       const std::string bytes = std::to_string(taken[2].text.size());
-      fcall("done",
+      fcall("done",  // any revision of the functions has it
             {keys.state, keys.workers, keys.progress, keys.ready[1], "newer", taken[1].text,
              jobs_in_each, bytes},
             4);
@@ -198,7 +198,7 @@ TEST(SkewDecodeTest, BuriesANewerEnvelopeWhenItsHourIsOver) {
     std::string bytes = envelope_of(3);
     bytes[static_cast<std::size_t>(at)] = value;
     detail::LeasedEnvelope envelope;
-    envelope.entry_id = "5-0";
+    envelope.id = {5, 0};
     envelope.bytes = bytes;
     detail::Patience patience;
     detail::Decoded first;

@@ -129,9 +129,9 @@ void add_settle_flaws(std::vector<NamedFlaw>& list) {
                   when("settle", "OK", [](const SentCall&, const Twin& before, Twin& after) {
                     after.counters.bytes = std::max(before.counters.bytes, after.counters.bytes);
                   })});
-  list.push_back({"done counts an envelope once",
+  list.push_back({"finish counts an envelope once",
                   [](const SentCall& call, const Answer& answer, const Twin&, Twin& after) {
-                    if (call.function != "done" || !answer.starts_with("OK")) return;
+                    if (call.function != "finish" || !answer.starts_with("OK")) return;
                     if (answer[1].text == "0") after.counters.done += 1;
                   }});
   list.push_back({"release keeps what is settled",

@@ -53,14 +53,23 @@ class Generator {
   Operation draw() {
     using Draw = Operation (Generator::*)();
     static constexpr std::pair<std::uint64_t, Draw> draws[] = {
-        {6, &Generator::enqueue}, {2, &Generator::open},
-        {6, &Generator::fetch},   {3, &Generator::done},
-        {5, &Generator::settle},  {1, &Generator::bury},
-        {2, &Generator::release}, {1, &Generator::put_off},
-        {2, &Generator::start},   {1, &Generator::register_worker},
-        {2, &Generator::renew},   {1, &Generator::leave},
-        {3, &Generator::reclaim}, {2, &Generator::promote},
-        {1, &Generator::dead},    {2, &Generator::count},
+        {6, &Generator::enqueue},
+        {2, &Generator::open},
+        {6, &Generator::fetch},
+        {3, &Generator::finish},
+        {1, &Generator::done},
+        {5, &Generator::settle},
+        {1, &Generator::bury},
+        {2, &Generator::release},
+        {1, &Generator::put_off},
+        {2, &Generator::start},
+        {1, &Generator::register_worker},
+        {2, &Generator::renew},
+        {1, &Generator::leave},
+        {3, &Generator::reclaim},
+        {2, &Generator::promote},
+        {1, &Generator::dead},
+        {2, &Generator::count},
         {1, &Generator::rarely},
     };
     std::uint64_t weights = 0;
@@ -169,6 +178,20 @@ class Generator {
     return list;
   }
 
+  Operation finish() {
+    const std::vector<Lease> named = leases();
+    std::vector<Whole> envelopes;
+    for (const Lease& one : named) {
+      envelopes.push_back(
+          {one.id, open_jobs_of(one), static_cast<std::int64_t>(one.envelope.size())});
+    }
+    Words args = arguments_of_finish(named[0].worker, envelopes);
+    if (random_.one_in(60)) args[3] += 'x';
+    if (random_.one_in(60)) args[1] = "many";
+    return {"finish", named[0].digit, args};
+  }
+
+  /// As workers of revision 3 tell it.
   Operation done() {
     const std::vector<Lease> named = leases();
     Words args{named[0].worker};

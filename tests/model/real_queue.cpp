@@ -132,7 +132,8 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
   if (f == "reclaim") return and_streams({k.state, k.workers, k.progress});
   if (f == "start") return and_streams({k.workers, k.progress});
   if (f == "put_off") return {k.workers, stream};
-  if (f == "done" || f == "release") return {k.state, k.workers, k.progress, stream};
+  if (f == "finish" || f == "done" || f == "release")
+    return {k.state, k.workers, k.progress, stream};
   if (f == "settle") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
   if (f == "bury") return {k.state, k.workers, k.progress, stream, k.dead, k.parked};
   if (f == "promote") return and_streams({k.state, k.due, k.parked});

@@ -165,6 +165,7 @@ Answer Twin::call(const std::string& function, std::size_t digit, const Words& a
   if (function == "reclaim") return reclaim(args, now);
   if (function == "start") return start(args);
   if (function == "fetch") return fetch(digit, args);
+  if (function == "finish") return finish(digit, args);
   if (function == "done") return done(digit, args);
   if (function == "settle") return settle(digit, args, now);
   if (function == "bury") return bury(digit, args, now);

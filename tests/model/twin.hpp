@@ -111,6 +111,7 @@ class Twin {
   /// XREADGROUP on one stream. ARGV: worker, entries at most.
   Answer fetch(std::size_t digit, const Words& args);
 
+  Answer finish(std::size_t digit, const Words& args);
   Answer done(std::size_t digit, const Words& args);
   Answer settle(std::size_t digit, const Words& args, std::int64_t now);
   Answer bury(std::size_t digit, const Words& args, std::int64_t now);
@@ -171,6 +172,14 @@ std::string name_of(std::size_t digit, const std::string& envelope);
 std::string field_of(std::size_t digit, const EntryId& id);
 std::string bundle(const Words& envelopes, std::int64_t jobs);
 std::string big_endian(std::int64_t value, int bytes);
+
+/// An envelope whose jobs are all done.
+struct Whole {
+  std::string id;
+  std::int64_t jobs = 0;
+  std::int64_t bytes = 0;
+};
+Words arguments_of_finish(const std::string& worker, const std::vector<Whole>& envelopes);
 /// Server time at which the oldest job that no worker has yet was stored.
 std::optional<std::int64_t> oldest_waiting(const Stream& stream);
 

@@ -4,6 +4,40 @@
 #include "model/twin.hpp"
 
 namespace ferry::model {
+namespace {
+
+std::int64_t number_in(const std::string& big_endian) {
+  std::int64_t number = 0;
+  for (const char byte : big_endian) number = number * 256 + static_cast<unsigned char>(byte);
+  return number;
+}
+
+}  // namespace
+
+Words arguments_of_finish(const std::string& worker, const std::vector<Whole>& envelopes) {
+  std::int64_t jobs = 0, bytes = 0;
+  std::string each;
+  for (const Whole& one : envelopes) {
+    jobs += one.jobs;
+    bytes += one.bytes;
+    each += big_endian(one.jobs, 2) + big_endian(one.bytes, 4);
+  }
+  Words args{worker, std::to_string(jobs), std::to_string(bytes), each};
+  for (const Whole& one : envelopes) args.push_back(one.id);
+  return args;
+}
+
+Answer Twin::finish(std::size_t digit, const Words& args) {
+  const auto jobs = whole(args[1]), bytes = whole(args[2]);
+  if (!jobs || !bytes || args.size() < 5 || args[3].size() != 6 * (args.size() - 4)) return bad();
+  Words told{args[0]};
+  for (std::size_t i = 4; i < args.size(); ++i) {
+    const std::string numbers = args[3].substr(6 * (i - 4), 6);
+    told.insert(told.end(), {args[i], std::to_string(number_in(numbers.substr(0, 2))),
+                             std::to_string(number_in(numbers.substr(2)))});
+  }
+  return done(digit, told);
+}
 
 // An entry that is named and still there leaves; what is gone was settled by the same call before.
 Answer Twin::done(std::size_t digit, const Words& args) {

@@ -10,7 +10,8 @@ std::string all_open(const std::string& envelope) { return std::string(*jobs_in(
 }  // namespace
 
 bool SentCall::tells() const {
-  return function == "done" || function == "settle" || function == "release" || function == "start";
+  return function == "finish" || function == "settle" || function == "release" ||
+         function == "start";
 }
 
 void WorkerMind::forget() {
@@ -75,13 +76,14 @@ SentCall WorkerMind::settle(const HeldEnvelope& held, const std::string& told) c
 }
 
 SentCall WorkerMind::done(const HeldEnvelope& held) const {
-  SentCall sent{"done", {name, text_of(held.key.second)}, held.key, {}};
+  SentCall sent{"finish", {}, held.key, {}};
   std::int64_t open = 0;
   for (const char mark : held.marks) {
     sent.told += mark == 'x' ? '.' : 'd';
     open += mark != 'x';
   }
-  sent.args.insert(sent.args.end(), {std::to_string(open), std::to_string(held.envelope.size())});
+  sent.args = arguments_of_finish(
+      name, {{text_of(held.key.second), open, static_cast<std::int64_t>(held.envelope.size())}});
   return sent;
 }
 

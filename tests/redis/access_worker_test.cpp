@@ -109,7 +109,6 @@ TEST_F(AccessWorkerTest, AWorkerNeitherEnqueuesPausesNorPurges) {
        {"HDEL", keys.control, "paused"},
        {"HSET", keys.state, "accepted", "1"},
        {"DEL", keys.ready[1]},
-       {"XTRIM", keys.ready[1], "MAXLEN", "0"},
        {"XGROUP", "DESTROY", keys.ready[1], "ferry"},
        {"ZREM", keys.dead, "1:00"},
        {"FCALL", "ferry_v1_dead_drop", "3", keys.state, keys.dead, keys.parked, "1:00"},

@@ -191,12 +191,15 @@ TEST_F(DurabilityTest, LeavesNoCallBehindWhenItsTimeIsOver) {
   auto impatient = options(Durability::replicated(1));
   impatient.block_timeout = 200ms;
   Client client(impatient);
-  client.enqueue(Parcel{1});
+  const auto confirmed = [&](int number) {
+    return bool(client.enqueue_async(Parcel{number}).get());
+  };
+  ASSERT_TRUE(eventually([&] { return confirmed(1); })) << "200 ms can be short on a busy machine";
   freeze_replicas();
-  EXPECT_FALSE(client.enqueue_async(Parcel{2}).get());
-  EXPECT_FALSE(client.enqueue_async(Parcel{3}).get());
+  EXPECT_FALSE(confirmed(2));
+  EXPECT_FALSE(confirmed(3));
   servers->thaw_all();
-  ASSERT_TRUE(eventually([&] { return bool(client.enqueue_async(Parcel{4}).get()); }));
+  ASSERT_TRUE(eventually([&] { return confirmed(4); }));
   const ClientStats stats = client.stats();
   EXPECT_EQ(stats.lost_calls, 0u);
   EXPECT_EQ(static_cast<std::uint64_t>(counts().accepted), stats.enqueued_jobs + stats.failed_jobs)

@@ -159,14 +159,25 @@ class FunctionsTest : public RedisTest {
   }
 
   std::string done(const std::string& worker, const std::vector<Leased>& leased) {
-    std::vector<std::string> arguments{worker};
+    std::size_t jobs = 0;
+    std::size_t bytes = 0;
+    std::string each;
+    std::vector<std::string> ids;
     for (const Leased& one : leased) {
-      const std::size_t settled = std::count(one.progress.begin(), one.progress.end(), 'x');
-      arguments.insert(arguments.end(), {one.entry_id, std::to_string(jobs_in(one.bytes) - settled),
-                                         std::to_string(one.bytes.size())});
+      const std::size_t open_jobs =
+          jobs_in(one.bytes) - std::count(one.progress.begin(), one.progress.end(), 'x');
+      jobs += open_jobs;
+      bytes += one.bytes.size();
+      each += big_endian(open_jobs, 2) + big_endian(one.bytes.size(), 4);
+      ids.push_back(one.entry_id);
     }
-    return fcall("done", {keys.state, keys.workers, keys.progress, stream_of(leased.front())},
-                 arguments);
+    std::vector<std::string> arguments{worker, std::to_string(jobs), std::to_string(bytes), each};
+    arguments.insert(arguments.end(), ids.begin(), ids.end());
+    return finish(stream_of(leased.front()), arguments);
+  }
+
+  std::string finish(const std::string& stream, const std::vector<std::string>& arguments) {
+    return fcall("finish", {keys.state, keys.workers, keys.progress, stream}, arguments);
   }
 
   struct Move {
@@ -286,11 +297,14 @@ class FunctionsTest : public RedisTest {
 
   static std::string packed(const std::vector<std::size_t>& indexes) {
     std::string bytes;
-    for (const std::size_t index : indexes) {
-      bytes += static_cast<char>(index >> 8);
-      bytes += static_cast<char>(index & 255);
-    }
+    for (const std::size_t index : indexes) bytes += big_endian(index, 2);
     return bytes;
+  }
+
+  static std::string big_endian(std::size_t number, int bytes) {
+    std::string written;
+    while (bytes-- > 0) written += static_cast<char>(number >> 8 * bytes & 255);
+    return written;
   }
 
   static constexpr std::string_view wire_prefix = "ferry";

@@ -11,7 +11,7 @@ using Clock = std::chrono::steady_clock;
 
 EnvelopePtr envelope(const std::string& entry_id, std::uint64_t epoch, std::size_t jobs = 10) {
   auto made = std::make_shared<LeasedEnvelope>();
-  made->entry_id = entry_id;
+  made->id = redis::StreamId::parse(entry_id).value();
   made->epoch = epoch;
   made->count = jobs;
   return made;
@@ -43,7 +43,7 @@ TEST_F(InFlightTest, HoldsAnEntryOnceThatIsDeliveredTwice) {
   in_flight.add({first});
   const auto again = in_flight.add({envelope("1-0", 1), envelope("2-0", 1)});
   ASSERT_EQ(again.size(), 1u);
-  EXPECT_EQ(again[0]->entry_id, "2-0");
+  EXPECT_EQ(again[0]->id.text(), "2-0");
   EXPECT_EQ(in_flight.books().jobs_out, 20);
   end(again[0]);
   EXPECT_FALSE(in_flight.take_delivered_again());
@@ -63,6 +63,19 @@ TEST_F(InFlightTest, HoldsAnEntryUnderANewNameBesideTheOldOne) {
   EXPECT_EQ(in_flight.all(), std::vector<EnvelopePtr>{old_lease});
   end(old_lease);
   EXPECT_EQ(in_flight.books().jobs_out, 0);
+}
+
+TEST_F(InFlightTest, HasCreditForAFetchWhileThereIsRoom) {
+  EXPECT_EQ(in_flight.credit_now(), 800u) << "twice four full batches";
+  const auto most = envelope("1-0", 1, 799);
+  in_flight.add({most});
+  EXPECT_EQ(in_flight.credit_now(), 1u);
+  in_flight.add({envelope("2-0", 1, 1)});
+  EXPECT_EQ(in_flight.credit_now(), 0u);
+  end(most);
+  EXPECT_GE(in_flight.credit_now(), 799u);
+  in_flight.close();
+  EXPECT_EQ(in_flight.credit_now(), 0u);
 }
 
 }  // namespace

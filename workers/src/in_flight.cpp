@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace ferry::detail {
+namespace {
+
+/// Nodes kept to be used again.
+constexpr std::size_t most_spare = 8192;
+
+}  // namespace
 
 InFlight::InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit)
     : credits_(max_jobs, max_bytes), limit_(limit) {}
@@ -28,16 +34,31 @@ std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point unti
   return closed_ || free <= 0 ? 0 : static_cast<std::size_t>(free);
 }
 
+std::size_t InFlight::credit_now() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  return closed_ || !worth_a_fetch(now) ? 0 : static_cast<std::size_t>(room(now));
+}
+
 std::vector<EnvelopePtr> InFlight::add(std::vector<EnvelopePtr> envelopes) {
   const std::lock_guard lock(mutex_);
   std::erase_if(envelopes, [&](const EnvelopePtr& envelope) {
-    const auto [at, is_new] = held_.try_emplace(envelope->key(), Held{envelope});
-    if (is_new) {
-      credits_.take(envelope->count, envelope->bytes.size());
-    } else {
+    const LeaseKey key = envelope->key();
+    const auto at = held_.find(key);
+    if (at != held_.end()) {
       at->second.delivered_again = true;
+      return true;
     }
-    return !is_new;
+    if (spare_.empty()) {
+      held_.emplace(key, Held{envelope});
+    } else {
+      spare_.back().key() = key;
+      spare_.back().mapped() = {envelope};
+      held_.insert(std::move(spare_.back()));
+      spare_.pop_back();
+    }
+    credits_.take(envelope->count, envelope->bytes.size());
+    return false;
   });
   return envelopes;
 }
@@ -48,7 +69,7 @@ bool InFlight::take_delivered_again() {
 }
 
 void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now) {
-  std::vector<EnvelopePtr> last;  // freed outside the lock
+  std::vector<EnvelopePtr> last;  // freed or kept outside the lock
   last.reserve(ended.size());
   bool somebody_waits_for_this = false;
   {
@@ -59,12 +80,14 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
       credits_.give(envelope->count, envelope->bytes.size());
       limit_.on_settled(jobs_settled, now);
       delivered_again_ = delivered_again_ || at->second.delivered_again;
-      last.push_back(std::move(at->second.envelope));
-      held_.erase(at);
+      auto node = held_.extract(at);
+      last.push_back(std::move(node.mapped().envelope));
+      if (spare_.size() < most_spare) spare_.push_back(std::move(node));
     }
     somebody_waits_for_this = held_.empty() || worth_a_fetch(now);
   }
   if (somebody_waits_for_this) changed_.notify_all();
+  pool_.give(std::move(last));
 }
 
 bool InFlight::wait_until_empty(std::chrono::steady_clock::time_point until) {

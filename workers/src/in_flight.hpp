@@ -11,6 +11,7 @@
 
 #include "batching/credits.hpp"
 #include "batching/flight_limit.hpp"
+#include "stages/envelope_pool.hpp"
 #include "stages/leased_envelope.hpp"
 
 namespace ferry::detail {
@@ -31,12 +32,18 @@ class InFlight {
   /// Returns: how many more jobs may be taken now; 0 = none.
   std::size_t wait_for_credit(std::chrono::steady_clock::time_point until);
 
+  /// Returns: how many more jobs may be taken now when that is worth a fetch; else 0.
+  std::size_t credit_now();
+
   /// Takes in what is new, and its credits. An entry that is held already, under the same of our
   /// names, is the same lease: after a failover the new server may not know of the first delivery
   /// and deliver it again.
   ///
   /// Returns: those that are new.
   std::vector<EnvelopePtr> add(std::vector<EnvelopePtr> envelopes);
+
+  /// Returns: so many envelopes to fill, made anew or of those that have ended.
+  std::vector<EnvelopePtr> blank(std::size_t envelopes) { return pool_.take(envelopes); }
 
   /// Whether something has ended that was delivered again meanwhile: the second lease may have come
   /// after the outcomes were told, and then nobody works on it.
@@ -72,13 +79,16 @@ class InFlight {
   bool worth_a_fetch(std::chrono::steady_clock::time_point now);
 
   struct Held {
-    EnvelopePtr envelope;  ///< the key points into it
+    EnvelopePtr envelope;
     bool delivered_again = false;
   };
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::unordered_map<LeaseKey, Held, LeaseKeyHash> held_;
+  using HeldByKey = std::unordered_map<LeaseKey, Held, LeaseKeyHash>;
+  HeldByKey held_;
+  std::vector<HeldByKey::node_type> spare_;  ///< nodes of the map, to use again
+  EnvelopePool pool_;
   bool delivered_again_ = false;
   Credits credits_;
   FlightLimit limit_;

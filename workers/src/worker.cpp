@@ -332,7 +332,7 @@ void Worker::Impl::release(redis::Connection& connection,
     const Keys& keys = leases_.queues()[envelope->queue];
     connection.call({"FCALL", "ferry_v1_release", "4", keys.state, keys.workers, keys.progress,
                      keys.ready[static_cast<std::size_t>(envelope->priority)],
-                     leases_.name(envelope->epoch), envelope->entry_id});
+                     leases_.name(envelope->epoch), envelope->id.text()});
     jobs += envelope->marks.empty() ? envelope->count : envelope->open + envelope->pending;
   }
   metrics_.update([&](WorkerStats& stats) { stats.released += jobs; });

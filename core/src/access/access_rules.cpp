@@ -32,7 +32,7 @@ constexpr std::array producer_grants{
 
 constexpr std::array worker_grants{
     Grant{"+fcall", "*"},
-    Grant{"+xreadgroup +xack +xdel +xadd +xrange +xpending +xclaim +xgroup|create "
+    Grant{"+xreadgroup +xack +xdel +xtrim +xadd +xrange +xpending +xclaim +xgroup|create "
           "+xgroup|delconsumer +xinfo|groups",
           "ready:*"},
     Grant{"+hexists +hset +hdel +hgetall", "workers"},

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <deque>
 #include <iterator>
 #include <map>
@@ -8,39 +7,18 @@
 
 #include "one_line.hpp"
 #include "queue/queue_impl.hpp"
+#include "redis/stream_id.hpp"
 
 namespace ferry::detail {
 namespace {
 
 using redis::Connection;
 using redis::Reply;
+using redis::StreamId;
+using redis::whole_number;
 
 /// Units: entries fetched at a time from one stream; an entry may be large.
 constexpr std::size_t entries_per_fetch = 32;
-
-struct StreamId {
-  std::uint64_t ms = 0;
-  std::uint64_t sequence = 0;
-  auto operator<=>(const StreamId&) const = default;
-
-  std::string text() const { return std::to_string(ms) + "-" + std::to_string(sequence); }
-};
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size() || text.empty()) return {};
-  return number;
-}
-
-std::optional<StreamId> stream_id_of(std::string_view text) {
-  const auto dash = text.find('-');
-  if (dash == std::string_view::npos) return {};
-  const auto ms = number_of(text.substr(0, dash));
-  const auto sequence = number_of(text.substr(dash + 1));
-  if (!ms || !sequence) return {};
-  return StreamId{*ms, *sequence};
-}
 
 struct Entry {
   StreamId id;
@@ -85,7 +63,7 @@ class StreamCursor {
     const Reply& reply = answer->root();
     ended_ = reply.size < entries_per_fetch;
     for (const Reply& element : reply) {
-      const auto id = element.size == 2 ? stream_id_of(element[0].text) : std::nullopt;
+      const auto id = element.size == 2 ? StreamId::parse(element[0].text) : std::nullopt;
       if (!id || element[1].size < 2) continue;
       entries_.push_back({*id, std::string(element[1][1].text), {}, {}, 0});
       fetched_ = id;
@@ -116,7 +94,7 @@ class StreamCursor {
     std::map<StreamId, const Reply*> holders;
     for (const Reply& pending : answer->root()) {
       if (pending.size < 4) continue;
-      if (const auto id = stream_id_of(pending[0].text)) holders[*id] = &pending;
+      if (const auto id = StreamId::parse(pending[0].text)) holders[*id] = &pending;
     }
     for (Entry& entry : entries_) {
       const auto found = holders.find(entry.id);
@@ -173,7 +151,7 @@ std::array<StreamId, priority_count> cursor_of(const std::string& from) {
   for (std::size_t i = 0; i < priority_count; ++i) {
     const auto comma = i + 1 < priority_count ? rest.find(',') : rest.size();
     if (comma == std::string_view::npos) refuse_cursor(from);
-    const auto id = stream_id_of(rest.substr(0, comma));
+    const auto id = StreamId::parse(rest.substr(0, comma));
     if (!id) refuse_cursor(from);
     after[i] = *id;
     rest.remove_prefix(std::min(comma + 1, rest.size()));
@@ -248,7 +226,7 @@ JobPage stream_page(Connection& connection, const Keys& keys, JobState state, st
   const CountsReply books = call_counts(connection, keys);
   std::vector<StreamCursor> streams;
   for (std::size_t i = 0; i < priority_count; ++i) {
-    const auto delivered = stream_id_of(books.last_delivered[i]).value_or(StreamId{});
+    const auto delivered = StreamId::parse(books.last_delivered[i]).value_or(StreamId{});
     if (state == JobState::waiting) {
       streams.emplace_back(connection, keys, i, state, std::max(after[i], delivered), "+");
     } else {
@@ -279,8 +257,8 @@ JobPage parked_page(Connection& connection, const Keys& keys, JobState state, st
   std::uint64_t seen = 0;
   if (!from.empty()) {
     const auto colon = from.find(':');
-    const auto at = colon == std::string::npos ? std::nullopt : number_of(from.substr(0, colon));
-    const auto skip = at ? number_of(from.substr(colon + 1)) : std::nullopt;
+    const auto at = colon == std::string::npos ? std::nullopt : whole_number(from.substr(0, colon));
+    const auto skip = at ? whole_number(from.substr(colon + 1)) : std::nullopt;
     if (!skip) refuse_cursor(from);
     score = std::to_string(*at);
     seen = *skip;
@@ -299,7 +277,7 @@ JobPage parked_page(Connection& connection, const Keys& keys, JobState state, st
   std::size_t taken = 0;
   for (; taken < found && taken < limit && page.jobs.size() < limit; ++taken) {
     const Reply& bytes = stored->root()[taken];
-    const auto at = number_of(reply[2 * taken + 1].text).value_or(0);
+    const auto at = whole_number(reply[2 * taken + 1].text).value_or(0);
     seen = score == std::to_string(at) ? seen + 1 : 1;
     score = std::to_string(at);
     if (bytes.is_nil()) continue;  // moved between the two commands

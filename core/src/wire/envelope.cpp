@@ -255,7 +255,8 @@ bool Decoder::read_extras(MsgpackCursor& in, std::uint8_t flags, StoredJob& job)
       std::memcpy(job.id.bytes.data(), id.data(), id.size());
       has_id = true;
     } else if (key <= 9) {
-      if (extras == nullptr) extras = &out_.extras.emplace_back();
+      if (!out_.extras) out_.extras.emplace();
+      if (extras == nullptr) extras = &out_.extras->emplace_back();
       if (!read_extra(in, key, *extras)) return false;
     } else if (!in.skip()) {
       return fail(in, "extras", "msgpack");
@@ -367,7 +368,7 @@ std::string decode(std::string_view bytes, StoredEnvelope& out) {
   out.jobs.clear();
   out.death.reset();
   out.opaque = {};
-  out.extras.clear();
+  out.extras.reset();
   out.inflated.clear();
   Decoder decoder(out);
   if (decoder.envelope(bytes, false)) return {};

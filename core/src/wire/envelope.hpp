@@ -87,7 +87,7 @@ struct StoredEnvelope {
   std::optional<Death> death;
   bool newer = false;       ///< could not be decoded: a later version of Ferry wrote it
   std::string_view opaque;  ///< the raw bytes under flag_opaque; `jobs` is empty then
-  std::deque<Extras> extras;
+  std::optional<std::deque<Extras>> extras;  ///< an empty deque would allocate
   std::vector<std::unique_ptr<char[]>> inflated;
 
   /// Not told by `opaque`: the bytes that could not be decoded may have been none.

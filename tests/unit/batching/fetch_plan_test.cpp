@@ -196,5 +196,19 @@ TEST(FetchPlanTest, KeepsTheSharesWhileQueuesComeAndGo) {
   EXPECT_NEAR(taken(0) / (taken(0) + taken(1)), 0.9 * 2 / 3, 0.02);
 }
 
+TEST(FetchPlanTest, SaysWhetherItExpectsMore) {
+  FetchPlan plan({1, 1}, QueueOrder::weighted);
+  Streams redis;
+  EXPECT_FALSE(plan.any_more()) << "nothing is known yet";
+  redis.waiting[{1, normal}] = 15;
+  redis.serve(plan, plan.next(10));  // five of each queue
+  EXPECT_TRUE(plan.any_more());
+  plan.pause(1, true);
+  EXPECT_FALSE(plan.any_more());
+  plan.pause(1, false);
+  redis.serve(plan, plan.next(20));
+  EXPECT_FALSE(plan.any_more()) << "the last answer was not full";
+}
+
 }  // namespace
 }  // namespace ferry::detail

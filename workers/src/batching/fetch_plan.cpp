@@ -46,6 +46,11 @@ bool FetchPlan::all_paused() const {
   return std::all_of(queues_.begin(), queues_.end(), [](const auto& q) { return q.paused; });
 }
 
+bool FetchPlan::any_more() const {
+  return std::any_of(queues_.begin(), queues_.end(),
+                     [](const auto& q) { return !q.paused && q.any_more(); });
+}
+
 bool FetchPlan::QueueState::any_more() const {
   return std::find(has_more.begin(), has_more.end(), true) != has_more.end();
 }

@@ -47,6 +47,8 @@ class FetchPlan {
 
   void pause(std::uint32_t queue, bool paused);
   bool all_paused() const;
+  /// Whether a stream that is not paused is believed to have more.
+  bool any_more() const;
 
  private:
   struct QueueState {

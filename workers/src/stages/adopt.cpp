@@ -24,25 +24,30 @@ Adopter::Adopter(const Leases& leases, InFlight& in_flight, Metrics& metrics,
                  std::function<bool(std::vector<EnvelopePtr>, CallerMay)> arrive)
     : leases_(leases), in_flight_(in_flight), metrics_(metrics), arrive_(std::move(arrive)) {}
 
-EnvelopePtr Adopter::envelope_of(const redis::Reply& entry, const redis::ReplyPtr& owner,
-                                 std::uint32_t queue, Priority priority, std::uint64_t epoch) {
-  if (entry.size < 2 || entry[1].size < 2) return nullptr;
+bool Adopter::fill(LeasedEnvelope& envelope, const redis::Reply& entry,
+                   const redis::ReplyPtr& owner, std::uint32_t queue, Priority priority,
+                   std::uint64_t epoch) {
+  if (entry.size < 2 || entry[1].size < 2) return false;
   const redis::Reply& fields = entry[1];
-  auto envelope = std::make_shared<LeasedEnvelope>();
-  envelope->queue = queue;
-  envelope->priority = priority;
-  envelope->epoch = epoch;
-  envelope->entry_id = entry[0].text;
-  envelope->owner = owner;
-  envelope->set_bytes(fields[1].text);
+  const auto id = redis::StreamId::parse(entry[0].text);
+  if (!id) return false;
+  envelope.queue = queue;
+  envelope.priority = priority;
+  envelope.epoch = epoch;
+  envelope.id = *id;
+  envelope.owner = owner;
+  envelope.set_bytes(fields[1].text);
   // A released envelope brings its progress along in a second field.
-  if (fields.size >= 4) envelope->progress = fields[3].text;
-  envelope->suspect = envelope->progress.find_first_of("123456789") != std::string::npos;
-  return envelope;
+  if (fields.size >= 4) envelope.progress = fields[3].text;
+  envelope.suspect = envelope.progress.find_first_of("123456789") != std::string::npos;
+  return true;
 }
 
-bool Adopter::adopt(std::vector<EnvelopePtr> envelopes, CallerMay may) {
-  envelopes = in_flight_.add(std::move(envelopes));
+void Adopter::adopt(std::vector<EnvelopePtr> envelopes) {
+  send(in_flight_.add(std::move(envelopes)), CallerMay::hand_over);
+}
+
+bool Adopter::send(std::vector<EnvelopePtr> envelopes, CallerMay may) {
   if (envelopes.empty()) return true;
   std::size_t jobs = 0;
   for (const EnvelopePtr& envelope : envelopes) jobs += envelope->count;
@@ -93,19 +98,20 @@ void Adopter::recover_stream(redis::Connection& connection, std::uint32_t queue,
     check(pending->root());
     std::vector<EnvelopePtr> found;
     for (const redis::Reply& entry : pending->root()) {
-      const std::string id(entry[0].text);
-      from = "(" + id;
-      if (known.contains({queue, priority, epoch, id})) continue;
-      const auto stored = connection.call({"XRANGE", stream, id, id});
+      const std::string_view text = entry[0].text;
+      from = "(" + std::string(text);
+      const auto id = redis::StreamId::parse(text);
+      if (id && known.contains({queue, priority, epoch, *id})) continue;
+      const auto stored = connection.call({"XRANGE", stream, text, text});
       if (stored->root().size == 0) continue;
-      auto envelope = envelope_of(stored->root()[0], stored, queue, priority, epoch);
-      if (envelope == nullptr) continue;
+      const auto envelope = std::make_shared<LeasedEnvelope>();
+      if (!fill(*envelope, stored->root()[0], stored, queue, priority, epoch)) continue;
       if (entry[3].integer > 1) {
         envelope->suspect = true;
         const auto progress = connection.call({"HGET", keys.progress, envelope->progress_field()});
         envelope->progress = progress->root().text;
       }
-      found.push_back(std::move(envelope));
+      found.push_back(envelope);
     }
     adopt(std::move(found));
     if (pending->root().size == 0) return;

@@ -27,22 +27,28 @@ class Adopter {
 
   /// One entry as XREADGROUP, XRANGE and XCLAIM give it: [id, [field, value, …]].
   ///
-  /// Returns: null when the entry was deleted meanwhile.
-  static EnvelopePtr envelope_of(const redis::Reply& entry, const redis::ReplyPtr& owner,
-                                 std::uint32_t queue, Priority priority, std::uint64_t epoch);
+  /// Returns: whether there is one; not when the entry was deleted meanwhile.
+  static bool fill(LeasedEnvelope& envelope, const redis::Reply& entry,
+                   const redis::ReplyPtr& owner, std::uint32_t queue, Priority priority,
+                   std::uint64_t epoch);
 
-  /// Takes credits, registers the envelopes and sends them into the graph, as Pipeline::arrive.
-  bool adopt(std::vector<EnvelopePtr> envelopes, CallerMay may = CallerMay::hand_over);
+  /// Takes credits, registers the envelopes and sends them into the graph.
+  void adopt(std::vector<EnvelopePtr> envelopes);
+
+  /// The second half of `adopt`, for what `InFlight::add` found to be new. Returns as
+  /// Pipeline::arrive.
+  bool send(std::vector<EnvelopePtr> envelopes, CallerMay may);
 
   /// Finds what is pending under our name although we do not hold it, because the reply that told
   /// us was lost, and adopts it. Holds off reclaims meanwhile.
   ///
   /// Errors: `Error` as the connection throws it.
-  /// Threads: the fetch thread only, so that no fetch is under way.
+  /// Threads: the fetch thread only, while no fetch is under way.
   void recover(redis::Connection& connection);
 
   /// Asks the fetch thread to recover before its next fetch.
   void want_recovery() { wanted_ = true; }
+  bool recovery_wanted() const { return wanted_; }
   bool take_wanted_recovery() { return wanted_.exchange(false); }
 
   /// Held by whoever moves leases to this worker in another way than the fetch thread.

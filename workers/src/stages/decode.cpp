@@ -1,7 +1,6 @@
 #include "stages/decode.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <new>
 
 namespace ferry::detail {
@@ -101,15 +100,11 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
   return arrival;
 }
 
-std::chrono::nanoseconds queued_for(std::string_view entry_id,
+std::chrono::nanoseconds queued_for(const redis::StreamId& id,
                                     std::chrono::system_clock::time_point wall) {
-  std::uint64_t since_1970_ms = 0;
-  const char* end = entry_id.data() + entry_id.size();
-  const auto [dash, error] = std::from_chars(entry_id.data(), end, since_1970_ms);
-  if (error != std::errc{} || dash == end || *dash != '-') return std::chrono::nanoseconds::max();
   constexpr std::uint64_t day_ms = std::chrono::milliseconds(std::chrono::hours{24}).count();
   const std::uint64_t now_ms = ms_since_1970(wall);
-  const std::uint64_t waited_ms = now_ms > since_1970_ms ? now_ms - since_1970_ms : 0;
+  const std::uint64_t waited_ms = now_ms > id.ms ? now_ms - id.ms : 0;
   return std::chrono::milliseconds{static_cast<std::int64_t>(std::min(waited_ms, day_ms))};
 }
 
@@ -137,7 +132,7 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
   envelope.open = 0;
   envelope.marks.assign(count, JobMark::open);
   KindLookup lookup(kinds);
-  const auto queued = queued_for(envelope.entry_id, wall);
+  const auto queued = queued_for(envelope.id, wall);
   for (std::uint32_t i = 0; i < count; ++i) {
     const char mark = envelope.progress.empty() ? '.' : envelope.progress[i];
     if (mark == 'x') {

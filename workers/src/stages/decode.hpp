@@ -28,11 +28,8 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
                    std::chrono::steady_clock::time_point now,
                    std::chrono::system_clock::time_point wall);
 
-/// Returns: how long ago Redis gave an entry its id, at most a day; the maximum when the text is
-/// no id.
-///
-/// Source: https://redis.io/docs/latest/develop/data-types/streams/#entry-ids
-std::chrono::nanoseconds queued_for(std::string_view entry_id,
+/// Returns: how long ago Redis gave an entry its id, at most a day.
+std::chrono::nanoseconds queued_for(const redis::StreamId& id,
                                     std::chrono::system_clock::time_point wall);
 
 /// Decodes an envelope and sorts its open jobs.

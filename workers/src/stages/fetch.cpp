@@ -79,7 +79,7 @@ redis::Meter Fetcher::meter() const {
 
 void Fetcher::loop() {
   pthread_setname_np(pthread_self(), "ferry-fetch");  // for top -H and the like
-  while (!stopping_) {
+  while (!stopping_ || asked_) {
     try {
       if (!connection_.connected()) {
         connection_.connect();
@@ -93,7 +93,7 @@ void Fetcher::loop() {
         backoff_.reset();
       }
       if (in_flight_.take_delivered_again()) adopter_.want_recovery();
-      if (adopter_.take_wanted_recovery()) adopter_.recover(connection_);
+      if (!asked_ && adopter_.take_wanted_recovery()) adopter_.recover(connection_);
       if (!fetch_once()) {
         const std::lock_guard lock(threads_mutex_);
         left_.push_back(std::this_thread::get_id());
@@ -101,6 +101,7 @@ void Fetcher::loop() {
       }
     } catch (const Error& e) {
       connection_.close();
+      asked_.reset();
       adopter_.want_recovery();
       // Once for each kind of reason: a lost connection may come back to a changed password.
       if (std::exchange(away_, e.code()) != e.code()) {
@@ -126,25 +127,23 @@ void Fetcher::loop() {
   ended_.notify_all();
 }
 
-std::vector<std::string> Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
-  std::vector<std::string> command{"XREADGROUP",        "GROUP", std::string(group_name),
-                                   leases_.name(epoch), "COUNT", std::to_string(fetch.count)};
+redis::Words Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
+  redis::Words command{"XREADGROUP",        "GROUP", group_name,
+                       leases_.name(epoch), "COUNT", std::to_string(fetch.count)};
   if (fetch.block) {
-    command.emplace_back("BLOCK");
-    command.push_back(std::to_string(block.count()));
+    command.add("BLOCK");
+    command.add(std::to_string(block.count()));
   }
-  command.emplace_back("STREAMS");
+  command.add("STREAMS");
   for (const StreamAt& at : fetch.streams) {
-    command.push_back(leases_.queues()[at.queue].ready[static_cast<std::size_t>(at.priority)]);
+    command.add(leases_.queues()[at.queue].ready[static_cast<std::size_t>(at.priority)]);
   }
-  command.insert(command.end(), fetch.streams.size(), ">");
+  for (std::size_t i = 0; i < fetch.streams.size(); ++i) command.add(">");
   return command;
 }
 
-/// Returns: whether this thread still is the one that fetches; if not, nothing may be touched.
-bool Fetcher::fetch_once() {
-  const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block);
-  if (room == 0) return true;
+/// Sends the next fetch, for at most `room` jobs.
+void Fetcher::ask(std::size_t room) {
   Fetch fetch;
   {
     const std::lock_guard lock(mutex_);
@@ -152,15 +151,46 @@ bool Fetcher::fetch_once() {
     fetch = plan_.next(std::clamp<std::size_t>(envelopes, 1, most_envelopes));
     meter_ = connection_.meter();
   }
-  if (fetch.streams.empty()) {
+  if (fetch.streams.empty()) return;
+  leases_.register_missing(connection_);
+  const std::uint64_t epoch = leases_.current_epoch();
+  const redis::Words words = command(fetch, epoch);
+  connection_.append(words.views());
+  connection_.flush();
+  asked_ = Asked{std::move(fetch), epoch};
+}
+
+/// While Redis answers, what it answered before is decoded; but only where it has more, since
+/// otherwise a job that has come waits for this.
+void Fetcher::ask_ahead() {
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    more = plan_.any_more();
+  }
+  if (!more || stopping_ || adopter_.recovery_wanted()) return;
+  const std::size_t room = in_flight_.credit_now();
+  if (room == 0) return;
+  try {
+    ask(room);
+  } catch (const Error&) {
+    connection_.close();  // the loop connects anew, once what we have is on its way
+  }
+}
+
+/// Returns: whether this thread still is the one that fetches; if not, nothing may be touched.
+bool Fetcher::fetch_once() {
+  if (!asked_) {
+    const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block);
+    if (room == 0 || stopping_) return true;
+    ask(room);
+  }
+  if (!asked_) {
     std::this_thread::sleep_for(block);  // every queue is paused
     return true;
   }
-  leases_.register_missing(connection_);
-  const std::uint64_t epoch = leases_.current_epoch();
-  const auto words = command(fetch, epoch);
-  const std::vector<std::string_view> arguments(words.begin(), words.end());
-  const redis::ReplyPtr reply = connection_.command(arguments);
+  const redis::ReplyPtr reply = connection_.read();
+  const auto [fetch, epoch] = *std::exchange(asked_, std::nullopt);
   if (reply->root().is_error()) {
     alarm_if_emptied(reply->root().text);
     if (handle_error(reply->root().text)) return true;
@@ -177,9 +207,11 @@ bool Fetcher::fetch_once() {
              stream[0].text;
     });
     if (at == fetch.streams.end()) continue;
+    auto blanks = in_flight_.blank(stream[1].size);
+    auto blank = blanks.begin();
     for (const redis::Reply& entry : stream[1]) {
-      auto envelope = Adopter::envelope_of(entry, reply, at->queue, at->priority, epoch);
-      if (envelope == nullptr) continue;
+      EnvelopePtr envelope = std::move(*blank++);
+      if (!Adopter::fill(*envelope, entry, reply, at->queue, at->priority, epoch)) continue;
       jobs += envelope->count;
       ++found[static_cast<std::size_t>(at - fetch.streams.begin())];
       envelopes.push_back(std::move(envelope));
@@ -194,7 +226,9 @@ bool Fetcher::fetch_once() {
     // Believed at once when larger, slowly when smaller: better one fetch too small than too large.
     jobs_per_envelope_ = std::max(seen, 0.9 * jobs_per_envelope_ + 0.1 * seen);
   }
-  return adopter_.adopt(std::move(envelopes), CallerMay::run);
+  envelopes = in_flight_.add(std::move(envelopes));
+  ask_ahead();
+  return adopter_.send(std::move(envelopes), CallerMay::run);
 }
 
 /// This worker has made the streams and their groups itself, and nothing of Ferry ever removes

@@ -3,6 +3,8 @@
 // The first stage: one thread that waits for credits, then for Redis.
 //
 //   credits ─> fetch plan ─> XREADGROUP … BLOCK ─> envelopes ─> graph
+//                  ^                                   │
+//                  └── with a backlog, the next one ───┘  before these are decoded
 
 #include <atomic>
 #include <chrono>
@@ -21,6 +23,7 @@
 #include "metrics.hpp"
 #include "redis/backoff.hpp"
 #include "redis/connection.hpp"
+#include "redis/words.hpp"
 #include "stages/adopt.hpp"
 
 namespace ferry::detail {
@@ -55,11 +58,20 @@ class Fetcher {
   void fetch_in_new_thread();
   void loop();
   bool fetch_once();
-  std::vector<std::string> command(const Fetch& fetch, std::uint64_t epoch) const;
+  void ask(std::size_t room);
+  void ask_ahead();
+  redis::Words command(const Fetch& fetch, std::uint64_t epoch) const;
   bool handle_error(std::string_view text);
   void alarm_if_emptied(std::string_view text);
 
+  /// A fetch that was sent and is not answered; nothing else may use the connection meanwhile.
+  struct Asked {
+    Fetch fetch;
+    std::uint64_t epoch = 0;
+  };
+
   redis::Connection connection_;
+  std::optional<Asked> asked_;
   Leases& leases_;
   InFlight& in_flight_;
   Adopter& adopter_;

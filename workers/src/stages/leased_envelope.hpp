@@ -2,14 +2,15 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ferry/job.hpp"
 #include "redis/reply.hpp"
+#include "redis/stream_id.hpp"
 #include "stages/inflated_memory.hpp"
 #include "wire/envelope.hpp"
 
@@ -24,14 +25,14 @@ struct LeaseKey {
   std::uint32_t queue = 0;
   Priority priority = Priority::normal;
   std::uint64_t epoch = 0;
-  std::string_view entry_id;
+  redis::StreamId id;
 
   bool operator==(const LeaseKey&) const = default;
 };
 struct LeaseKeyHash {
   std::size_t operator()(const LeaseKey& key) const {
     // Entries of equal ids in two streams are rare enough to share a bucket.
-    return std::hash<std::string_view>{}(key.entry_id);
+    return redis::StreamIdHash{}(key.id);
   }
 };
 
@@ -67,11 +68,11 @@ struct LeasedEnvelope {
   std::uint32_t queue = 0;  ///< index in the worker's options
   Priority priority = Priority::normal;
   std::uint64_t epoch = 0;  ///< under which of the worker's names it was leased
-  std::string entry_id;
-  redis::ReplyPtr owner;   ///< keeps `bytes` alive
-  std::string_view bytes;  ///< as stored
-  std::string progress;    ///< as in settle.lua; empty when nothing is settled or suspected
-  bool suspect = false;    ///< a worker died with it
+  redis::StreamId id;       ///< of the entry
+  redis::ReplyPtr owner;    ///< keeps `bytes` alive
+  std::string_view bytes;   ///< as stored
+  std::string progress;     ///< as in settle.lua; empty when nothing is settled or suspected
+  bool suspect = false;     ///< a worker died with it
 
   std::size_t count = 1;     ///< jobs, settled ones included
   bool may_inflate = false;  ///< decoding may take more memory than the stored bytes
@@ -99,15 +100,25 @@ struct LeasedEnvelope {
     may_inflate = head && (head->flags & (wire::flag_zstd | wire::flag_bundle)) != 0;
   }
 
-  /// Points into this envelope.
-  LeaseKey key() const { return {queue, priority, epoch, entry_id}; }
+  /// As new, but its lists keep their memory.
+  void clear() {
+    auto jobs = std::exchange(stored.jobs, {});
+    auto room = std::exchange(marks, {});
+    *this = {};
+    jobs.clear();
+    room.clear();
+    stored.jobs = std::move(jobs);
+    marks = std::move(room);
+  }
+
+  LeaseKey key() const { return {queue, priority, epoch, id}; }
 
   /// Where it lies, as one word.
   std::string place() const { return std::to_string(queue) + ":" + progress_field(); }
 
   /// The field in Redis's `progress` hash.
   std::string progress_field() const {
-    return std::to_string(static_cast<int>(priority)) + ":" + entry_id;
+    return std::to_string(static_cast<int>(priority)) + ":" + id.text();
   }
 };
 

@@ -149,7 +149,7 @@ class Pipeline::Graph {
     for (const Burial& burial : decoded.report.burials) {
       log_.error("an envelope cannot be decoded; it is a dead letter now",
                  {{"queue", std::string_view(settings_.queue_names[burial.envelope->queue])},
-                  {"entry", std::string_view(burial.envelope->entry_id)}});
+                  {"entry", std::string_view(burial.envelope->id.text())}});
     }
     if (!decoded.report.put_offs.empty()) complain_of_newer(*decoded.report.put_offs.front(), now);
     if (!decoded.arrivals.empty()) {
@@ -166,7 +166,7 @@ class Pipeline::Graph {
         "envelopes of a newer version of Ferry wait for a newer worker; after an hour they are "
         "dead letters: replace this worker",
         {{"queue", std::string_view(settings_.queue_names[envelope.queue])},
-         {"entry", std::string_view(envelope.entry_id)}});
+         {"entry", std::string_view(envelope.id.text())}});
   }
 
   /// Returns: false when the envelope has to wait until others gave back what they inflated to.

@@ -1,6 +1,7 @@
 #include "stages/settle.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "functions/library.hpp"
@@ -20,6 +21,10 @@ std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
       break;
   }
   return stats.failed;
+}
+
+bool in_stream_order(const LeasedEnvelope* a, const LeasedEnvelope* b) {
+  return std::tie(a->queue, a->priority, a->id, a) < std::tie(b->queue, b->priority, b->id, b);
 }
 
 JobMark mark_of(Verb verb) {
@@ -159,7 +164,7 @@ void Settler::loop() {
       for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
       for (LeasedEnvelope* envelope : report.put_offs) calls.push_back(put_off_call(*envelope));
     }
-    std::ranges::sort(touched);
+    std::ranges::sort(touched, in_stream_order);
     touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
     auto settling = calls_for(touched, tell_all);
     std::ranges::move(settling, std::back_inserter(calls));
@@ -216,6 +221,9 @@ std::vector<Settler::Call> Settler::calls_for(const std::vector<LeasedEnvelope*>
       calls.push_back(settle_call(*envelope));
     }
   }
+  for (Call& call : calls) {
+    if (call.kind == Call::Kind::done) write_done(call);
+  }
   return calls;
 }
 
@@ -234,12 +242,10 @@ void Settler::make(std::vector<Call>& calls) {
 
 bool Settler::send(std::vector<Call>& calls, std::size_t& answered_calls) {
   if (answered_calls == calls.size()) return true;
-  std::vector<std::string_view> arguments;
   try {
     connection_.connect();
     for (std::size_t i = answered_calls; i < calls.size(); ++i) {
-      arguments.assign(calls[i].arguments.begin(), calls[i].arguments.end());
-      connection_.append(arguments);
+      connection_.append(calls[i].arguments.views());
     }
     connection_.flush();
     while (answered_calls < calls.size()) {

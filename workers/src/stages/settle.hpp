@@ -22,6 +22,7 @@
 #include "metrics.hpp"
 #include "redis/backoff.hpp"
 #include "redis/connection.hpp"
+#include "redis/words.hpp"
 #include "stages/report.hpp"
 #include "stages/run.hpp"
 
@@ -68,7 +69,7 @@ class Settler {
     std::uint32_t queue = 0;
     Priority priority = Priority::normal;
     std::uint64_t epoch = 0;
-    std::vector<std::string> arguments;
+    redis::Words arguments;
     std::vector<LeasedEnvelope*> envelopes;
     std::vector<RunPtr> runs;
     bool repeated = false;  ///< sent before without an answer
@@ -80,7 +81,8 @@ class Settler {
   bool wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& suspects, bool& tell_all);
   void take(Report& report, std::vector<LeasedEnvelope*>& touched);
   std::vector<Call> calls_for(const std::vector<LeasedEnvelope*>& touched, bool tell_all);
-  void add_done(std::vector<Call>& calls, LeasedEnvelope& envelope);
+  static void add_done(std::vector<Call>& calls, LeasedEnvelope& envelope);
+  void write_done(Call& call);
   Call settle_call(LeasedEnvelope& envelope);
   Call bury_call(const Burial& burial);
   Call put_off_call(LeasedEnvelope& envelope);

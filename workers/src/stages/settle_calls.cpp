@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::size_t envelopes_in_a_call = 300;
 
-void add_index(std::string& packed, std::size_t index) {
-  packed += static_cast<char>(index >> 8U);
-  packed += static_cast<char>(index & 0xffU);
+template <unsigned bytes>
+void add_big_endian(std::string& packed, std::size_t number) {
+  for (unsigned left = bytes; left-- > 0;) packed += static_cast<char>(number >> 8U * left & 0xffU);
 }
 
 }  // namespace
@@ -24,22 +24,36 @@ void Settler::add_done(std::vector<Call>& calls, LeasedEnvelope& envelope) {
   };
   auto at = std::ranges::find_if(calls, fits);
   if (at == calls.end()) {
-    const Keys& keys = leases_.queues()[envelope.queue];
     calls.push_back(
-        {Call::Kind::done,
-         envelope.queue,
-         envelope.priority,
-         envelope.epoch,
-         {"FCALL", "ferry_v1_done", "4", keys.state, keys.workers, keys.progress,
-          keys.ready[static_cast<std::size_t>(envelope.priority)], leases_.name(envelope.epoch)},
-         {},
-         {}});
+        {Call::Kind::done, envelope.queue, envelope.priority, envelope.epoch, {}, {}, {}});
     at = calls.end() - 1;
   }
-  at->arguments.push_back(envelope.entry_id);
-  at->arguments.push_back(std::to_string(envelope.pending));
-  at->arguments.push_back(std::to_string(envelope.bytes.size()));
   at->envelopes.push_back(&envelope);
+}
+
+void Settler::write_done(Call& call) {
+  const Keys& keys = leases_.queues()[call.queue];
+  std::size_t jobs = 0;
+  std::size_t bytes = 0;
+  std::string each;
+  for (const LeasedEnvelope* envelope : call.envelopes) {
+    jobs += envelope->pending;
+    bytes += envelope->bytes.size();
+    add_big_endian<2>(each, envelope->pending);
+    add_big_endian<4>(each, envelope->bytes.size());
+  }
+  call.arguments = {"FCALL",
+                    "ferry_v1_finish",
+                    "4",
+                    keys.state,
+                    keys.workers,
+                    keys.progress,
+                    keys.ready[static_cast<std::size_t>(call.priority)],
+                    leases_.name(call.epoch),
+                    std::to_string(jobs),
+                    std::to_string(bytes),
+                    each};
+  for (const LeasedEnvelope* envelope : call.envelopes) call.arguments.add(envelope->id);
 }
 
 Settler::Call Settler::settle_call(LeasedEnvelope& envelope) {
@@ -47,8 +61,8 @@ Settler::Call Settler::settle_call(LeasedEnvelope& envelope) {
   std::string done;
   std::string expired;
   for (std::size_t i = 0; i < envelope.marks.size(); ++i) {
-    if (envelope.marks[i] == JobMark::done) add_index(done, i);
-    if (envelope.marks[i] == JobMark::expired) add_index(expired, i);
+    if (envelope.marks[i] == JobMark::done) add_big_endian<2>(done, i);
+    if (envelope.marks[i] == JobMark::expired) add_big_endian<2>(expired, i);
   }
   Call call{
       Call::Kind::settle,
@@ -57,15 +71,15 @@ Settler::Call Settler::settle_call(LeasedEnvelope& envelope) {
       envelope.epoch,
       {"FCALL", "ferry_v1_settle", "7", keys.state, keys.workers, keys.progress,
        keys.ready[static_cast<std::size_t>(envelope.priority)], keys.due, keys.parked, keys.dead,
-       leases_.name(envelope.epoch), envelope.entry_id, std::to_string(envelope.marks.size()),
+       leases_.name(envelope.epoch), envelope.id.text(), std::to_string(envelope.marks.size()),
        std::to_string(envelope.bytes.size()), done, expired},
       {&envelope},
       {}};
   for (const Move& move : envelope.moves) {
-    call.arguments.push_back(std::to_string(move.index));
-    call.arguments.push_back(move.to == MoveTo::dead_letters ? "f" : "r");
-    call.arguments.push_back(std::to_string(move.delay.count()));
-    call.arguments.push_back(move.envelope);
+    call.arguments.add(std::to_string(move.index));
+    call.arguments.add(move.to == MoveTo::dead_letters ? "f" : "r");
+    call.arguments.add(std::to_string(move.delay.count()));
+    call.arguments.add(move.envelope);
   }
   return call;
 }
@@ -79,7 +93,7 @@ Settler::Call Settler::bury_call(const Burial& burial) {
           envelope.epoch,
           {"FCALL", "ferry_v1_bury", "6", keys.state, keys.workers, keys.progress,
            keys.ready[static_cast<std::size_t>(envelope.priority)], keys.dead, keys.parked,
-           leases_.name(envelope.epoch), envelope.entry_id, std::to_string(envelope.bytes.size()),
+           leases_.name(envelope.epoch), envelope.id.text(), std::to_string(envelope.bytes.size()),
            burial.wrapped},
           {burial.envelope},
           {}};
@@ -93,7 +107,7 @@ Settler::Call Settler::put_off_call(LeasedEnvelope& envelope) {
           envelope.epoch,
           {"FCALL", "ferry_v1_put_off", "2", keys.workers,
            keys.ready[static_cast<std::size_t>(envelope.priority)], leases_.name(envelope.epoch),
-           envelope.entry_id},
+           envelope.id.text()},
           {&envelope},
           {}};
 }
@@ -118,9 +132,9 @@ void Settler::add_start(std::vector<Call>& calls, const RunPtr& run) {
                        {}});
       at = calls.end() - 1;
     }
-    at->arguments.push_back(envelope.progress_field());
-    at->arguments.push_back(std::to_string(envelope.marks.size()));
-    at->arguments.push_back(std::to_string(place.index));
+    at->arguments.add(envelope.progress_field());
+    at->arguments.add(std::to_string(envelope.marks.size()));
+    at->arguments.add(std::to_string(place.index));
   }
   calls.back().runs.push_back(run);  // all are noted once the last one is
 }

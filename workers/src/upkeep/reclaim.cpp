@@ -29,7 +29,7 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
       envelope->queue = queue;
       envelope->priority = static_cast<Priority>(root[i][0].integer - 4);
       envelope->epoch = epoch;
-      envelope->entry_id = root[i][1].text;
+      envelope->id = redis::StreamId::parse(root[i][1].text).value_or(redis::StreamId{});
       envelope->owner = reply;
       envelope->set_bytes(root[i][2].text);
       envelope->progress = root[i][3].text;
