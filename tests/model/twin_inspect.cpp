@@ -74,6 +74,7 @@ Answer Twin::pause(const Words& args) {
 
 // First what is delayed, then what waits; never what a worker holds.
 Answer Twin::purge(const Words& args) {
+  memory.age.reset();
   std::size_t most = *whole(args[0]);
   std::int64_t delayed = 0, waiting = 0, bytes = 0;
   for (const std::string& name : due.first(most)) {

@@ -57,7 +57,8 @@ JobId Cargo::add(const Place& place, std::string_view kind, std::string_view pay
   } else if (!fits(*lane, payload.size())) {
     const std::size_t like_the_last = lane->writer.bytes() + payload.size() + job_overhead_bytes;
     close(*lane);
-    lane->writer = wire::EnvelopeWriter(first_id());
+    lane->writer = wire::EnvelopeWriter(
+        first_id(), spare_ == nullptr ? std::string{} : spare_->take(like_the_last));
     lane->writer.reserve(like_the_last);
   }
   JobId id = wire::id_after(lane->writer.first_id(), lane->writer.jobs());
@@ -136,6 +137,12 @@ void Cargo::slice_stored() {
   jobs_ -= slice_jobs();
   next_ += slice_;
   slice_ = parts_.size() - next_;
+}
+
+void Cargo::give_memory_to(SpareMemory& spare) {
+  for (Part& part : parts_) spare.give(std::move(part.bytes));
+  parts_.clear();
+  next_ = slice_ = 0;
 }
 
 bool Cargo::split_first(std::size_t jobs) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/spare_memory.hpp"
 #include "ferry/job.hpp"
 #include "wire/envelope.hpp"
 
@@ -42,7 +43,9 @@ class Cargo {
     std::string bytes;
   };
 
-  explicit Cargo(const CargoLimits& limits) : limits_(limits) {}
+  /// `spare` is used by `add`; null = none.
+  explicit Cargo(const CargoLimits& limits, SpareMemory* spare = nullptr)
+      : limits_(limits), spare_(spare) {}
 
   /// Returns: whether one more job fits into this call. An empty cargo takes any job.
   bool takes(const Place& place, std::size_t payload_bytes) const;
@@ -85,6 +88,9 @@ class Cargo {
   /// Returns: false when it cannot become smaller than it is, or no job would fit.
   bool shrink_slice(std::int64_t room_jobs, std::int64_t room_bytes);
 
+  /// Throws all envelopes away, for others to use their memory.
+  void give_memory_to(SpareMemory& spare);
+
   bool partly_stored() const { return next_ > 0; }
   /// The ids of all jobs that are not stored. After `seal`.
   std::vector<JobId> ids_left() const;
@@ -101,6 +107,7 @@ class Cargo {
   Part pack(const Place& place, std::span<const wire::StoredJob> jobs) const;
 
   CargoLimits limits_;
+  SpareMemory* spare_;
   std::vector<Lane> lanes_;
   std::vector<Part> parts_;
   std::size_t next_ = 0;   ///< parts before it are stored

@@ -26,7 +26,7 @@ using SharedError = std::shared_ptr<const Error>;
 /// Threads: the first half belongs to the Sender (its mutex, or the leader while `on_wire`); the
 /// functions may be called from any thread, and outlive the Sender.
 struct Flight {
-  explicit Flight(const CargoLimits& limits) : cargo(limits) {}
+  explicit Flight(const CargoLimits& limits, SpareMemory* spare = nullptr) : cargo(limits, spare) {}
 
   Cargo cargo;
   Channel* channel = nullptr;

@@ -87,8 +87,18 @@ Sender::~Sender() {
 }
 
 void Sender::wake() {
-  if (!busy_) work_.notify_one();
+  if (busy_) return;
+  leader_waits_ = 1;
+  work_.notify_one();
 }
+
+void Sender::leader_has_lock() {
+  if (leader_waits_.exchange(0) != 0) leader_waits_.notify_all();
+}
+
+/// A mutex is not fair: a thread that hands over piece after piece holds it nearly all the time and
+/// takes it again before another one has woken up, and nothing is sent meanwhile.
+void Sender::let_leader_go_first() const { leader_waits_.wait(1); }
 
 /// Returns: null while nothing may leave before a reply has come. Flights that have a slot stand
 /// before those that have none.
@@ -145,7 +155,9 @@ void Sender::lead_round(Lock& lock) {
   const std::size_t decided = travel();
   report_losses();
   const redis::Meter meter = connection_.meter();
+  leader_waits_ = 1;
   lock.lock();
+  leader_has_lock();
   count_losses();
   bool away = false;
   for (std::size_t i = 0; i < decided; ++i) {
@@ -193,6 +205,7 @@ void Sender::hand_over() {
 void Sender::serve() {
   Lock lock(mutex_);
   while (!stop_) {
+    leader_has_lock();
     auto next = Clock::time_point::max();
     if (!busy_) {
       for (const auto& [name, channel] : channels_) next = std::min(next, wake_time(*channel));

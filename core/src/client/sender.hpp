@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -101,6 +103,8 @@ class Sender {
   void hand_over();
   std::vector<std::shared_ptr<Flight>> hurry_all();
   void wake();
+  void leader_has_lock();
+  void let_leader_go_first() const;
 
   // sender_round.cpp: one round, and what follows from it
   std::size_t travel();
@@ -145,6 +149,8 @@ class Sender {
   std::condition_variable work_;  ///< the sending thread waits here
   std::condition_variable room_;  ///< callers wait here for the local buffer
   bool busy_ = false;             ///< somebody leads
+  /// 1 while whoever leads, or was woken to lead, wants the mutex: a bulk lets it go first.
+  std::atomic<std::uint32_t> leader_waits_{0};
   bool closing_ = false;
   bool stop_ = false;
   int room_waiters_ = 0;
@@ -154,6 +160,7 @@ class Sender {
   Channel* last_channel_ = nullptr;
   std::size_t first_channel_ = 0;  ///< where the next round begins to look
   wire::JobIdSource ids_;
+  SpareMemory spare_;
   ClientStats stats_;
   Clock::time_point reconnect_at_{};
   redis::ReconnectBackoff reconnects_;

@@ -129,6 +129,7 @@ void Sender::put_all(std::string_view kind, const PackedJobs& jobs, const Enqueu
       sealer_.seal({wire::id_after(first, i), order.queue, order.kind}, jobs[i], sealed);
     }
   }
+  if (how == Wake::now) let_leader_go_first();
   Lock lock(mutex_);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const IncomingJob job =
@@ -209,7 +210,7 @@ const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& orde
       return last;
     }
   }
-  auto flight = std::make_shared<Flight>(cargo_limits_);
+  auto flight = std::make_shared<Flight>(cargo_limits_, &spare_);
   flight->channel = &channel;
   flight->first_at = order.now;
   flight->deadline = order.now + options_.block_timeout;

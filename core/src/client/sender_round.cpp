@@ -390,6 +390,7 @@ void Sender::depart(Channel& channel, const std::shared_ptr<Flight>& flight, Sha
   held_bytes_ -= kept->held_bytes;
   kept->channel = nullptr;
   if (kept->slot != nullptr) std::exchange(kept->slot, nullptr)->flight = nullptr;
+  kept->cargo.give_memory_to(spare_);
   kept->settle(std::move(error));
   if (room_waiters_ > 0) room_.notify_all();
 }

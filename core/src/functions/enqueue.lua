@@ -147,12 +147,13 @@ end
 
 -- Writes down what is stored.
 local function record(keys, args, b, jobs, bytes, delayed, now)
-  call('HSET', keys[2], args[1], args[2] .. ':' .. now)
+  call('HSET', keys[2], args[1], args[2] .. ':' .. text(now))
+  local accepted, stored = text(b.accepted + jobs), text(b.bytes + bytes)
   if delayed > 0 then
-    call('HSET', keys[1], 'accepted', b.accepted + jobs, 'bytes', b.bytes + bytes,
-      'delayed', b.delayed + delayed)
+    call('HSET', keys[1], 'accepted', accepted, 'bytes', stored, 'delayed',
+      text(b.delayed + delayed))
   else
-    call('HSET', keys[1], 'accepted', b.accepted + jobs, 'bytes', b.bytes + bytes)
+    call('HSET', keys[1], 'accepted', accepted, 'bytes', stored)
   end
 end
 

@@ -16,6 +16,10 @@ local for_newer = '~newer'
 -- Raise it with every change of these files; `install` replaces a lower one.
 local revision = 4
 
+-- A number as Redis is to store it: Redis formats a number it is given as a fraction with 17 digits,
+-- which takes longer than many a command.
+local function text(number) return string.format('%d', number) end
+
 local function now_ms()
   local t = call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)

@@ -5,7 +5,7 @@
 local function delete(stream, ids)
   local last = ids[#ids]
   local first_of_all = #ids > 2 and redis.acl_check_cmd('XTRIM', stream, 'MINID', last) and
-    #call('XPENDING', stream, group, '-', last, 1) == 0
+    #call('XPENDING', stream, group, '-', last, '1') == 0
   if first_of_all and call('XTRIM', stream, 'MINID', last) == #ids - 1 then
     call('XDEL', stream, last)
   else
@@ -50,8 +50,8 @@ local function finish(keys, args)
     for i = 1, #ids do ids[i] = digit .. ':' .. ids[i] end
     call('HDEL', keys[3], unpack(ids))
   end
-  if jobs > 0 then call('HINCRBY', state, 'done', jobs) end
-  if bytes > 0 then call('HINCRBY', state, 'bytes', -bytes) end
+  if jobs > 0 then call('HINCRBY', state, 'done', text(jobs)) end
+  if bytes > 0 then call('HINCRBY', state, 'bytes', text(-bytes)) end
   return {'OK', settled}
 end
 

@@ -110,8 +110,8 @@ std::optional<Head> decode_head(std::string_view bytes);
 /// Threads: one thread at a time.
 class EnvelopeWriter {
  public:
-  /// Jobs get `first_id`, `first_id` + 1, … in order.
-  explicit EnvelopeWriter(const JobId& first_id);
+  /// Jobs get `first_id`, `first_id` + 1, … in order. `memory` is written over and used.
+  explicit EnvelopeWriter(const JobId& first_id, std::string memory = {});
 
   /// Extras may be null; a reason longer than `max_reason_bytes` is cut.
   ///

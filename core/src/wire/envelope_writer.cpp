@@ -120,7 +120,10 @@ void append_death(std::string& bytes, const Death& death) {
 
 }  // namespace
 
-EnvelopeWriter::EnvelopeWriter(const JobId& first_id) : first_id_(first_id) {}
+EnvelopeWriter::EnvelopeWriter(const JobId& first_id, std::string memory)
+    : first_id_(first_id), jobs_bytes_(std::move(memory)) {
+  jobs_bytes_.clear();
+}
 
 void EnvelopeWriter::reserve(std::size_t bytes) {
   jobs_bytes_.reserve(bytes + most_head_bytes + kinds_bytes);

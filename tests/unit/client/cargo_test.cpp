@@ -55,6 +55,25 @@ TEST_F(CargoTest, StartsANewEnvelopeAtTheBoundInJobs) {
   EXPECT_EQ(cargo.slice()[2].jobs, 1u);
 }
 
+TEST_F(CargoTest, WritesIntoTheMemoryOfAnEarlierOne) {
+  SpareMemory spare;
+  const CargoLimits limits{.max_jobs_per_envelope = 10};
+  Cargo earlier(limits, &spare);
+  for (int i = 0; i < 10; ++i) add(earlier, std::string(1000, 'x'));
+  earlier.seal();
+  const char* memory = earlier.slice()[0].bytes.data();
+  earlier.give_memory_to(spare);
+  EXPECT_TRUE(earlier.slice().empty());
+
+  Cargo later(limits, &spare);
+  std::vector<JobId> added;
+  for (int i = 0; i < 20; ++i) added.push_back(add(later, std::string(1000, 'y')));
+  later.seal();
+  ASSERT_EQ(later.slice().size(), 2u);
+  EXPECT_EQ(later.slice()[1].bytes.data(), memory);
+  EXPECT_EQ(ids_in(later.slice()), added);
+}
+
 TEST_F(CargoTest, LetsALargePayloadTravelAlone) {
   Cargo cargo({.max_bytes_per_envelope = 1024});
   add(cargo, "small");
