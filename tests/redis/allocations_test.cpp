@@ -196,13 +196,18 @@ class JobAllocationsTest : public ::testing::Test {
   Effort drain(std::size_t envelopes) {
     const std::vector<Parcel> parcels(jobs_in_envelope);
     for (std::size_t i = 0; i < envelopes; ++i) enqueue(parcels);
+    return run<Job>(envelopes * jobs_in_envelope);
+  }
+
+  template <typename Job>
+  Effort run(std::size_t jobs) {
     Handlers handlers;
     handlers.on_batch<Job>(realtime(1000), [](Batch<Job>&) {});
     const Effort before = effort();
     {
       const Uncounted looking;
       BareWorker worker(reach, std::move(handlers), 1000);
-      EXPECT_TRUE(worker.wait_until_done(envelopes * jobs_in_envelope));
+      EXPECT_TRUE(worker.wait_until_done(jobs));
     }
     return effort() - before;
   }
@@ -244,6 +249,16 @@ TEST_F(JobAllocationsTest, DrainAllocatesForEnvelopesAndNotForJobs) {
   const std::size_t jobs = envelopes * jobs_in_envelope;
   budgets.check("drain_256.allocations_per_job", for_each_job(spent.allocations, jobs));
   check_copies("drain_256.copies_of_a_payload", spent, jobs);
+}
+
+// Envelopes that have ended are filled again: beyond the first ones, small envelopes allocate little.
+TEST_F(JobAllocationsTest, SmallEnvelopesAreUsedAgain) {
+  if (!redis) return;
+  constexpr std::size_t envelopes = 100'000;
+  client.emplace(ClientOptions{.redis = reach, .max_jobs_per_envelope = 1});
+  for (int i = 0; i < 10; ++i) enqueue(std::vector<Parcel>(envelopes / 10));
+  const Effort spent = run<ClosedParcel>(envelopes);
+  budgets.check("drain_1.allocations_per_job", for_each_job(spent.allocations, envelopes));
 }
 
 TEST_F(JobAllocationsTest, AHandlerThatDecodesPaysForWhatItsJobOwns) {
