@@ -47,7 +47,7 @@ TEST_F(DifferentialTest, FindsARuleThatIsMissing) {
   text.replace(text.find(rule), rule.size(), "");
   ASSERT_EQ(RealQueue::load(*connection, text), "");
   bool found = false;
-  for (std::uint64_t seed = 1; seed <= 40 && !found; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 200 && !found; ++seed) {
     const auto sequence = random_operations(seed, 250);
     if (!compare(*connection, sequence)) continue;
     found = true;

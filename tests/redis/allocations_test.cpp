@@ -251,7 +251,8 @@ TEST_F(JobAllocationsTest, DrainAllocatesForEnvelopesAndNotForJobs) {
   check_copies("drain_256.copies_of_a_payload", spent, jobs);
 }
 
-// Envelopes that have ended are filled again: beyond the first ones, small envelopes allocate little.
+// Envelopes that have ended are filled again: beyond the first ones, small envelopes allocate
+// little.
 TEST_F(JobAllocationsTest, SmallEnvelopesAreUsedAgain) {
   if (!redis) return;
   constexpr std::size_t envelopes = 100'000;

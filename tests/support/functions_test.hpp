@@ -180,6 +180,15 @@ class FunctionsTest : public RedisTest {
     return fcall("finish", {keys.state, keys.workers, keys.progress, stream}, arguments);
   }
 
+  void expect_nothing_left() {
+    const Books b = books();
+    EXPECT_EQ(b.ready, 0);
+    EXPECT_EQ(b.envelopes, 0);
+    EXPECT_EQ(b.leased, 0);
+    EXPECT_EQ(b.bytes, 0);
+    EXPECT_EQ(command({"EXISTS", keys.progress}), "0");
+  }
+
   struct Move {
     std::size_t index;
     std::string verb;
