@@ -270,7 +270,7 @@ TEST_F(CountsTest, DrainCostsAFetchASettleAndNothingElse) {
                          {"time", 1},
                          {"hset", 1},
                          {"hget", 1},
-                         {"xpending", 3 + looked},  // whether an earlier fetch was lost
+                         {"xpending", 3 + looked},  // for lost fetches; before a trim
                          {"xreadgroup", fetches},
                          {"hexists", settles},
                          {"xack", settles},
@@ -294,7 +294,7 @@ TEST_F(CountsTest, DrainCostsAFetchASettleAndNothingElse) {
   budgets.check("drain_256.bytes_in_per_job", per_job(fetch.bytes_in + settle.bytes_in));
   budgets.check("drain_256.bytes_out_per_job", per_job(fetch.bytes_out + settle.bytes_out));
   const double commands_inside = static_cast<double>(6 * settles + looked + trimmed) / jobs;
-  budgets.check("drain_256.commands_inside_done_per_job", commands_inside);
+  budgets.check("drain_256.commands_inside_finish_per_job", commands_inside);
 }
 
 // A whole worker. Its meters speak of fetch and settle; the trace tells the functions of heartbeat

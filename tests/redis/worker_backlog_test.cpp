@@ -44,9 +44,10 @@ class WorkerBacklogTest : public testing::Test {
 };
 
 TEST_F(WorkerBacklogTest, AStopRunsWhatIsFetchedAndLeavesTheRest) {
-  constexpr std::int64_t jobs = 30'000;
-  enqueue(static_cast<std::size_t>(jobs));
+  std::int64_t jobs = 0;
   for (const auto pause : {0ms, 3ms, 10ms, 25ms}) {
+    enqueue(30'000);  // however fast the one before was
+    jobs += 30'000;
     const auto before = queue.counts().done;
     test::RunningWorker worker(test::worker_options(redis), handlers(500us));
     EXPECT_TRUE(eventually([&] { return worker->stats().fetched_jobs > 0; }));

@@ -4,12 +4,6 @@
 #include <utility>
 
 namespace ferry::detail {
-namespace {
-
-/// Nodes kept to be used again.
-constexpr std::size_t most_spare = 8192;
-
-}  // namespace
 
 InFlight::InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit)
     : credits_(max_jobs, max_bytes), limit_(limit) {}
@@ -82,7 +76,7 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
       delivered_again_ = delivered_again_ || at->second.delivered_again;
       auto node = held_.extract(at);
       last.push_back(std::move(node.mapped().envelope));
-      if (spare_.size() < most_spare) spare_.push_back(std::move(node));
+      if (spare_.size() < EnvelopePool::most_spare) spare_.push_back(std::move(node));
     }
     somebody_waits_for_this = held_.empty() || worth_a_fetch(now);
   }

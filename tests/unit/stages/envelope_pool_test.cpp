@@ -41,7 +41,8 @@ TEST(EnvelopePoolTest, GivesThoseThatHaveEndedAgainAsNew) {
     EXPECT_TRUE(envelope->progress.empty());
     EXPECT_FALSE(envelope->suspect);
     EXPECT_EQ(envelope->pending + envelope->open + envelope->unreported + envelope->ended_ns, 0u);
-    EXPECT_TRUE(envelope->stored.jobs.empty() && envelope->marks.empty() && envelope->moves.empty());
+    EXPECT_TRUE(envelope->stored.jobs.empty() && envelope->marks.empty() &&
+                envelope->moves.empty());
     EXPECT_FALSE(envelope->stored.newer || envelope->stored.extras);
   }
   EXPECT_EQ(again, 3u);

@@ -200,7 +200,7 @@ TEST(EnvelopeTest, ADecodedEnvelopeCanBeDecodedIntoAgain) {
   EXPECT_FALSE(out.death);
   EXPECT_TRUE(out.opaque.empty());
   EXPECT_TRUE(out.inflated.empty());
-  EXPECT_TRUE(!out.extras);
+  EXPECT_FALSE(out.extras);
 }
 
 TEST(EnvelopeTest, TheHeadIsWhereTheFunctionsLookForIt) {

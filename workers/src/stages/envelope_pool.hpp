@@ -8,12 +8,15 @@
 
 namespace ferry::detail {
 
-/// Small envelopes that have ended, for those that come: one thread makes them and another frees
-/// them, which is what a memory allocator does worst.
+/// Small envelopes that have ended, for those that come: one thread makes them and another would
+/// free them, and both would wait for the locks of one arena of malloc.
 ///
 /// Threads: any.
 class EnvelopePool {
  public:
+  /// Units: envelopes; together some megabytes.
+  static constexpr std::size_t most_spare = 8192;
+
   /// Returns: so many envelopes as new.
   std::vector<EnvelopePtr> take(std::size_t envelopes);
 
@@ -21,8 +24,6 @@ class EnvelopePool {
   void give(std::vector<EnvelopePtr> ended);
 
  private:
-  /// Units: together some megabytes.
-  static constexpr std::size_t most_spare = 8192;
   static constexpr std::size_t most_jobs = 16;
 
   std::mutex mutex_;

@@ -25,11 +25,13 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
     std::vector<EnvelopePtr> found;
     for (std::size_t i = 1; i < root.size; ++i) {
       // {index of the stream in KEYS, entry id, envelope, progress, the worker that held it}
+      const auto id = redis::StreamId::parse(root[i][1].text);
+      if (!id) continue;
       auto envelope = std::make_shared<LeasedEnvelope>();
       envelope->queue = queue;
       envelope->priority = static_cast<Priority>(root[i][0].integer - 4);
       envelope->epoch = epoch;
-      envelope->id = redis::StreamId::parse(root[i][1].text).value_or(redis::StreamId{});
+      envelope->id = *id;
       envelope->owner = reply;
       envelope->set_bytes(root[i][2].text);
       envelope->progress = root[i][3].text;
