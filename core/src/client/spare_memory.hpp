@@ -7,8 +7,8 @@
 
 namespace ferry::detail {
 
-/// The memory of envelopes that Redis has, for those that come: of new memory the kernel has to find
-/// and clear each page.
+/// The memory of envelopes that Redis has, for those that come: of new memory the kernel has to
+/// find and clear each page.
 ///
 /// Threads: one thread at a time.
 class SpareMemory {
