@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "functions/library.hpp"
+#include "functions/slice.hpp"
 #include "queue/queue_impl.hpp"
 #include "wire/names.hpp"
 
@@ -158,11 +159,20 @@ void Queue::resume() { call_pause(impl_->ready(), impl_->keys, false); }
 std::int64_t Queue::purge(const std::function<void(std::int64_t removed)>& progress) {
   redis::Connection& connection = impl_->ready();
   std::int64_t removed = 0;
-  while (const std::int64_t slice = call_purge(connection, impl_->keys)) {
-    removed += slice;
-    if (progress) progress(removed);
+  CountsReply books = call_counts(connection, impl_->keys);
+  while (true) {
+    const std::int64_t entries = books.envelopes + books.due_entries;
+    Slice slice;
+    slice.expect(books.bytes, entries);
+    while (const std::int64_t jobs = call_purge(connection, impl_->keys, slice.elements())) {
+      removed += jobs;
+      if (progress) progress(removed);
+    }
+    // A slice of entries that nobody enqueued holds no job either; only without entries it is the
+    // end.
+    books = call_counts(connection, impl_->keys);
+    if (books.envelopes + books.due_entries >= entries) return removed;
   }
-  return removed;
 }
 
 }  // namespace ferry

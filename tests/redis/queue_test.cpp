@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/counting_redis.hpp"
 #include "support/queue_fixture.hpp"
 
 namespace ferry {
@@ -16,6 +17,12 @@ using namespace std::chrono_literals;
 using test::Note;
 using test::QueueTest;
 using test::Taken;
+
+struct Scan {
+  static constexpr std::string_view kind = "scan";
+  std::string pixels = std::string(40'000, 'x');
+  MSGPACK_DEFINE_MAP(pixels)
+};
 
 TEST_F(QueueTest, IsEmptyAndBalancedBeforeItsFirstJob) {
   const QueueCounts counts = queue->counts();
@@ -214,6 +221,24 @@ TEST_F(QueueTest, AuditWalksQueuesOfManySlices) {
   EXPECT_EQ(report.found_delayed, 1'200);
 }
 
+TEST_F(QueueTest, TakesFewLargeEnvelopesAtATime) {
+  ClientOptions options = client_options();
+  options.max_jobs_per_envelope = 1;
+  Client single(options);
+  for (const auto& r : single.enqueue_all(std::vector<Scan>(100))) ASSERT_TRUE(r);
+  test::ServerMeter server(reach());
+  server.start();
+  const AuditReport report = queue->audit();
+  const auto looked = server.since_start().commands;
+  EXPECT_TRUE(report.balanced()) << ::testing::PrintToString(report.violations);
+  EXPECT_EQ(report.found_in_stream, 100);
+  // The books, two sides of each stream, due and dead; and four megabytes in slices of one.
+  EXPECT_GE(looked.at("fcall_ro"), 1 + 6 + 2 + 3);
+  std::size_t slices = 0;
+  EXPECT_EQ(queue->purge([&](std::int64_t) { ++slices; }), 100);
+  EXPECT_GE(slices, 4u);
+}
+
 TEST_F(QueueTest, PausesAndResumes) {
   queue->pause();
   EXPECT_TRUE(queue->counts().paused);
@@ -243,6 +268,13 @@ TEST_F(QueueTest, PurgesWhatWaitsAndKeepsWhatIsLeasedOrDead) {
   EXPECT_EQ(counts.waiting + counts.delayed, 0);
   EXPECT_EQ(counts.cancelled, 1'010);
   EXPECT_TRUE(queue->audit().balanced());
+}
+
+TEST_F(QueueTest, PurgesWhatLiesBehindManyEntriesThatHoldNoJob) {
+  for (int i = 0; i < 600; ++i) admin->call({"XADD", keys.ready[1], "*", "e", "nonsense"});
+  enqueue(5);
+  EXPECT_EQ(queue->purge(), 5);
+  EXPECT_EQ(queue->counts().envelopes, 0);
 }
 
 TEST(QueueNameTest, RefusesBadNamesBeforeItConnects) {

@@ -5,6 +5,7 @@
 
 #include "ferry/error.hpp"
 #include "functions/refusal.hpp"
+#include "functions/slice.hpp"
 
 namespace ferry {
 namespace {
@@ -87,17 +88,19 @@ JobsAndBytes count_range(redis::Connection& connection, const Keys& keys, std::s
                          std::string_view from, std::string_view to) {
   constexpr std::string_view function = "ferry_v1_count_range";
   const std::string_view names[] = {keys.progress, keys.ready[priority]};
-  const std::string most = std::to_string(max_slice);
   std::string next(from);
   JobsAndBytes sum;
-  while (true) {
+  for (Slice slice;;) {
+    const std::string most = std::to_string(slice.elements());
     const std::string_view arguments[] = {next, to, most};
     const auto answer = look(connection, function, names, arguments);
     const Reply& reply = answer->root();
     if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
+    const std::int64_t bytes = integer_of(reply[1], function);
     sum.jobs += integer_of(reply[0], function);
-    sum.bytes += integer_of(reply[1], function);
+    sum.bytes += bytes;
     if (reply[2].text.empty()) return sum;
+    slice.expect(bytes, static_cast<std::int64_t>(slice.elements()));
     next = "(" + std::string(reply[2].text);
   }
 }
@@ -105,19 +108,21 @@ JobsAndBytes count_range(redis::Connection& connection, const Keys& keys, std::s
 JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const std::string& set) {
   constexpr std::string_view function = "ferry_v1_count_parked";
   const std::string_view names[] = {set, keys.parked};
-  const std::string most = std::to_string(max_slice);
   std::int64_t rank = 0;
   JobsAndBytes sum;
-  while (true) {
+  for (Slice slice;;) {
+    const std::string most = std::to_string(slice.elements());
     const std::string from = std::to_string(rank);
     const std::string_view arguments[] = {from, most};
     const auto answer = look(connection, function, names, arguments);
     const Reply& reply = answer->root();
     if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
-    sum.jobs += integer_of(reply[0], function);
-    sum.bytes += integer_of(reply[1], function);
+    const std::int64_t bytes = integer_of(reply[1], function);
     const std::int64_t seen = integer_of(reply[2], function);
-    if (seen < static_cast<std::int64_t>(max_slice)) return sum;
+    sum.jobs += integer_of(reply[0], function);
+    sum.bytes += bytes;
+    if (seen < static_cast<std::int64_t>(slice.elements())) return sum;
+    slice.expect(bytes, static_cast<std::int64_t>(slice.elements()));
     rank += seen;
   }
 }
@@ -128,11 +133,11 @@ void call_pause(redis::Connection& connection, const Keys& keys, bool paused) {
   call(connection, "ferry_v1_pause", names, arguments);
 }
 
-std::int64_t call_purge(redis::Connection& connection, const Keys& keys) {
+std::int64_t call_purge(redis::Connection& connection, const Keys& keys, std::size_t elements) {
   constexpr std::string_view function = "ferry_v1_purge";
   const std::string_view names[] = {keys.state,    keys.due,      keys.parked,  keys.progress,
                                     keys.ready[0], keys.ready[1], keys.ready[2]};
-  const std::string most = std::to_string(max_slice);
+  const std::string most = std::to_string(elements);
   const std::string_view arguments[] = {most};
   return integer_of(call(connection, function, names, arguments)->root(), function);
 }

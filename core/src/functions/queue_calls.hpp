@@ -15,8 +15,6 @@
 
 namespace ferry {
 
-/// Units: elements that one call of a slicing function may touch (inspect.lua, dead.lua).
-inline constexpr std::size_t max_slice = 500;
 inline constexpr std::size_t max_dead_retry = 200;
 
 struct CountsReply {
@@ -59,8 +57,10 @@ JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const
 
 void call_pause(redis::Connection& connection, const Keys& keys, bool paused);
 
-/// Returns: jobs removed by this slice, 0 when none are left.
-std::int64_t call_purge(redis::Connection& connection, const Keys& keys);
+/// Removes a slice of at most so many elements.
+///
+/// Returns: jobs removed, 0 when none are left.
+std::int64_t call_purge(redis::Connection& connection, const Keys& keys, std::size_t elements);
 
 /// One dead letter and what shall be stored instead.
 struct DeadRetry {
@@ -72,7 +72,7 @@ struct DeadRetry {
 std::int64_t call_dead_retry(redis::Connection& connection, const Keys& keys,
                              std::span<const DeadRetry> letters);
 
-/// Returns: jobs dropped. At most `max_slice` names.
+/// Returns: jobs dropped. At most `Slice::max_elements` names.
 std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
                             std::span<const std::string> names);
 

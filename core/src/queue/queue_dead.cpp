@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "functions/slice.hpp"
 #include "queue/queue_impl.hpp"
 #include "secrets/payload_keys.hpp"
 
@@ -212,7 +213,7 @@ std::int64_t Queue::drop_all_dead(const std::function<void(std::int64_t dropped)
   const std::int64_t until_ms = call_counts(connection, impl_->keys).server_time_ms;
   std::int64_t dropped = 0;
   while (true) {
-    const auto names = names_until(connection, impl_->keys, until_ms, 0, max_slice);
+    const auto names = names_until(connection, impl_->keys, until_ms, 0, Slice::max_elements);
     if (names.empty()) return dropped;
     dropped += call_dead_drop(connection, impl_->keys, names);
     if (progress) progress(dropped);
