@@ -159,17 +159,21 @@ void Queue::resume() { call_pause(impl_->ready(), impl_->keys, false); }
 std::int64_t Queue::purge(const std::function<void(std::int64_t removed)>& progress) {
   redis::Connection& connection = impl_->ready();
   std::int64_t removed = 0;
+  Slice slice;
+  const auto purge_slice = [&] {
+    const std::int64_t jobs = call_purge(connection, impl_->keys, slice.elements());
+    removed += jobs;
+    if (jobs > 0 && progress) progress(removed);
+    return jobs > 0;
+  };
+  purge_slice();  // asks for an operator's rights, before anything else does
   CountsReply books = call_counts(connection, impl_->keys);
   while (true) {
     const std::int64_t entries = books.envelopes + books.due_entries;
-    Slice slice;
     slice.expect(books.bytes, entries);
-    while (const std::int64_t jobs = call_purge(connection, impl_->keys, slice.elements())) {
-      removed += jobs;
-      if (progress) progress(removed);
+    while (purge_slice()) {
     }
-    // A slice of entries that nobody enqueued holds no job either; only without entries it is the
-    // end.
+    // Entries that nobody enqueued hold no job either: a slice of them is not the end.
     books = call_counts(connection, impl_->keys);
     if (books.envelopes + books.due_entries >= entries) return removed;
   }

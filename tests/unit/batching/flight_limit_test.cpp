@@ -25,12 +25,22 @@ TEST(FlightLimitTest, StartsAtTwoBatchesForEachHandler) {
   EXPECT_EQ(FlightLimit(8, 500, 1000).limit(start), 1000u) << "the worker's own limit wins";
 }
 
-TEST(FlightLimitTest, SettlesAtTwiceWhatLeftInTheLastFifthOfASecond) {
+TEST(FlightLimitTest, SettlesAtHalfOfWhatLeftInTheLastFifthOfASecond) {
   FlightLimit limit(2, 1, 100'000);
   Time now = start;
-  const std::size_t held = settle(limit, now, 10, 1s);
-  EXPECT_GE(held, 2u * 10u * 180u);
-  EXPECT_LE(held, 2u * 10u * 200u);
+  const std::size_t held = settle(limit, now, 100, 1s);
+  EXPECT_GE(held, 100u * 180u / 2);
+  EXPECT_LE(held, 100u * 200u / 2);
+}
+
+TEST(FlightLimitTest, SettlesAtTwiceThatUpToTwoEnvelopes) {
+  FlightLimit slow(2, 1, 100'000);
+  Time now = start;
+  const std::size_t held = settle(slow, now, 1, 1s);
+  EXPECT_GE(held, 2u * 180u);
+  EXPECT_LE(held, 2u * 200u);
+  FlightLimit medium(2, 1, 100'000);
+  EXPECT_EQ(settle(medium, now, 3, 1s), FlightLimit::two_envelopes);
 }
 
 TEST(FlightLimitTest, DoublesAtMostOnceInAStep) {
@@ -58,7 +68,7 @@ TEST(FlightLimitTest, FollowsAHandlerThatBecomesSlow) {
   Time now = start;
   const std::size_t fast = settle(limit, now, 100, 500ms);
   const std::size_t slow = settle(limit, now, 1, 300ms);
-  EXPECT_GT(fast, 30'000u);
+  EXPECT_GT(fast, 9'000u);
   EXPECT_LE(slow, 400u);
 }
 
@@ -68,18 +78,29 @@ TEST(FlightLimitTest, NeverExceedsTheWorkersLimit) {
   EXPECT_EQ(settle(limit, now, 10'000, 1s), 5000u);
 }
 
-TEST(FlightLimitTest, AFetchIsWorthAMillisecondOfCredits) {
+/// Settles so many jobs in each step. Returns: what is worth a fetch after 20 of them.
+std::size_t worth_at(std::size_t jobs_in_a_step) {
   FlightLimit limit(4, 1, 100'000);
-  Time now{std::chrono::seconds{1}};
-  EXPECT_EQ(limit.worth_a_fetch(now), 1u) << "nothing settled: every credit is worth it";
-  limit.on_settled(200, now);
-  EXPECT_EQ(limit.worth_a_fetch(now), 1u) << "one each millisecond";
+  Time now = start;
   for (int i = 0; i < 20; ++i) {
     now += FlightLimit::step;
-    limit.on_settled(2000, now);
+    limit.on_settled(jobs_in_a_step, now);
     limit.limit(now);
   }
-  EXPECT_EQ(limit.worth_a_fetch(now), 100u);
+  return limit.worth_a_fetch(now);
+}
+
+TEST(FlightLimitTest, AFetchIsWorthEveryCreditWhenNothingWasSettled) {
+  EXPECT_EQ(FlightLimit(4, 1, 100'000).worth_a_fetch(start), 1u);
+}
+
+TEST(FlightLimitTest, AFetchIsWorthTwoEnvelopesButNoLongerWaitThanTwentyFiveMilliseconds) {
+  EXPECT_EQ(worth_at(20), 25u) << "one job a millisecond";
+  EXPECT_EQ(worth_at(1000), FlightLimit::two_envelopes);
+}
+
+TEST(FlightLimitTest, AFetchIsWorthAMillisecondOfTheFastestHandlers) {
+  EXPECT_EQ(worth_at(20'000), 1000u);
 }
 
 TEST(FlightLimitTest, AFetchIsWorthAQuarterOfTheLimitAtMost) {

@@ -9,13 +9,16 @@
 
 namespace ferry::detail {
 
-/// How many jobs a worker should hold: twice what it settled in the last 200 ms, so that a slow
-/// handler leaves work for other workers and a fast one never waits for a fetch.
+/// How many jobs a worker should hold: half of what it settled in the last 200 ms, so that a slow
+/// handler leaves work for other workers and a fast one never waits for a fetch. An envelope's
+/// credits come back when all of it is settled; so up to two envelopes, it is twice as much as was
+/// settled: the next one is there when the one before it ends.
 ///
 /// Threads: one thread at a time.
 class FlightLimit {
  public:
   static constexpr std::size_t smallest = 16;
+  static constexpr std::size_t two_envelopes = 512;
   static constexpr std::chrono::milliseconds step{20};  ///< doubles at most once in a step
   static constexpr std::size_t steps = 10;              ///< remembered: 200 ms
 
@@ -28,8 +31,9 @@ class FlightLimit {
   /// Returns: how many jobs may be out now; `now` must not go back.
   std::size_t limit(Time now);
 
-  /// Returns: how many free credits are worth a fetch while others are out: as many as come back in
-  /// a millisecond, at most a quarter of the limit; at least 1.
+  /// Returns: how many free credits are worth a fetch while others are out: two envelopes or, if
+  /// that takes longer, as many as come back in 25 ms; with the fastest handlers, as many as come
+  /// back in a millisecond; at most a quarter of the limit; at least 1.
   std::size_t worth_a_fetch(Time now);
 
  private:

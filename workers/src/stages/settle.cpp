@@ -64,7 +64,7 @@ void Settler::add(Report report) {
   {
     const std::lock_guard lock(mutex_);
     urgent_ = note(report) || urgent_;
-    wakes = urgent_ || inbox_.empty();  // the first one sets the time of waking
+    wakes = urgent_ || report.at + partial_after < looks_at_;
     inbox_.push_back(std::move(report));
   }
   if (wakes) arrived_.notify_one();
@@ -130,15 +130,20 @@ bool Settler::wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& s
     return stopping_ || urgent_ || !suspects_.empty() ||
            (tell_all_ && !(partial_.empty() && inbox_.empty()));
   };
+  const auto nap_ends = Clock::now() + partial_after;
   while (!something()) {
+    const auto now = Clock::now();
     const auto due = next_due();
-    if (due <= Clock::now()) break;
-    if (due == Clock::time_point::max()) {
+    if (due <= now) break;
+    // Where something has just been told more will come, and then nobody has to wake this thread.
+    looks_at_ = due == Clock::time_point::max() && now < nap_ends ? nap_ends : due;
+    if (looks_at_ == Clock::time_point::max()) {
       arrived_.wait(lock);
     } else {
-      arrived_.wait_until(lock, due);
+      arrived_.wait_until(lock, looks_at_);
     }
   }
+  looks_at_ = Clock::time_point::min();
   urgent_ = false;
   reports.swap(inbox_);
   suspects.swap(suspects_);

@@ -108,6 +108,8 @@ class Settler {
   std::vector<Report> inbox_;
   std::vector<RunPtr> suspects_;
   bool urgent_ = false;  ///< something in the inbox is to be told at once
+  /// When the thread looks by itself: what is due later need not wake it.
+  Clock::time_point looks_at_ = Clock::time_point::min();
   bool tell_all_ = false;
   bool stopping_ = false;
   redis::Meter meter_;
