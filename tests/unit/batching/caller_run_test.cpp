@@ -21,8 +21,16 @@ class CallerRunTest : public testing::Test {
 TEST_F(CallerRunTest, LeavesTheFetchingWithAQuickHandler) {
   EXPECT_EQ(run.begin(start), start + CallerRun::patience);
   EXPECT_TRUE(run.end());
-  EXPECT_EQ(run.look(start + CallerRun::patience), std::nullopt);
+  run.look(start + CallerRun::patience);
   EXPECT_EQ(taken_over, 0);
+}
+
+TEST_F(CallerRunTest, GoesOnLookingUntilNoRunBeganBetweenTwoLooks) {
+  const Time look = run.begin(start);
+  run.end();
+  const auto again = run.look(look);
+  ASSERT_EQ(again, look + CallerRun::patience);
+  EXPECT_EQ(run.look(*again), std::nullopt);
 }
 
 TEST_F(CallerRunTest, HasTheFetchingTakenOverOnceWhenTheHandlerIsSlow) {

@@ -29,6 +29,7 @@ class CallerRun {
   Time begin(Time now) {
     const std::lock_guard lock(mutex_);
     since_ = now;
+    begun_since_look_ = true;
     return now + patience;
   }
 
@@ -38,19 +39,24 @@ class CallerRun {
     return std::exchange(since_, std::nullopt).has_value();
   }
 
-  /// Returns: when to look again; nothing while there is no such run.
+  /// Returns: when to look again. After a look without a run in between, nothing: as long as there
+  /// are runs somebody looks anyway, and none of them has to set a timer before its handler starts.
   std::optional<Time> look(Time now) {
     const std::lock_guard lock(mutex_);
-    if (!since_) return std::nullopt;
+    if (!since_) {
+      return std::exchange(begun_since_look_, false) ? std::optional(now + patience) : std::nullopt;
+    }
     if (now < *since_ + patience) return *since_ + patience;
     if (!take_over_()) return now + patience;
     since_.reset();
+    begun_since_look_ = false;
     return std::nullopt;
   }
 
  private:
   std::function<bool()> take_over_;
   std::mutex mutex_;
+  bool begun_since_look_ = false;
   std::optional<Time> since_;  ///< the handler began then, and its thread is still the fetching one
 };
 

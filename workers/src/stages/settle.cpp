@@ -64,6 +64,7 @@ void Settler::add(Report report) {
   {
     const std::lock_guard lock(mutex_);
     urgent_ = note(report) || urgent_;
+    naps_ = naps_ || !urgent_;
     wakes = urgent_ || report.at + partial_after < looks_at_;
     inbox_.push_back(std::move(report));
   }
@@ -130,12 +131,12 @@ bool Settler::wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& s
     return stopping_ || urgent_ || !suspects_.empty() ||
            (tell_all_ && !(partial_.empty() && inbox_.empty()));
   };
-  const auto nap_ends = Clock::now() + partial_after;
+  const auto nap_ends = std::exchange(naps_, false) ? Clock::now() + partial_after : Clock::now();
   while (!something()) {
     const auto now = Clock::now();
     const auto due = next_due();
     if (due <= now) break;
-    // Where something has just been told more will come, and then nobody has to wake this thread.
+    // Where parts of envelopes came lately more will come, and then nobody has to wake this thread.
     looks_at_ = due == Clock::time_point::max() && now < nap_ends ? nap_ends : due;
     if (looks_at_ == Clock::time_point::max()) {
       arrived_.wait(lock);

@@ -110,6 +110,7 @@ class Settler {
   bool urgent_ = false;  ///< something in the inbox is to be told at once
   /// When the thread looks by itself: what is due later need not wake it.
   Clock::time_point looks_at_ = Clock::time_point::min();
+  bool naps_ = false;  ///< something came lately that is not to be told at once
   bool tell_all_ = false;
   bool stopping_ = false;
   redis::Meter meter_;
