@@ -120,6 +120,8 @@ bool run(const Settings& settings) {
         std::fprintf(stderr, "\nmeasure: no answer for %s: %s\n",
                      question->figures().front().name.c_str(), e.what());
       }
+      // After each: a run that somebody ends has cost its time.
+      if (!settings.json.empty()) ferry::bench::write_json(settings.json, figures);
     }
     question.reset();  // its servers end
   }
@@ -129,7 +131,6 @@ bool run(const Settings& settings) {
       "say otherwise; servers of their own on unix sockets; ratios are of neighbouring runs.%s\n\n",
       settings.quick ? "\n--quick: too short to judge a goal." : "");
   std::fputs(ferry::bench::to_table(figures).c_str(), stdout);
-  if (!settings.json.empty()) ferry::bench::write_json(settings.json, figures);
   return all_answered;
 }
 

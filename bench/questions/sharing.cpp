@@ -127,10 +127,7 @@ class Sharing : public Question {
  public:
   explicit Sharing(std::size_t jobs) : Question(figures_of(jobs)), jobs_(jobs) {}
 
-  void begin() override {
-    server_.emplace(PrivateRedisOptions{});
-    work(1);  // the server's memory is touched for the first time
-  }
+  void begin() override { server_.emplace(); }
 
   Turn turn(bool limit_first) override {
     double limit = limit_first ? work(1).per_second : 0;

@@ -25,22 +25,12 @@ TEST(FlightLimitTest, StartsAtTwoBatchesForEachHandler) {
   EXPECT_EQ(FlightLimit(8, 500, 1000).limit(start), 1000u) << "the worker's own limit wins";
 }
 
-TEST(FlightLimitTest, SettlesAtHalfOfWhatLeftInTheLastFifthOfASecond) {
+TEST(FlightLimitTest, SettlesAtTwiceWhatLeftInTheLastFifthOfASecond) {
   FlightLimit limit(2, 1, 100'000);
   Time now = start;
-  const std::size_t held = settle(limit, now, 100, 1s);
-  EXPECT_GE(held, 100u * 180u / 2);
-  EXPECT_LE(held, 100u * 200u / 2);
-}
-
-TEST(FlightLimitTest, SettlesAtTwiceThatUpToTwoEnvelopes) {
-  FlightLimit slow(2, 1, 100'000);
-  Time now = start;
-  const std::size_t held = settle(slow, now, 1, 1s);
-  EXPECT_GE(held, 2u * 180u);
-  EXPECT_LE(held, 2u * 200u);
-  FlightLimit medium(2, 1, 100'000);
-  EXPECT_EQ(settle(medium, now, 3, 1s), FlightLimit::two_envelopes);
+  const std::size_t held = settle(limit, now, 10, 1s);
+  EXPECT_GE(held, 2u * 10u * 180u);
+  EXPECT_LE(held, 2u * 10u * 200u);
 }
 
 TEST(FlightLimitTest, DoublesAtMostOnceInAStep) {
@@ -68,7 +58,7 @@ TEST(FlightLimitTest, FollowsAHandlerThatBecomesSlow) {
   Time now = start;
   const std::size_t fast = settle(limit, now, 100, 500ms);
   const std::size_t slow = settle(limit, now, 1, 300ms);
-  EXPECT_GT(fast, 9'000u);
+  EXPECT_GT(fast, 30'000u);
   EXPECT_LE(slow, 400u);
 }
 

@@ -41,8 +41,7 @@ struct WorkerOptions {
   /// Handlers that run side by side: 1..1024; 0 = the machine's processors.
   std::size_t concurrency = 0;
   /// Jobs taken from Redis and not settled, at most (one envelope may overshoot): 1..1,000,000.
-  /// Only fast handlers get that far: beyond two envelopes, a worker holds what it settles in 100
-  /// ms.
+  /// Only fast handlers get that far: a worker holds twice what it settled in the last 200 ms.
   std::size_t max_jobs_in_flight = 40'000;
   /// The same in stored bytes, and again in what compressed envelopes inflate to: 64 KiB..64 GiB.
   std::size_t max_bytes_in_flight = 64 * 1024 * 1024;

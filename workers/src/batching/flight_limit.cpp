@@ -17,9 +17,7 @@ void FlightLimit::on_settled(std::size_t jobs, Time now) {
 
 std::size_t FlightLimit::limit(Time now) {
   advance(now);
-  const std::size_t settled = settled_lately();
-  const std::size_t wanted =
-      std::clamp(std::max(settled / 2, std::min(2 * settled, two_envelopes)), least_, most_);
+  const std::size_t wanted = std::clamp(2 * settled_lately(), least_, most_);
   if (wanted <= limit_) {
     limit_ = wanted;
   } else if (step_ > raised_) {

@@ -9,10 +9,8 @@
 
 namespace ferry::detail {
 
-/// How many jobs a worker should hold: half of what it settled in the last 200 ms, so that a slow
-/// handler leaves work for other workers and a fast one never waits for a fetch. An envelope's
-/// credits come back when all of it is settled; so up to two envelopes, it is twice as much as was
-/// settled: the next one is there when the one before it ends.
+/// How many jobs a worker should hold: twice what it settled in the last 200 ms, so that a slow
+/// handler leaves work for other workers and a fast one never waits for a fetch.
 ///
 /// Threads: one thread at a time.
 class FlightLimit {

@@ -65,7 +65,7 @@ void Settler::add(Report report) {
     const std::lock_guard lock(mutex_);
     urgent_ = note(report) || urgent_;
     naps_ = naps_ || !urgent_;
-    wakes = urgent_ || report.at + partial_after < looks_at_;
+    wakes = urgent_ || tell_all_ || report.at + partial_after < looks_at_;
     inbox_.push_back(std::move(report));
   }
   if (wakes) arrived_.notify_one();
