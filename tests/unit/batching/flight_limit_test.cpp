@@ -68,29 +68,18 @@ TEST(FlightLimitTest, NeverExceedsTheWorkersLimit) {
   EXPECT_EQ(settle(limit, now, 10'000, 1s), 5000u);
 }
 
-/// Settles so many jobs in each step. Returns: what is worth a fetch after 20 of them.
-std::size_t worth_at(std::size_t jobs_in_a_step) {
+TEST(FlightLimitTest, AFetchIsWorthAMillisecondOfCredits) {
   FlightLimit limit(4, 1, 100'000);
-  Time now = start;
+  Time now{std::chrono::seconds{1}};
+  EXPECT_EQ(limit.worth_a_fetch(now), 1u) << "nothing settled: every credit is worth it";
+  limit.on_settled(200, now);
+  EXPECT_EQ(limit.worth_a_fetch(now), 1u) << "one each millisecond";
   for (int i = 0; i < 20; ++i) {
     now += FlightLimit::step;
-    limit.on_settled(jobs_in_a_step, now);
+    limit.on_settled(2000, now);
     limit.limit(now);
   }
-  return limit.worth_a_fetch(now);
-}
-
-TEST(FlightLimitTest, AFetchIsWorthEveryCreditWhenNothingWasSettled) {
-  EXPECT_EQ(FlightLimit(4, 1, 100'000).worth_a_fetch(start), 1u);
-}
-
-TEST(FlightLimitTest, AFetchIsWorthTwoEnvelopesButNoLongerWaitThanTwentyFiveMilliseconds) {
-  EXPECT_EQ(worth_at(20), 25u) << "one job a millisecond";
-  EXPECT_EQ(worth_at(1000), FlightLimit::two_envelopes);
-}
-
-TEST(FlightLimitTest, AFetchIsWorthAMillisecondOfTheFastestHandlers) {
-  EXPECT_EQ(worth_at(20'000), 1000u);
+  EXPECT_EQ(limit.worth_a_fetch(now), 100u);
 }
 
 TEST(FlightLimitTest, AFetchIsWorthAQuarterOfTheLimitAtMost) {

@@ -29,9 +29,8 @@ std::size_t FlightLimit::limit(Time now) {
 
 std::size_t FlightLimit::worth_a_fetch(Time now) {
   const std::size_t quarter = limit(now) / 4;
-  const std::size_t settled = settled_lately();
-  const std::size_t worth = std::max(settled / 200, std::min(settled / 8, two_envelopes));
-  return std::max<std::size_t>(1, std::min(worth, quarter));
+  const std::size_t in_a_ms = settled_lately() / (steps * static_cast<std::size_t>(step.count()));
+  return std::max<std::size_t>(1, std::min(in_a_ms, quarter));
 }
 
 std::size_t FlightLimit::settled_lately() const {

@@ -16,7 +16,6 @@ namespace ferry::detail {
 class FlightLimit {
  public:
   static constexpr std::size_t smallest = 16;
-  static constexpr std::size_t two_envelopes = 512;
   static constexpr std::chrono::milliseconds step{20};  ///< doubles at most once in a step
   static constexpr std::size_t steps = 10;              ///< remembered: 200 ms
 
@@ -29,9 +28,8 @@ class FlightLimit {
   /// Returns: how many jobs may be out now; `now` must not go back.
   std::size_t limit(Time now);
 
-  /// Returns: how many free credits are worth a fetch while others are out: two envelopes or, if
-  /// that takes longer, as many as come back in 25 ms; with the fastest handlers, as many as come
-  /// back in a millisecond; at most a quarter of the limit; at least 1.
+  /// Returns: how many free credits are worth a fetch while others are out: as many as come back in
+  /// a millisecond, at most a quarter of the limit; at least 1.
   std::size_t worth_a_fetch(Time now);
 
  private:
