@@ -54,7 +54,8 @@ class Seen {
   double goodput() const { return good_during_ / Seconds(overload).count(); }
 
   /// Returns: from when after the overload's end on at most 5 % of the jobs meant for any half
-  /// second were late, in s. Jobs of a batch are late together, so with 1 % it would be chance.
+  /// second were late, in s to the next tenth, at least one. Jobs of a batch are late together, so
+  /// with 1 % it would be chance.
   double recovered_after() const {
     std::size_t bad_until = 0;
     for (std::size_t i = 0; i + 5 <= tenths_.size(); ++i) {
@@ -65,7 +66,7 @@ class Seen {
       }
       if (half_second.value() > 0.05) bad_until = i + 1;
     }
-    return static_cast<double>(bad_until) / 10;
+    return static_cast<double>(bad_until + 1) / 10;
   }
 
   double late_before() const { return before_.value(); }
