@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -54,7 +55,7 @@ class Crew {
     wait_until([&] { return done() == 1; }, "the first job was not done");
     const Stopwatch watch;
     producer.hand_over();
-    // Half of the rest: looking costs what the workers share, a hundred looks a second 1 % of it.
+    // Half of the rest: looking takes from what the workers share.
     std::size_t so_far = 0;
     wait_until([&] { return (so_far = done()) == jobs; }, "the jobs were not all done",
                [&] {
@@ -78,8 +79,10 @@ class Crew {
 
   using Pause = std::chrono::duration<double>;
 
-  template <typename Condition, typename NextPause>
-  void wait_until(Condition condition, const char* otherwise, NextPause pause) {
+  template <typename Condition>
+  void wait_until(
+      Condition condition, const char* otherwise,
+      const std::function<Pause()>& pause = [] { return Pause{0.01}; }) {
     const auto deadline = Clock::now() + patience;
     while (!condition()) {
       for (const auto& worker : workers_) {
@@ -88,11 +91,6 @@ class Crew {
       if (Clock::now() > deadline) throw Failure(std::string(otherwise) + " in two minutes");
       std::this_thread::sleep_for(pause());
     }
-  }
-
-  template <typename Condition>
-  void wait_until(Condition condition, const char* otherwise) {
-    wait_until(condition, otherwise, [] { return Pause{0.01}; });
   }
 
   double least_share(std::size_t jobs) {

@@ -167,15 +167,19 @@ std::int64_t Queue::purge(const std::function<void(std::int64_t removed)>& progr
     return jobs > 0;
   };
   purge_slice();  // asks for an operator's rights, before anything else does
+  // What is leased stays, and leaves by itself meanwhile.
+  const auto to_purge = [](const CountsReply& books) {
+    return books.envelopes - books.leased_envelopes + books.due_entries;
+  };
   CountsReply books = call_counts(connection, impl_->keys);
   while (true) {
-    const std::int64_t entries = books.envelopes + books.due_entries;
-    slice.expect(books.bytes, entries);
+    const std::int64_t before = to_purge(books);
+    slice.expect(books.bytes, books.envelopes + books.due_entries);
     while (purge_slice()) {
     }
     // Entries that nobody enqueued hold no job either: a slice of them is not the end.
     books = call_counts(connection, impl_->keys);
-    if (books.envelopes + books.due_entries >= entries) return removed;
+    if (const auto left = to_purge(books); left == 0 || left >= before) return removed;
   }
 }
 
