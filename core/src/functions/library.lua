@@ -2,7 +2,7 @@
 -- Ferry's transitions, protocol version 1. Every move of a job is one of these functions, so every
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
--- The files are joined in this order: library, enqueue, lease, settle, due, dead, inspect.
+-- The files are joined in this order: library, enqueue, lease, beat, settle, parts, due, dead, inspect.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
 -- An error in the middle of a function does not undo what it wrote before. So every argument is
 -- checked before the first write, and what is refused has changed nothing.
@@ -14,7 +14,10 @@ local group = 'ferry'
 local for_newer = '~newer'
 
 -- Raise it with every change of these files; `install` replaces a lower one.
-local revision = 4
+local revision = 5
+
+-- The longest delay: 366 days.
+local most_delay_ms = 31622400000
 
 -- A number as Redis is to store it: Redis formats a number it is given as a fraction with 17 digits,
 -- which takes longer than many a command.
@@ -90,6 +93,9 @@ local function id_from_entry(entry_id)
   local ms, count = string.match(entry_id, '^(%d+)%-(%d+)$')
   return struct.pack('>I8I8', tonumber(ms), tonumber(count))
 end
+
+-- Whether it is what `member_of` makes.
+local function is_parked_name(name) return string.find(name, '^[012]:' .. string.rep('%x', 32) .. '$') end
 
 local function is_entry_id(text) return text and string.find(text, '^%d+%-%d+$') end
 
