@@ -202,12 +202,12 @@ TEST(SkewDecodeTest, BuriesANewerEnvelopeWhenItsHourIsOver) {
     envelope.bytes = bytes;
     detail::Patience patience;
     detail::Decoded first;
-    detail::decode_envelope(envelope, {}, 3, patience, Time{1h}, wall, first);
-    EXPECT_EQ(first.report.put_offs.size(), 1u);
+    detail::decode_envelope(envelope, {}, 3, patience, Time{1h}, wall, 0, first);
+    EXPECT_EQ(first.report.leavings.size(), 1u);
     EXPECT_TRUE(first.report.burials.empty());
     detail::Decoded last;
-    detail::decode_envelope(envelope, {}, 3, patience, Time{2h}, wall, last);
-    EXPECT_TRUE(last.report.put_offs.empty());
+    detail::decode_envelope(envelope, {}, 3, patience, Time{2h}, wall, 0, last);
+    EXPECT_TRUE(last.report.leavings.empty());
     EXPECT_EQ(last.report.burials.size(), 1u);
   }
 }
@@ -219,7 +219,7 @@ TEST(SkewDecodeTest, BuriesGarbageAtOnce) {
     envelope.bytes = bytes;
     detail::Patience patience;
     detail::Decoded decoded;
-    detail::decode_envelope(envelope, {}, 3, patience, {}, {}, decoded);
+    detail::decode_envelope(envelope, {}, 3, patience, {}, {}, 0, decoded);
     EXPECT_EQ(decoded.report.burials.size(), 1u);
   }
 }

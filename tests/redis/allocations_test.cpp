@@ -117,7 +117,7 @@ TEST(AllocationsTest, TheDecodeStageAddsOnlyItsLists) {
   detail::Decoded decoded;
   detail::Patience patience;
   const Effort before = effort();
-  detail::decode_envelope(envelope, kinds, 3, patience, {}, {}, decoded);
+  detail::decode_envelope(envelope, kinds, 3, patience, {}, {}, 0, decoded);
   const Effort spent = effort() - before;
   ASSERT_EQ(decoded.arrivals.size(), 1U);
   ASSERT_EQ(decoded.arrivals[0].jobs, jobs_in_envelope);

@@ -175,7 +175,6 @@ TEST_F(LatencyBudgetTest, DropsLateJobsThatHaveExpiredInsteadOfRunningThem) {
   client.enqueue(Number{1});
   ASSERT_TRUE(eventually([&] { return runs == 1; }));
   for (int i = 0; i < 5; ++i) client.enqueue(Number{i}, {.expires_after = 2s});
-  ASSERT_TRUE(eventually([&] { return worker->stats().fetched_jobs == 6; }));
   const auto expired = std::chrono::system_clock::now() + 2s;
   ASSERT_TRUE(eventually([&] { return std::chrono::system_clock::now() > expired; }));
   open = true;

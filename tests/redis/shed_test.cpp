@@ -71,7 +71,6 @@ TEST_F(ShedTest, DropsLowJobsWhoseBudgetIsSpentAndCountsThemAsExpired) {
   client.enqueue_all(std::vector<Number>(3, {1}), {.priority = Priority::high});
   client.enqueue_all(std::vector<Number>(4, {2}), {.priority = Priority::normal});
   client.enqueue_all(std::vector<Number>(5, {3}), {.priority = Priority::low});
-  ASSERT_TRUE(eventually([&] { return worker->stats().fetched_jobs == 13; }));
   const auto spent = std::chrono::system_clock::now() + 510ms;
   ASSERT_TRUE(eventually([&] { return std::chrono::system_clock::now() > spent; }));
   open = true;

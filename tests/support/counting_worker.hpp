@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "batching/fetch_plan.hpp"
+#include "control_board.hpp"
 #include "ferry/worker.hpp"
 #include "functions/keys.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
+#include "queue_health.hpp"
 #include "stages/adopt.hpp"
 #include "stages/fetch.hpp"
 #include "stages/pipeline.hpp"
@@ -41,20 +43,22 @@ class BareWorker {
       : handlers_(std::move(handlers)),
         log_({.level = LogLevel::error}, "bare"),
         leases_("bare", {Keys(redis.prefix, "default")}),
+        health_(log_, {"default"}),
         in_flight_(10'000, 64 * 1024 * 1024, {concurrency, largest_batch, 10'000}),
-        settler_(redis, leases_, in_flight_, metrics_, log_, nullptr,
+        settler_(redis, leases_, in_flight_, health_, metrics_, log_, nullptr,
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
-        pipeline_({{"default"}, concurrency, 3}, handlers_, leases_, metrics_, log_,
+        pipeline_({{"default"}, concurrency, 3}, handlers_, leases_, board_, in_flight_, metrics_,
+                  log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
                    [this] { return fetcher_.take_over(); }}),
-        adopter_(leases_, in_flight_, metrics_,
+        adopter_(leases_, in_flight_, health_, metrics_,
                  [this](std::vector<detail::EnvelopePtr> envelopes, detail::CallerMay may) {
                    count_fetches(envelopes);
                    return pipeline_.arrive(std::move(envelopes), may);
                  }),
-        fetcher_(redis, {{1}, QueueOrder::weighted}, leases_, in_flight_, adopter_, metrics_,
-                 log_) {
+        fetcher_(redis, {{1}, QueueOrder::weighted}, leases_, board_, in_flight_, adopter_, health_,
+                 metrics_, log_) {
     settler_.start();
     fetcher_.start();
   }
@@ -93,6 +97,8 @@ class BareWorker {
   detail::Log log_;
   detail::Metrics metrics_;
   detail::Leases leases_;
+  detail::ControlBoard board_{1};
+  detail::QueueHealth health_;
   detail::InFlight in_flight_;
   detail::Settler settler_;
   detail::Pipeline pipeline_;

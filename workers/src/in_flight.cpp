@@ -10,8 +10,29 @@ InFlight::InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limi
 
 std::int64_t InFlight::room(std::chrono::steady_clock::time_point now) {
   if (!credits_.any_free()) return 0;
+  if (!held_.empty() && (claims_wait_ || !flow_.may_fetch)) return 0;
   const auto limit = static_cast<std::int64_t>(limit_.limit(now));
-  return std::min(credits_.free_jobs(), limit - credits_.out_jobs());
+  const auto apart = static_cast<std::int64_t>(flow_.not_in_hand);
+  const std::int64_t in_hand = std::max<std::int64_t>(0, credits_.out_jobs() - apart);
+  return std::min(credits_.free_jobs(), limit - in_hand);
+}
+
+void InFlight::set_flow(Flow flow) {
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    more = flow.not_in_hand > flow_.not_in_hand || (flow.may_fetch && !flow_.may_fetch);
+    flow_ = flow;
+  }
+  if (more) changed_.notify_all();
+}
+
+void InFlight::set_claims_wait(bool wait) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(claims_wait_, wait) == wait) return;
+  }
+  if (!wait) changed_.notify_all();
 }
 
 bool InFlight::worth_a_fetch(std::chrono::steady_clock::time_point now) {
@@ -31,7 +52,8 @@ std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point unti
 std::size_t InFlight::credit_now() {
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
-  return closed_ || !worth_a_fetch(now) ? 0 : static_cast<std::size_t>(room(now));
+  const bool goes = !closed_ && flow_.may_fetch_ahead && worth_a_fetch(now);
+  return goes ? static_cast<std::size_t>(room(now)) : 0;
 }
 
 std::vector<EnvelopePtr> InFlight::add(std::vector<EnvelopePtr> envelopes) {
@@ -51,7 +73,9 @@ std::vector<EnvelopePtr> InFlight::add(std::vector<EnvelopePtr> envelopes) {
       held_.insert(std::move(spare_.back()));
       spare_.pop_back();
     }
-    credits_.take(envelope->count, envelope->bytes.size());
+    envelope->credits = envelope->count;
+    envelope->credit_bytes = envelope->memory();
+    credits_.take(envelope->credits, envelope->credit_bytes);
     return false;
   });
   return envelopes;
@@ -71,7 +95,7 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
     for (const auto& [envelope, jobs_settled] : ended) {
       const auto at = held_.find(envelope->key());
       if (at == held_.end() || at->second.envelope.get() != envelope) continue;
-      credits_.give(envelope->count, envelope->bytes.size());
+      credits_.give(envelope->credits, envelope->credit_bytes);
       limit_.on_settled(jobs_settled, now);
       delivered_again_ = delivered_again_ || at->second.delivered_again;
       auto node = held_.extract(at);
@@ -82,6 +106,15 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
   }
   if (somebody_waits_for_this) changed_.notify_all();
   pool_.give(std::move(last));
+}
+
+void InFlight::leave(LeasedEnvelope& envelope, std::size_t jobs) {
+  const std::lock_guard lock(mutex_);
+  const auto at = held_.find(envelope.key());
+  if (at == held_.end() || at->second.envelope.get() != &envelope) return;
+  jobs = std::min(jobs, envelope.credits);
+  credits_.give(jobs, 0);
+  envelope.credits -= jobs;
 }
 
 bool InFlight::wait_until_empty(std::chrono::steady_clock::time_point until) {
@@ -103,6 +136,32 @@ std::vector<EnvelopePtr> InFlight::all() const {
   all.reserve(held_.size());
   for (const auto& [key, held] : held_) all.push_back(held.envelope);
   return all;
+}
+
+bool InFlight::any_free() const {
+  const std::lock_guard lock(mutex_);
+  return credits_.any_free();
+}
+
+std::size_t InFlight::free_jobs() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, credits_.free_jobs()));
+}
+
+std::size_t InFlight::free_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, credits_.free_bytes()));
+}
+
+std::size_t InFlight::capacity() const {
+  const std::lock_guard lock(mutex_);
+  auto jobs = static_cast<double>(credits_.total_jobs());
+  if (credits_.out_jobs() > 0 && credits_.out_bytes() > 0) {
+    const auto each =
+        static_cast<double>(credits_.out_bytes()) / static_cast<double>(credits_.out_jobs());
+    jobs = std::min(jobs, static_cast<double>(credits_.total_bytes()) / each);
+  }
+  return std::max<std::size_t>(1, static_cast<std::size_t>(jobs));
 }
 
 InFlight::Books InFlight::books() const {

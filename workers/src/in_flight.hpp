@@ -26,13 +26,27 @@ class InFlight {
  public:
   InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit);
 
+  /// What the batch stage says of the jobs it has.
+  struct Flow {
+    /// Jobs that wait for company, or for a runner of a kind that has none of its own free: they
+    /// keep nobody busy, so that others are fetched as if they were not there.
+    std::size_t not_in_hand = 0;
+    bool may_fetch = true;        ///< a job that is fetched now could begin soon
+    bool may_fetch_ahead = true;  ///< and so could those of one fetch more
+  };
+  void set_flow(Flow flow);
+
+  /// While entries that are leased already wait to be read, nothing new is fetched.
+  void set_claims_wait(bool wait);
+
   /// Waits until enough credits for a fetch are free (see FlightLimit::worth_a_fetch), `close` was
   /// called or `until` has come.
   ///
   /// Returns: how many more jobs may be taken now; 0 = none.
   std::size_t wait_for_credit(std::chrono::steady_clock::time_point until);
 
-  /// Returns: how many more jobs may be taken now when that is worth a fetch; else 0.
+  /// Returns: how many more jobs may be taken now, before those that have just come are looked at,
+  /// when that is worth a fetch; else 0.
   std::size_t credit_now();
 
   /// Takes in what is new, and its credits. An entry that is held already, under the same of our
@@ -57,6 +71,9 @@ class InFlight {
   /// Gives the credits back.
   void remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now);
 
+  /// So many jobs have left an envelope that has not ended; gives their credits back.
+  void leave(LeasedEnvelope& envelope, std::size_t jobs);
+
   /// Waits until nothing is held or `until` has come.
   ///
   /// Returns: whether nothing is held.
@@ -73,6 +90,12 @@ class InFlight {
     std::int64_t jobs_total;
   };
   Books books() const;
+
+  bool any_free() const;
+  std::size_t free_jobs() const;
+  std::size_t free_bytes() const;
+  /// Returns: how many jobs of the size of those that are held fit in here, at least 1.
+  std::size_t capacity() const;
 
  private:
   std::int64_t room(std::chrono::steady_clock::time_point now);
@@ -92,6 +115,8 @@ class InFlight {
   bool delivered_again_ = false;
   Credits credits_;
   FlightLimit limit_;
+  Flow flow_;
+  bool claims_wait_ = false;
   bool closed_ = false;
 };
 

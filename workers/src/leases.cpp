@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "functions/refusal.hpp"
+#include "ferry/error.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -16,6 +16,8 @@ std::string random_suffix() {
   return suffix;
 }
 
+using Clock = std::chrono::steady_clock;
+
 std::vector<std::string_view> fcall(std::string_view function, std::string_view key_count) {
   return {"FCALL", function, key_count};
 }
@@ -24,16 +26,37 @@ void add_streams(std::vector<std::string_view>& call, const Keys& keys) {
   call.insert(call.end(), keys.ready.begin(), keys.ready.end());
 }
 
-void check(std::string_view function, const redis::Reply& reply) {
-  if (reply.is_error()) throw refusal_of(function, reply.text);
+bool is_list(const redis::Reply& reply) {
+  return reply.type == redis::Reply::Type::array && reply.size > 0;
 }
 
-bool is_stale(const redis::Reply& reply) { return reply.size > 0 && reply[0].text == "STALE"; }
+/// All replies to what was appended, also when one of them is an error.
+std::vector<redis::ReplyPtr> read_all(redis::Connection& connection, std::size_t replies) {
+  std::vector<redis::ReplyPtr> all;
+  all.reserve(replies);
+  for (std::size_t i = 0; i < replies; ++i) all.push_back(connection.read());
+  return all;
+}
+
+Control control_of(const redis::Reply& reply) {
+  Control control;
+  control.answered = true;
+  if (reply.size > 1) control.paused = reply[1].integer != 0;
+  if (reply.size > 4) control.keeper = reply[4].integer != 0;
+  if (reply.size > 5) control.server_ms = static_cast<std::uint64_t>(reply[5].integer);
+  if (reply.size > 6) control.workers_alive = static_cast<std::size_t>(reply[6].integer);
+  if (reply.size > 7) control.claimable = holders_in(reply[7]);
+  return control;
+}
+
+bool is_stale(const redis::Reply& reply) { return reply[0].text == "STALE"; }
 
 }  // namespace
 
 Leases::Leases(std::string base_name, std::vector<Keys> queues)
-    : base_name_(std::move(base_name)), queues_(std::move(queues)) {
+    : base_name_(std::move(base_name)),
+      queues_(std::move(queues)),
+      next_try_(queues_.size(), Time::min()) {
   new_epoch();
 }
 
@@ -78,75 +101,99 @@ void Leases::lost(std::uint32_t queue, std::uint64_t epoch) {
   if (found->number == epochs_.back().number) new_epoch();
 }
 
-void Leases::forget_registration() {
+void Leases::forget_registration(std::uint32_t queue) {
   const std::lock_guard lock(mutex_);
-  for (auto& standing : epochs_.back().standing) {
-    if (standing == Standing::registered) standing = Standing::unregistered;
-  }
+  Standing& standing = epochs_.back().standing[queue];
+  if (standing == Standing::registered) standing = Standing::unregistered;
+  next_try_[queue] = Time::min();
 }
 
-void Leases::register_missing(redis::Connection& connection) {
+bool Leases::is_registered(std::uint32_t queue) const {
+  const std::lock_guard lock(mutex_);
+  return epochs_.back().standing[queue] == Standing::registered;
+}
+
+bool Leases::has_old_names() const {
+  const std::lock_guard lock(mutex_);
+  return epochs_.size() > 1;
+}
+
+void Leases::register_missing(redis::Connection& connection, QueueHealth& health) {
+  const auto now = Clock::now();
   std::uint64_t number = 0;
   std::string name;
-  std::vector<std::size_t> missing;
+  std::vector<std::uint32_t> missing;
   {
     const std::lock_guard lock(mutex_);
     const Epoch& current = epochs_.back();
     number = current.number;
     name = current.name;
-    for (std::size_t i = 0; i < queues_.size(); ++i) {
-      if (current.standing[i] == Standing::unregistered) missing.push_back(i);
+    for (std::uint32_t i = 0; i < queues_.size(); ++i) {
+      const bool tries = current.standing[i] == Standing::unregistered && now >= next_try_[i];
+      if (!tries) continue;
+      missing.push_back(i);
+      next_try_[i] = now + QueueHealth::rest;
     }
   }
-  for (const std::size_t i : missing) {
+  if (missing.empty()) return;
+  connection.connect();
+  for (const std::uint32_t i : missing) {
     auto call = fcall("ferry_v1_register", "5");
     call.insert(call.end(), {queues_[i].control, queues_[i].workers});
     add_streams(call, queues_[i]);
     call.push_back(name);
-    check("ferry_v1_register", connection.command(call)->root());
+    connection.append(call);
+  }
+  const auto replies = read_all(connection, missing.size());
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    const std::uint32_t queue = missing[i];
+    if (!health.is_usable(replies[i]->root(), queue, QueueHealth::Activity::fetch)) continue;
     const std::lock_guard lock(mutex_);
+    next_try_[queue] = Time::min();
     Epoch* epoch = find(number);
-    if (epoch != nullptr && epoch->standing[i] == Standing::unregistered) {
-      epoch->standing[i] = Standing::registered;
+    if (epoch != nullptr && epoch->standing[queue] == Standing::unregistered) {
+      epoch->standing[queue] = Standing::registered;
     }
   }
 }
 
-std::vector<bool> Leases::renew(redis::Connection& connection) {
-  struct Beat {
-    std::uint32_t queue;
-    std::uint64_t epoch;
-    std::string name;
-  };
+std::vector<Leases::Beat> Leases::beats() const {
   std::vector<Beat> beats;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const Epoch& epoch : epochs_) {
-      for (std::uint32_t i = 0; i < queues_.size(); ++i) {
-        if (epoch.standing[i] == Standing::registered)
-          beats.push_back({i, epoch.number, epoch.name});
-      }
+  const std::lock_guard lock(mutex_);
+  for (const Epoch& epoch : epochs_) {
+    const bool current = epoch.number == epochs_.back().number;
+    for (std::uint32_t i = 0; i < queues_.size(); ++i) {
+      if (epoch.standing[i] != Standing::registered) continue;
+      beats.push_back({i, epoch.number, epoch.name, current});
     }
   }
+  return beats;
+}
+
+std::vector<Control> Leases::beat(redis::Connection& connection, std::chrono::milliseconds lease,
+                                  bool keeps, QueueHealth& health) {
+  const std::vector<Beat> all = beats();
+  const std::string lease_ms = std::to_string(lease.count());
   connection.connect();
-  for (const Beat& beat : beats) {
-    auto call = fcall("ferry_v1_renew", "2");
-    call.insert(call.end(), {queues_[beat.queue].control, queues_[beat.queue].workers, beat.name});
+  for (const Beat& beat : all) {
+    auto call = fcall("ferry_v1_beat", "2");
+    call.insert(call.end(), {queues_[beat.queue].control, queues_[beat.queue].workers, beat.name,
+                             lease_ms, keeps && beat.current ? "1" : "0"});
     connection.append(call);
   }
-  std::vector<redis::ReplyPtr> replies;
-  for (std::size_t i = 0; i < beats.size(); ++i) replies.push_back(connection.read());
-  std::vector<bool> paused(queues_.size(), false);
-  for (std::size_t i = 0; i < beats.size(); ++i) {
+  const auto replies = read_all(connection, all.size());
+  std::vector<Control> controls(queues_.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
     const redis::Reply& reply = replies[i]->root();
-    check("ferry_v1_renew", reply);
+    if (!health.is_usable(reply, all[i].queue, QueueHealth::Activity::beat)) continue;
+    if (!is_list(reply)) continue;
     if (is_stale(reply)) {
-      lost(beats[i].queue, beats[i].epoch);
-    } else if (reply.size > 1) {
-      paused[beats[i].queue] = reply[1].integer != 0;
+      lost(all[i].queue, all[i].epoch);
+    } else if (all[i].current || !controls[all[i].queue].answered) {
+      controls[all[i].queue] = control_of(reply);
     }
   }
-  return paused;
+  return controls;
 }
 
 void Leases::leave(redis::Connection& connection) { retire_before(UINT64_MAX, connection); }
@@ -163,6 +210,7 @@ void Leases::retire_before(std::uint64_t oldest_in_use, redis::Connection& conne
       return goes && !everything;
     });
   }
+  std::size_t calls = 0;
   for (const Epoch& epoch : leaving) {
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       if (epoch.standing[i] != Standing::registered) continue;
@@ -170,12 +218,14 @@ void Leases::retire_before(std::uint64_t oldest_in_use, redis::Connection& conne
       call.insert(call.end(), {queues_[i].control, queues_[i].workers});
       add_streams(call, queues_[i]);
       call.push_back(epoch.name);
-      try {
-        connection.command(call);
-      } catch (const Error&) {
-        return;  // the lease runs out by itself
-      }
+      connection.append(call);
+      ++calls;
     }
+  }
+  try {
+    read_all(connection, calls);
+  } catch (const Error&) {
+    // the lease runs out by itself
   }
 }
 

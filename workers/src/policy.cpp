@@ -162,6 +162,8 @@ std::string_view to_string(LeaveReason reason) {
       return "no_gain";
     case LeaveReason::backlog:
       return "backlog";
+    case LeaveReason::crowded:
+      return "crowded";
   }
   return "unknown";
 }

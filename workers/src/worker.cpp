@@ -11,19 +11,29 @@
 #include <utility>
 
 #include "batching/fetch_plan.hpp"
+#include "control_board.hpp"
 #include "functions/library.hpp"
+#include "functions/refusal.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
 #include "objectives/objectives.hpp"
+#include "queue_health.hpp"
 #include "redis/backoff.hpp"
 #include "redis/errors.hpp"
 #include "stages/adopt.hpp"
 #include "stages/fetch.hpp"
+#include "stages/give_back.hpp"
 #include "stages/pipeline.hpp"
 #include "stages/settle.hpp"
+#include "upkeep/expire_producers.hpp"
 #include "upkeep/heartbeat.hpp"
+#include "upkeep/look.hpp"
+#include "upkeep/promote.hpp"
+#include "upkeep/retire_names.hpp"
+#include "upkeep/share.hpp"
+#include "upkeep/take_over.hpp"
 #include "upkeep/upkeep.hpp"
 
 namespace ferry {
@@ -106,27 +116,33 @@ class Worker::Impl {
         handlers_(not_empty(std::move(handlers))),
         log_(options_.log, options_.name),
         leases_(options_.name, keys_of(options_)),
+        board_(options_.queues.size()),
+        health_(log_, names_of(options_)),
         in_flight_(options_.max_jobs_in_flight, options_.max_bytes_in_flight,
                    {options_.concurrency, largest_batch(handlers_), options_.max_jobs_in_flight}),
         tracer_(tracer_of(options_, handlers_)),
         objectives_(options_.objectives, names_of(options_)),
-        settler_(options_.redis, leases_, in_flight_, metrics_, log_, watch_told(),
+        settler_(options_.redis, leases_, in_flight_, health_, metrics_, log_, watch_told(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
                    options_.max_bytes_in_flight, detail::opening_of(options_),
                    options_.measure_processor_wait, tracer_.get()},
-                  handlers_, leases_, metrics_, log_,
+                  handlers_, leases_, board_, in_flight_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
                    [this] { return fetcher_.take_over(); }}),
-        adopter_(leases_, in_flight_, metrics_,
+        adopter_(leases_, in_flight_, health_, metrics_,
                  [this](std::vector<detail::EnvelopePtr> envelopes, detail::CallerMay may) {
                    return pipeline_.arrive(std::move(envelopes), may);
                  }),
-        fetcher_(options_.redis, plan_of(options_), leases_, in_flight_, adopter_, metrics_, log_),
-        heartbeat_(options_.redis, options_.lease, leases_, log_,
-                   [this](const std::vector<bool>& paused) { fetcher_.pause(paused); }),
-        upkeep_(options_.redis, options_.lease, leases_, in_flight_, adopter_, metrics_, log_) {}
+        fetcher_(options_.redis, plan_of(options_), leases_, board_, in_flight_, adopter_, health_,
+                 metrics_, log_),
+        heartbeat_(
+            options_.redis, options_.lease, leases_, health_, log_,
+            [this] { return !board_.is_retired(); },
+            [this](std::vector<detail::Control> controls) { control(std::move(controls)); }),
+        upkeep_(
+            options_.redis, roles(), [this] { adopter_.want_recovery(); }, log_) {}
 
   int run();
   void ask(int wish);
@@ -136,14 +152,17 @@ class Worker::Impl {
   bool abandoned() const { return abandoned_; }
 
  private:
+  std::vector<std::unique_ptr<detail::Role>> roles();
+  void control(std::vector<detail::Control> controls);
   bool prepare();
+  void require_registration();
   void check_eviction(redis::Connection& connection);
-  void announce(redis::Connection& connection, const std::string& queue);
+  void announce(redis::Connection& connection);
+  void require_lease(redis::Connection& connection);
   void wait_for(int wish);
   bool wait_for(int wish, Clock::time_point until);
   void drain();
   void release_rest();
-  void release(redis::Connection& connection, const std::vector<detail::EnvelopePtr>& envelopes);
   void print_stats() const;
   void write_trace() const;
   detail::Settler::Told watch_told();
@@ -154,6 +173,8 @@ class Worker::Impl {
   detail::Log log_;
   detail::Metrics metrics_;
   detail::Leases leases_;
+  detail::ControlBoard board_;
+  detail::QueueHealth health_;
   detail::InFlight in_flight_;
   std::unique_ptr<detail::Tracer> tracer_;  ///< null unless a trace is asked for
   detail::Objectives objectives_;
@@ -169,6 +190,28 @@ class Worker::Impl {
   int wish_ = 0;  ///< 0 work, 1 quiet, 2 stop, 3 stop at once
   bool abandoned_ = false;
 };
+
+std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
+  std::vector<std::unique_ptr<detail::Role>> roles;
+  roles.push_back(std::make_unique<detail::Promote>(leases_, board_, health_, metrics_));
+  roles.push_back(std::make_unique<detail::Look>(leases_, board_, health_, options_.lease));
+  roles.push_back(std::make_unique<detail::TakeOver>(
+      leases_, board_, in_flight_, adopter_, health_, metrics_, log_,
+      [this](std::string_view kind) { return pipeline_.wanted(kind); }));
+  roles.push_back(std::make_unique<detail::Share>(
+      leases_, board_, health_, [this] { return pipeline_.may_share(); },
+      [this](std::uint32_t queue, std::size_t workers) { pipeline_.share(queue, workers); }));
+  roles.push_back(std::make_unique<detail::RetireNames>(leases_, in_flight_));
+  roles.push_back(std::make_unique<detail::ExpireProducers>(leases_, board_, health_));
+  return roles;
+}
+
+/// The answers to a heartbeat.
+void Worker::Impl::control(std::vector<detail::Control> controls) {
+  for (const std::uint32_t queue : board_.update(std::move(controls), Clock::now())) {
+    pipeline_.pause(queue);
+  }
+}
 
 void Worker::Impl::ask(int wish) {
   {
@@ -207,11 +250,42 @@ void Worker::Impl::check_eviction(redis::Connection& connection) {
 
 /// A full Redis takes no new name, but its jobs must be drained all the same; whoever enqueued them
 /// has named the queue.
-void Worker::Impl::announce(redis::Connection& connection, const std::string& queue) {
-  const auto added = connection.command({"SADD", queues_key(options_.redis.prefix), queue});
+void Worker::Impl::announce(redis::Connection& connection) {
+  const std::string key = queues_key(options_.redis.prefix);
+  std::vector<std::string_view> words{"SADD", key};
+  for (const QueueShare& queue : options_.queues) words.push_back(queue.name);
+  const auto added = connection.command(words);
   if (!added->root().is_error()) return;
   const Error error = redis::error_of(added->root().text);
-  if (error.code() != ErrorCode::out_of_memory) throw error;
+  if (error.code() == ErrorCode::out_of_memory) return;
+  // It is a list for people to look at, and no job needs it.
+  log_.warning("the queues could not be named in the list of queues",
+               {{"reason", std::string_view(error.what())}});
+}
+
+/// One queue that can be worked on is enough; without any there is nothing to wait for.
+void Worker::Impl::require_registration() {
+  for (std::uint32_t queue = 0; queue < options_.queues.size(); ++queue) {
+    if (leases_.is_registered(queue)) return;
+  }
+  throw refusal_of("ferry_v1_register", health_.error(0, detail::QueueHealth::Activity::fetch));
+}
+
+/// Heartbeats have to fit into a lease several times, or this worker loses its jobs to others again
+/// and again.
+void Worker::Impl::require_lease(redis::Connection& connection) {
+  auto fastest = Clock::duration::max();
+  for (int look = 0; look < 3; ++look) {
+    const auto begun = Clock::now();
+    leases_.beat(connection, options_.lease, false, health_);
+    fastest = std::min(fastest, Clock::now() - begun);
+  }
+  if (fastest <= options_.lease / 3) return;
+  const auto ms = std::chrono::duration_cast<milliseconds>(fastest).count();
+  throw Error(ErrorCode::invalid_argument,
+              "lease is " + std::to_string(options_.lease.count()) +
+                  " ms: a heartbeat for all queues takes " + std::to_string(ms) +
+                  " ms here, and three have to fit into a lease; raise it, or serve fewer queues");
 }
 
 /// Finds the server fit to work with and registers, however long that takes.
@@ -226,8 +300,10 @@ bool Worker::Impl::prepare() {
       connection.connect();
       check_eviction(connection);
       ensure_library(connection);
-      for (const QueueShare& queue : options_.queues) announce(connection, queue.name);
-      leases_.register_missing(connection);
+      announce(connection);
+      leases_.register_missing(connection, health_);
+      require_registration();
+      require_lease(connection);
       return true;
     } catch (const Error& e) {
       connection.close();
@@ -257,6 +333,7 @@ int Worker::Impl::run() {
                         {"concurrency", static_cast<std::int64_t>(options_.concurrency)}});
   watch_objectives();
   wait_for(1);
+  board_.retire();
   fetcher_.stop();
   if (!wait_for(2, Clock::now())) log_.info("quiet: fetching no more");
   wait_for(2);
@@ -309,34 +386,16 @@ void Worker::Impl::drain() {
 void Worker::Impl::release_rest() {
   // What the handlers said until now is told first; the settle thread ends with its inbox.
   settler_.stop();
-  const auto rest = in_flight_.all();
-  std::vector<detail::EnvelopePtr> whole;
-  for (const detail::EnvelopePtr& envelope : rest) {
-    if (!leases_.is_lost(envelope->queue, envelope->epoch)) whole.push_back(envelope);
-  }
-  if (whole.empty()) return;
   redis::Connection connection(options_.redis);
   try {
-    connection.connect();
-    release(connection, whole);
+    const std::uint64_t jobs =
+        detail::give_back(connection, leases_, in_flight_.all(), adopter_.take_claimed());
+    metrics_.update([&](WorkerStats& stats) { stats.released += jobs; });
+    log_.info("gave back what could not finish", {{"jobs", static_cast<std::int64_t>(jobs)}});
   } catch (const Error& e) {
     log_.error("could not give jobs back; they run again when the lease ends",
                {{"reason", std::string_view(e.what())}});
   }
-}
-
-void Worker::Impl::release(redis::Connection& connection,
-                           const std::vector<detail::EnvelopePtr>& envelopes) {
-  std::uint64_t jobs = 0;
-  for (const detail::EnvelopePtr& envelope : envelopes) {
-    const Keys& keys = leases_.queues()[envelope->queue];
-    connection.call({"FCALL", "ferry_v1_release", "4", keys.state, keys.workers, keys.progress,
-                     keys.ready[static_cast<std::size_t>(envelope->priority)],
-                     leases_.name(envelope->epoch), envelope->id.text()});
-    jobs += envelope->marks.empty() ? envelope->count : envelope->open + envelope->pending;
-  }
-  metrics_.update([&](WorkerStats& stats) { stats.released += jobs; });
-  log_.info("gave back what could not finish", {{"jobs", static_cast<std::int64_t>(jobs)}});
 }
 
 WorkerStats Worker::Impl::stats() const {

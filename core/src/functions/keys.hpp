@@ -44,8 +44,10 @@ inline std::string queues_key(std::string_view prefix) { return std::string(pref
 
 /// The consumer group of every stream.
 inline constexpr std::string_view group_name = "ferry";
-/// Who holds envelopes that wait for a worker of a newer version; no worker's name.
-inline constexpr std::string_view newer_holder = "~newer";
+// Who holds envelopes that wait for a worker which can take them; no worker's name begins so.
+inline constexpr std::string_view newer_holder = "~newer";  ///< one of a newer version
+inline constexpr std::string_view free_holder = "~free";    ///< any
+inline constexpr std::string_view kind_holder = "~kind:";   ///< with the kind behind it
 /// The one field of every stream entry.
 inline constexpr std::string_view envelope_field = "e";
 

@@ -1,6 +1,7 @@
 #include "wire/envelope.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "wire/envelope_head.hpp"
 #include "wire/kind_table.hpp"
@@ -25,7 +26,7 @@ bool has_later_version(std::string_view bytes) {
 /// One decoding: reads into `out` and keeps the first thing that was wrong, as a sentence.
 class Decoder {
  public:
-  explicit Decoder(StoredEnvelope& out) : out_(out) {}
+  Decoder(StoredEnvelope& out, BadParts bad_parts) : out_(out), bad_parts_(bad_parts) {}
 
   bool envelope(std::string_view bytes, bool nested);
   const std::string& error() const { return error_; }
@@ -51,6 +52,7 @@ class Decoder {
   bool inflate_body(std::string_view& body);
   bool plain_body(std::string_view body, const Head& head);
   bool bundle_body(std::string_view body, const Head& head);
+  bool part(std::string_view bytes, const Head& bundle);
   bool read_kinds(MsgpackCursor& in, KindTable& kinds);
   bool read_job(MsgpackCursor& in, const KindTable& kinds, std::int64_t base_us, std::uint8_t flags,
                 StoredJob& job);
@@ -65,7 +67,9 @@ class Decoder {
                  std::string_view& value);
 
   StoredEnvelope& out_;
+  BadParts bad_parts_;
   std::size_t inflated_bytes_ = 0;  ///< of this envelope and all parts of it
+  bool inflate_failed_ = false;     ///< the last time
   std::string error_;
 };
 
@@ -118,7 +122,8 @@ bool Decoder::inflate_body(std::string_view& body) {
   std::unique_ptr<char[]> buffer;
   std::size_t bytes = 0;
   const std::string problem = inflate(body, max_inflated_bytes - inflated_bytes_, buffer, bytes);
-  if (!problem.empty()) return fail("the zstd frame " + problem);
+  inflate_failed_ = !problem.empty();
+  if (inflate_failed_) return fail("the zstd frame " + problem);
   inflated_bytes_ += bytes;
   body = {buffer.get(), bytes};
   out_.inflated.push_back(std::move(buffer));
@@ -169,7 +174,7 @@ bool Decoder::bundle_body(std::string_view body, const Head& head) {
       fail(in, "the envelope", "a bin");
       return blame("part", i);
     }
-    if (!envelope(part, true)) return blame("part", i);
+    if (!this->part(part, head)) return blame("part", i);
     if (out_.jobs.size() > head.count) break;
   }
   if (out_.jobs.size() != head.count) {
@@ -177,6 +182,32 @@ bool Decoder::bundle_body(std::string_view body, const Head& head) {
                 " jobs that the head says");
   }
   return in.at_end() || fail("the bundle is followed by other bytes");
+}
+
+bool Decoder::part(std::string_view bytes, const Head& bundle) {
+  const std::size_t jobs = out_.jobs.size();
+  const std::size_t buffers = out_.inflated.size();
+  const std::size_t inflated = inflated_bytes_;
+  if (envelope(bytes, true)) return true;
+  if (bad_parts_ == BadParts::fail) return false;
+  BadPart bad;
+  bad.first = jobs;
+  bad.bytes = bytes;
+  bad.newer = std::exchange(out_.newer, false);
+  // Behind others it had less room than it would have alone.
+  bad.lacks_room = std::exchange(inflate_failed_, false) && inflated > 0;
+  bad.why = std::exchange(error_, {});
+  Head head;
+  bool has_death = false;
+  if (read_head(bytes, head, has_death) != 0) bad.jobs = head.count;
+  out_.jobs.resize(jobs);
+  out_.inflated.resize(buffers);
+  inflated_bytes_ = inflated;
+  for (std::size_t i = 0; i < bad.jobs && out_.jobs.size() <= bundle.count; ++i) {
+    out_.jobs.emplace_back().id = id_after(head.first_id, i);
+  }
+  out_.bad_parts.push_back(std::move(bad));
+  return true;
 }
 
 bool Decoder::read_kinds(MsgpackCursor& in, KindTable& kinds) {
@@ -363,14 +394,15 @@ bool Decoder::read_text(MsgpackCursor& in, std::string_view what, std::size_t mo
 
 }  // namespace
 
-std::string decode(std::string_view bytes, StoredEnvelope& out) {
+std::string decode(std::string_view bytes, StoredEnvelope& out, BadParts bad_parts) {
   out.head = {};
   out.jobs.clear();
   out.death.reset();
   out.opaque = {};
   out.extras.reset();
   out.inflated.clear();
-  Decoder decoder(out);
+  out.bad_parts.clear();
+  Decoder decoder(out, bad_parts);
   if (decoder.envelope(bytes, false)) return {};
   return decoder.error();
 }

@@ -79,6 +79,17 @@ struct Head {
   JobId first_id;
 };
 
+/// A part of a bundle that could not be decoded. Its jobs stand in the envelope's list all the
+/// same, without kind and payload, so that positions are what they are.
+struct BadPart {
+  std::size_t first = 0;     ///< position of its first job
+  std::size_t jobs = 1;      ///< as its head says; 1 when that cannot be read
+  std::string_view bytes{};  ///< the part as it is stored
+  std::string why{};         ///< a sentence, for a dead letter's reason
+  bool newer = false;        ///< a later version of Ferry wrote it
+  bool lacks_room = false;   ///< beside the parts before it; alone it may well be decoded
+};
+
 /// A decoded envelope. Owns what decoding had to make (inflated bodies, extras), nothing else: the
 /// bytes it was decoded from must outlive it.
 struct StoredEnvelope {
@@ -89,6 +100,7 @@ struct StoredEnvelope {
   std::string_view opaque;  ///< the raw bytes under flag_opaque; `jobs` is empty then
   std::optional<std::deque<Extras>> extras;  ///< an empty deque would allocate
   std::vector<std::unique_ptr<char[]>> inflated;
+  std::vector<BadPart> bad_parts;  ///< only where they were to be passed over
 
   /// Not told by `opaque`: the bytes that could not be decoded may have been none.
   bool is_opaque() const { return (head.flags & flag_opaque) != 0; }
@@ -97,9 +109,14 @@ struct StoredEnvelope {
 /// Decodes under all limits: nothing is allocated beyond a small multiple of the bytes given, or
 /// `max_inflated_bytes` when they are compressed.
 ///
+/// `bad_parts`: whether parts of a bundle that cannot be decoded make the whole fail, or are
+/// listed.
+///
 /// Returns: an empty string, else why the bytes cannot be decoded (for a dead letter's reason);
 /// `out` may be half filled then.
-std::string decode(std::string_view bytes, StoredEnvelope& out);
+enum class BadParts : bool { fail, list };
+std::string decode(std::string_view bytes, StoredEnvelope& out,
+                   BadParts bad_parts = BadParts::fail);
 
 /// Reads the head alone, exactly as the functions do, so that both count alike: it also reads the
 /// head of an envelope that cannot be decoded.

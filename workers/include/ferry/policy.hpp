@@ -25,8 +25,9 @@ enum class LeaveReason : std::uint8_t {
   deadline,  ///< `latency_budget`: the last moment that keeps the budget
   no_gain,   ///< `latency_budget`: nobody joined while batches were held lately
   backlog,   ///< `latency_budget`: as many wait as the free handlers can take, or jobs are late
+  crowded,   ///< the worker could hold no more (`max_jobs_in_flight`, `max_bytes_in_flight`)
 };
-inline constexpr std::size_t leave_reason_count = 10;
+inline constexpr std::size_t leave_reason_count = 11;
 
 std::string_view to_string(PolicyKind kind);
 std::string_view to_string(LeaveReason reason);

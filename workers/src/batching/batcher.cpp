@@ -5,6 +5,24 @@
 #include <utility>
 
 namespace ferry::detail {
+namespace {
+
+/// What comes with one fetch or the next joins a batch although its first job has waited long
+/// enough in Redis.
+constexpr std::chrono::milliseconds least_hold{2};
+
+/// Returns: since when a job waits for company. Its time in Redis counts: there it waited for the
+/// same.
+Time held_from(const Arrival& arrival, const Policy& policy) {
+  if (policy.kind != PolicyKind::fixed || arrival.queued == std::chrono::nanoseconds::max()) {
+    return arrival.at;
+  }
+  const std::chrono::nanoseconds linger = policy.linger;
+  const auto most = linger - std::min<std::chrono::nanoseconds>(linger, least_hold);
+  return arrival.at - std::min(arrival.queued, most);
+}
+
+}  // namespace
 
 Batcher::Batcher(std::vector<KindSettings> kinds, std::size_t total_concurrency,
                  PayloadBytes payload_bytes)
@@ -44,11 +62,13 @@ void Batcher::arrive(const Arrival& arrival) {
   }
   const std::uint32_t index = lane_of(arrival);
   Lane& lane = lanes_[index];
-  append(lane, arrival);
+  append(lane, {arrival.job, held_from(arrival, kind.settings.policy), arrival.jobs,
+                arrival.payload_bytes, none});
   if (lane.place == Place::empty) {
     place(index);
-  } else if (lane.place == Place::held && may_leave(lane, kind)) {
-    make_ready(index);
+  } else if (lane.place == Place::held) {
+    kind.held_jobs += arrival.jobs;
+    if (may_leave(lane, kind)) make_ready(index);
   }
 }
 
@@ -142,30 +162,77 @@ std::optional<Time> Batcher::due() const {
   return earliest;
 }
 
-std::vector<JobRef> Batcher::drain() {
-  std::vector<JobRef> jobs;
-  jobs.reserve(held_jobs_);
-  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
-    Lane& lane = lanes_[index];
-    if (lane.jobs == 0) continue;
-    while (lane.jobs > 0) {
-      const Waiting& first = waiting_[lane.first];
-      take(lane, first.jobs, first.bytes, jobs);
+std::size_t Batcher::held_jobs(std::uint32_t kind) const {
+  const Kind& one = kinds_[kind];
+  if (one.budget == nullptr) return one.held_jobs;
+  // With a handler free, what is in time and still here waits because the rule says so.
+  return free_runners(one) > 0 ? one.budget->jobs_in_time() : 0;
+}
+
+void Batcher::crowd_out(std::size_t jobs) {
+  std::size_t out = 0;
+  while (out < jobs) {
+    Kind* oldest = nullptr;
+    for (Kind& kind : kinds_) {
+      if (kind.held.empty()) continue;
+      if (oldest == nullptr || kind.held.top().at < oldest->held.top().at) oldest = &kind;
     }
-    after_leave(index);
+    if (oldest == nullptr) break;
+    const std::uint32_t index = oldest->held.top().lane;
+    Lane& lane = lanes_[index];
+    lane.flushed = lane.jobs;
+    lane.crowded = true;
+    out += lane.jobs;
+    make_ready(index);
   }
   for (Kind& kind : kinds_) {
-    kind.ready.clear();
-    kind.suspects.clear();
-    kind.suspects_again.clear();
-    kind.held.clear();
-    if (kind.budget == nullptr) continue;
-    const std::size_t before = jobs.size();
-    kind.budget->drain(jobs);
-    kind.waiting -= jobs.size() - before;
-    held_jobs_ -= jobs.size() - before;
+    if (out < jobs && kind.budget != nullptr) out += kind.budget->crowd_out(jobs - out);
   }
-  return jobs;
+}
+
+std::vector<JobRef> Batcher::take_newest(std::uint32_t kind, std::size_t jobs, const Which& which) {
+  std::vector<JobRef> taken;
+  if (BudgetLanes* budget = kinds_[kind].budget.get(); budget != nullptr) {
+    budget->take_newest(jobs, which, taken);
+    kinds_[kind].waiting -= taken.size();
+    held_jobs_ -= taken.size();
+    return taken;
+  }
+  for (std::uint8_t priority = priority_count; priority-- > 0;) {
+    for (std::uint32_t index = 0; index < lanes_.size() && taken.size() < jobs; ++index) {
+      const Lane& lane = lanes_[index];
+      const bool fits = lane.kind == kind && lane.priority == priority && lane.jobs > 0 &&
+                        lane.suspect == Suspect::no && lane.place == Place::ready;
+      if (!fits) continue;
+      const std::size_t fitting = count_if(lane, which);
+      std::size_t stay = fitting - std::min(fitting, jobs - taken.size());
+      filter(
+          index,
+          [&](const JobRef& job) {
+            if (!which(job)) return false;
+            if (stay == 0) return true;
+            --stay;
+            return false;
+          },
+          taken);
+    }
+  }
+  return taken;
+}
+
+std::vector<JobRef> Batcher::take_if(const Which& which) {
+  std::vector<JobRef> taken;
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    if (lanes_[index].jobs > 0) filter(index, which, taken);
+  }
+  for (Kind& kind : kinds_) {
+    if (kind.budget == nullptr) continue;
+    const std::size_t before = taken.size();
+    kind.budget->take_if(which, taken);
+    kind.waiting -= taken.size() - before;
+    held_jobs_ -= taken.size() - before;
+  }
+  return taken;
 }
 
 void Batcher::take_runner(Kind& kind) {
@@ -201,7 +268,7 @@ std::uint32_t Batcher::make_keyed_lane(const Arrival& arrival) {
   return index;
 }
 
-void Batcher::append(Lane& lane, const Arrival& arrival) {
+void Batcher::append(Lane& lane, const Waiting& more) {
   std::uint32_t slot = spare_waiting_;
   if (slot == none) {
     slot = static_cast<std::uint32_t>(waiting_.size());
@@ -209,17 +276,17 @@ void Batcher::append(Lane& lane, const Arrival& arrival) {
   } else {
     spare_waiting_ = waiting_[slot].next;
   }
-  waiting_[slot] = {arrival.job, arrival.at, arrival.jobs, arrival.payload_bytes, none};
+  waiting_[slot] = more;
   if (lane.jobs == 0) {
     lane.first = slot;
   } else {
     waiting_[lane.last].next = slot;
   }
   lane.last = slot;
-  lane.jobs += arrival.jobs;
-  lane.bytes += arrival.payload_bytes;
-  kinds_[lane.kind].waiting += arrival.jobs;
-  held_jobs_ += arrival.jobs;
+  lane.jobs += more.jobs;
+  lane.bytes += more.bytes;
+  kinds_[lane.kind].waiting += more.jobs;
+  held_jobs_ += more.jobs;
 }
 
 void Batcher::take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vector<JobRef>& out) {
@@ -231,6 +298,7 @@ void Batcher::take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vec
   lane.jobs -= jobs;
   lane.bytes -= bytes;
   lane.flushed -= std::min(lane.flushed, jobs);
+  lane.crowded = lane.crowded && lane.flushed > 0;
   kinds_[lane.kind].waiting -= jobs;
   held_jobs_ -= jobs;
   from.first.index += jobs;
@@ -240,6 +308,44 @@ void Batcher::take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vec
   lane.first = from.next;
   from.next = spare_waiting_;
   spare_waiting_ = slot;
+}
+
+std::size_t Batcher::count_if(const Lane& lane, const Which& which) const {
+  std::size_t count = 0;
+  std::uint32_t left = lane.jobs;
+  for (std::uint32_t slot = lane.first; left > 0; slot = waiting_[slot].next) {
+    const Waiting& some = waiting_[slot];
+    for (std::uint32_t i = 0; i < some.jobs; ++i) {
+      if (which({some.first.token, some.first.index + i})) ++count;
+    }
+    left -= some.jobs;
+  }
+  return count;
+}
+
+void Batcher::filter(std::uint32_t index, const Which& which, std::vector<JobRef>& out) {
+  unplace(index);
+  Lane& lane = lanes_[index];
+  const std::uint32_t flushed = lane.flushed;
+  const bool crowded = lane.crowded;
+  std::vector<Waiting> stays;
+  while (lane.jobs > 0) {
+    // Jobs that arrived together part here, so that each is asked about.
+    const Waiting first = waiting_[lane.first];
+    const std::uint32_t bytes = first.jobs == 1 ? first.bytes : payload_bytes_(first.first);
+    const JobRef job = first.first;
+    std::vector<JobRef> one;
+    take(lane, 1, bytes, one);
+    if (which(job)) {
+      out.push_back(job);
+    } else {
+      stays.push_back({job, first.at, 1, bytes, none});
+    }
+  }
+  for (const Waiting& one : stays) append(lane, one);
+  lane.flushed = std::min(flushed, lane.jobs);
+  lane.crowded = crowded && lane.flushed > 0;
+  after_leave(index);
 }
 
 LaneHeap& Batcher::leaving(const Lane& lane, Kind& kind) {
@@ -263,14 +369,27 @@ void Batcher::place(std::uint32_t index) {
   } else {
     // Rank 0 for all: the priority says who goes first, not who waits longer.
     lane.place = Place::held;
+    kind.held_jobs += lane.jobs;
     kind.held.push({0, first_at, index}, places_);
   }
+}
+
+void Batcher::unplace(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  Kind& kind = kinds_[lane.kind];
+  if (lane.place == Place::held) {
+    kind.held_jobs -= lane.jobs;
+    kind.held.remove(index, places_);
+  } else if (lane.place == Place::ready) {
+    leaving(lane, kind).remove(index, places_);
+  }
+  lane.place = Place::empty;
 }
 
 void Batcher::make_ready(std::uint32_t index) {
   Lane& lane = lanes_[index];
   Kind& kind = kinds_[lane.kind];
-  kind.held.remove(index, places_);
+  unplace(index);
   lane.place = Place::ready;
   kind.ready.push({lane.priority, waiting_[lane.first].at, index}, places_);
 }
@@ -304,7 +423,8 @@ LeaveReason Batcher::waited_for(const Lane& lane, const Kind& kind) const {
   if (lane.suspect != Suspect::no) return LeaveReason::suspect;
   if (kind.settings.policy.kind == PolicyKind::realtime) return LeaveReason::idle;
   if (stopping_) return LeaveReason::stop;
-  return lane.flushed > 0 ? LeaveReason::flush : LeaveReason::linger;
+  if (lane.flushed == 0) return LeaveReason::linger;
+  return lane.crowded ? LeaveReason::crowded : LeaveReason::flush;
 }
 
 LeaveReason Batcher::reason_of(const Kind& kind, std::size_t jobs, bool bytes_full,
@@ -344,7 +464,7 @@ Departure Batcher::leave(std::uint32_t index) {
   departure.kind = lane.kind;
   departure.suspect = lane.suspect;
   departure.jobs.reserve(most);
-  leaving(lane, kind).remove(index, places_);
+  unplace(index);
   const bool bytes_full = fill(lane, most, kind.settings.policy.max_bytes, departure.jobs);
   departure.reason = reason_of(kind, departure.jobs.size(), bytes_full, waited);
   take_runner(kind);
@@ -356,7 +476,6 @@ Departure Batcher::leave(std::uint32_t index) {
 
 void Batcher::after_leave(std::uint32_t index) {
   Lane& lane = lanes_[index];
-  lane.place = Place::empty;
   if (lane.jobs > 0) return place(index);
   if (!lane.keyed) return;
   keys_.remove(index);

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -92,13 +93,32 @@ class Batcher {
   /// another job arrives, a runner comes free or a flush.
   std::optional<Time> due() const;
 
+  /// At least so many of the jobs that wait for company, those that wait longest first, leave as
+  /// soon as handlers are free.
+  void crowd_out(std::size_t jobs);
+
+  using Which = std::function<bool(const JobRef&)>;
+
+  /// Takes out jobs of a kind that wait for a handler and of which `which` is true, the least
+  /// urgent and newest first: at most so many. What waits for company and suspects stay.
+  std::vector<JobRef> take_newest(std::uint32_t kind, std::size_t jobs, const Which& which);
+
+  /// Takes out every job of which that is true.
+  std::vector<JobRef> take_if(const Which& which);
+
+  /// Jobs of a kind that wait for company, as their policy wishes.
+  std::size_t held_jobs(std::uint32_t kind) const;
+  /// Jobs of a kind that wait for a handler and for nothing else.
+  std::size_t ready_jobs(std::uint32_t kind) const {
+    return kinds_[kind].waiting - held_jobs(kind);
+  }
+  /// How many more of a kind could leave now, were all of its jobs ready.
+  std::size_t free_runners(std::uint32_t kind) const { return free_runners(kinds_[kind]); }
+
   /// Returns: what a kind under a latency budget has learned; null for others.
   const BudgetRule* rule(std::uint32_t kind) const {
     return kinds_[kind].budget == nullptr ? nullptr : &kinds_[kind].budget->rule();
   }
-
-  /// Takes out everything that is still held.
-  std::vector<JobRef> drain();
 
   std::size_t held_jobs() const { return held_jobs_; }
   /// Departures under way.
@@ -131,6 +151,7 @@ class Batcher {
     std::uint32_t last = none;
     std::uint32_t jobs = 0;
     std::uint32_t flushed = 0;  ///< how many of its first jobs a flush has set free
+    bool crowded = false;       ///< it was `crowd_out`
     std::uint64_t bytes = 0;
   };
 
@@ -141,6 +162,7 @@ class Batcher {
     std::size_t group = 1;
     std::size_t suspect_group = 1;
     std::size_t waiting = 0;
+    std::size_t held_jobs = 0;  ///< of these, in lanes that are held; not those under a budget
     LaneHeap ready;
     LaneHeap suspects;
     LaneHeap suspects_again;
@@ -152,14 +174,18 @@ class Batcher {
   void take_runner(Kind& kind);
   std::uint32_t lane_of(const Arrival& arrival);
   std::uint32_t make_keyed_lane(const Arrival& arrival);
-  void append(Lane& lane, const Arrival& arrival);
+  void append(Lane& lane, const Waiting& more);
   /// Moves the first jobs of the lane's first list element to `out`, with so many bytes in all.
   void take(Lane& lane, std::uint32_t jobs, std::uint32_t bytes, std::vector<JobRef>& out);
 
   static LaneHeap& leaving(const Lane& lane, Kind& kind);
   bool may_leave(const Lane& lane, const Kind& kind) const;
   void place(std::uint32_t index);
+  /// Takes a lane out of the heap it is in.
+  void unplace(std::uint32_t index);
   void make_ready(std::uint32_t index);
+  std::size_t count_if(const Lane& lane, const Which& which) const;
+  void filter(std::uint32_t index, const Which& which, std::vector<JobRef>& out);
   void let_lingered_leave(Kind& kind, Time now);
 
   std::size_t free_runners(const Kind& kind) const;

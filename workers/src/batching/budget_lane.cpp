@@ -80,6 +80,41 @@ void BudgetLane::take_last_late(std::size_t most_jobs, Time until, std::vector<J
   }
 }
 
+void BudgetLane::take_if(const std::function<bool(const JobRef&)>& which,
+                         std::vector<JobRef>& out) {
+  const auto takes = [&](const BudgetJob& job) {
+    if (!which(job.job)) return false;
+    out.push_back(job.job);
+    return true;
+  };
+  std::erase_if(in_time_, [&](const BudgetJob& job) {
+    const bool taken = takes(job);
+    if (taken) bytes_ -= job.bytes;
+    return taken;
+  });
+  std::erase_if(late_, takes);
+  flushed = std::min(flushed, static_cast<std::uint32_t>(in_time_.size()));
+}
+
+void BudgetLane::take_newest(std::size_t jobs, const std::function<bool(const JobRef&)>& which,
+                             std::vector<JobRef>& out) {
+  std::size_t skip = 0;
+  for (const auto* jobs_of : {&in_time_, &late_}) {
+    skip += static_cast<std::size_t>(
+        std::ranges::count_if(*jobs_of, [&](const BudgetJob& job) { return which(job.job); }));
+  }
+  skip -= std::min(skip, jobs);
+  // In the order of `take_if`: those in time, the earliest deadline first, then the late ones.
+  take_if(
+      [&](const JobRef& job) {
+        if (!which(job)) return false;
+        if (skip == 0) return true;
+        --skip;
+        return false;
+      },
+      out);
+}
+
 void BudgetLane::begin_hold(Time now, Time done_by) {
   held_since_ = now;
   joined_ = false;

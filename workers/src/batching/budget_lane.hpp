@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <vector>
 
 #include "batching/arrival.hpp"
@@ -60,6 +61,13 @@ class BudgetLane {
   /// Moves up to so many late jobs to `out`, the last one first, as long as they have not expired
   /// by `until`.
   void take_last_late(std::size_t most_jobs, Time until, std::vector<JobRef>& out);
+
+  /// Moves all to `out` of which that is true.
+  void take_if(const std::function<bool(const JobRef&)>& which, std::vector<JobRef>& out);
+
+  /// Moves up to so many to `out`: late ones, then those with the latest deadlines.
+  void take_newest(std::size_t jobs, const std::function<bool(const JobRef&)>& which,
+                   std::vector<JobRef>& out);
 
   /// The hold of those that are left begins.
   void begin_hold(Time now, Time done_by);

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -53,7 +54,13 @@ class BudgetLanes {
 
   /// Returns: when something is due that is not ready yet.
   std::optional<Time> due() const;
-  void drain(std::vector<JobRef>& out);
+
+  /// As in Batcher. Returns: how many jobs may leave now that were held.
+  std::size_t crowd_out(std::size_t jobs);
+  void take_if(const std::function<bool(const JobRef&)>& which, std::vector<JobRef>& out);
+  void take_newest(std::size_t jobs, const std::function<bool(const JobRef&)>& which,
+                   std::vector<JobRef>& out);
+  std::size_t jobs_in_time() const { return in_time_; }
 
   void observe(const BudgetReport& report);
   /// So many of this kind may run at once from now on.
@@ -66,6 +73,7 @@ class BudgetLanes {
 
   struct Lane {
     BudgetLane jobs;
+    bool crowded = false;  ///< its flushed jobs were `crowd_out`
     std::uint8_t priority = 0;
     bool keyed = false;
     Place place = Place::empty;
@@ -104,6 +112,8 @@ class BudgetLanes {
   Departure leave_late(std::uint32_t index, Time now);
   Departure postpone(std::uint32_t index, Time now);
   void release_if_empty(std::uint32_t index);
+  /// Lets `take` remove jobs of a lane, in time or late, from any place in it.
+  void rework(std::uint32_t index, const std::function<void(BudgetLane&)>& take);
 
   std::uint32_t kind_;
   Policy policy_;

@@ -1,6 +1,11 @@
 #include "stages/batch.hpp"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "functions/keys.hpp"
+#include "pressure/sharing.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -17,44 +22,137 @@ std::vector<KindSettings> settings_of(const std::vector<RawHandler>& handlers) {
   return settings;
 }
 
-Run::Place place_of(const JobRef& job) {
-  return {reinterpret_cast<LeasedEnvelope*>(job.token), job.index};
+LeasedEnvelope* envelope_of(const JobRef& job) {
+  return reinterpret_cast<LeasedEnvelope*>(job.token);
 }
+
+Run::Place place_of(const JobRef& job) { return {envelope_of(job), job.index}; }
 
 std::uint32_t payload_bytes_of(const JobRef& job) {
   const Run::Place place = place_of(job);
   return static_cast<std::uint32_t>(place.envelope->stored.jobs[place.index].payload.size());
 }
 
+/// Jobs that leave, in pieces of so many; each piece of one envelope is one that is stored anew.
+/// Without `pieces` there is one for each envelope.
+void add_leavings(std::vector<Leaving>& out, std::vector<JobRef> jobs, Leaving::To to,
+                  const std::string& holder = {}, const std::vector<std::size_t>& pieces = {}) {
+  std::ranges::sort(jobs, [](const JobRef& a, const JobRef& b) {
+    return std::tie(a.token, a.index) < std::tie(b.token, b.index);
+  });
+  auto piece = pieces.begin();
+  std::size_t left = piece == pieces.end() ? SIZE_MAX : *piece;
+  for (const JobRef& job : jobs) {
+    LeasedEnvelope* envelope = envelope_of(job);
+    const bool next_piece = left == 0;
+    if (next_piece) left = ++piece == pieces.end() ? SIZE_MAX : *piece;
+    if (out.empty() || out.back().envelope != envelope || next_piece) {
+      out.push_back({envelope, {}, to, holder, {}});
+    }
+    out.back().jobs.push_back(job.index);
+    if (left != SIZE_MAX) --left;
+  }
+}
+
 }  // namespace
 
-BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency)
-    : groups_(handlers.size()),
+BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency,
+                       const ControlBoard& board)
+    : board_(board),
+      concurrency_(concurrency),
+      groups_(handlers.size()),
       kinds_short_(handlers.size()),
-      batcher_(settings_of(handlers), concurrency, payload_bytes_of) {
+      paces_(handlers.size()),
+      batcher_(settings_of(handlers), concurrency, payload_bytes_of),
+      wanted_(handlers.size()) {
   // An asynchronous handler takes one job at a time: its runner is taken until the completion.
   for (const RawHandler& handler : handlers) {
     per_job_.push_back(handler.per_job && handler.run);
     kinds_.push_back(handler.kind);
+    own_concurrency_.push_back(handler.options.concurrency);
+    batch_.push_back(handler.policy.max_jobs);
     limits_.emplace_back();
     if (!handler.options.adaptive_concurrency) continue;
     const std::size_t own = handler.options.concurrency;
     limits_.back().emplace(own == 0 ? concurrency : std::min(own, concurrency));
     learned_ = true;
   }
+  publish();
 }
 
-void BatchStage::handle(const BatchEvent& event) {
-  std::visit([this](const auto& what) { on(what); }, event);
+void BatchStage::handle(const BatchEvent& event, Time now) {
+  std::visit([&](const auto& what) { on(what, now); }, event);
+  const std::size_t held = held_jobs();
+  if (held > most_held_) batcher_.crowd_out(held - most_held_);
 }
 
-void BatchStage::on(const Arrived& event) {
-  for (const Arrival& arrival : *event.arrivals) batcher_.arrive(arrival);
+void BatchStage::on(const Arrived& event, Time) {
+  for (const Arrival& arrival : *event.arrivals) {
+    const LeasedEnvelope& envelope = *envelope_of(arrival.job);
+    const bool paused = board_.is_paused(envelope.queue);
+    if (!paused && !overflows(arrival)) {
+      batcher_.arrive(arrival);
+      continue;
+    }
+    std::vector<JobRef> jobs;
+    for (std::uint32_t i = 0; i < arrival.jobs; ++i) {
+      jobs.push_back({arrival.job.token, arrival.job.index + i});
+    }
+    if (paused) {
+      add_leavings(leavings_, std::move(jobs), Leaving::To::queue);
+    } else {
+      add_leavings(leavings_, std::move(jobs), Leaving::To::holder,
+                   std::string(kind_holder) + kinds_[arrival.kind]);
+    }
+  }
 }
 
-void BatchStage::on(const RunnerFree& event) {
+/// A kind that has fewer runners than the worker must not fill it: what it cannot do in a while is
+/// set aside, so that what lies behind it can be fetched.
+bool BatchStage::overflows(const Arrival& arrival) const {
+  if (arrival.suspect != Suspect::no || drained_) return false;
+  const KindLoad load = load_of(arrival.kind);
+  return load.limited && load.ready + load.held >= most_kept(load, most_kept_);
+}
+
+std::size_t BatchStage::allowed_runners(std::uint32_t kind) const {
+  std::size_t allowed = concurrency_;
+  if (own_concurrency_[kind] > 0) allowed = std::min(allowed, own_concurrency_[kind]);
+  if (limits_[kind]) allowed = std::min(allowed, limits_[kind]->now());
+  return allowed;
+}
+
+KindLoad BatchStage::load_of(std::uint32_t kind) const {
+  const KindPace& pace = paces_[kind];
+  KindLoad load;
+  load.ready = batcher_.ready_jobs(kind);
+  load.held = batcher_.held_jobs(kind);
+  load.running = batcher_.running(kind);
+  load.allowed = allowed_runners(kind);
+  load.batch = batch_[kind];
+  // Where a worker has one kind only there is nothing that it could keep from running.
+  load.limited = load.allowed < concurrency_ && kinds_.size() > 1;
+  load.per_run = pace.per_run();
+  load.per_job = pace.per_job();
+  load.fast = pace.is_fast();
+  return load;
+}
+
+std::size_t BatchStage::held_jobs() const {
+  std::size_t held = 0;
+  for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) held += batcher_.held_jobs(kind);
+  return held;
+}
+
+void BatchStage::on(const Crowded&, Time) { batcher_.crowd_out((held_jobs() + 1) / 2); }
+
+void BatchStage::on(const RunnerFree& event, Time) {
   batcher_.runner_free(event.kind, event.suspect);
-  if (event.jobs > 0) kinds_short_[event.kind].observe(event.took);
+  std::erase_if(running_, [&](const Running& run) { return run.batch == event.batch; });
+  if (event.jobs > 0) {
+    kinds_short_[event.kind].observe(event.took);
+    paces_[event.kind].observe(event.jobs, event.took);
+  }
   if (event.budget != nullptr) {
     batcher_.set_settling(event.settling);
     batcher_.ran(event.kind, *event.budget);
@@ -68,12 +166,36 @@ void BatchStage::on(const RunnerFree& event) {
   batcher_.set_suspect_group(event.kind, group.jobs_within(suspects_take));
 }
 
-void BatchStage::adapt(const RunnerFree& event) {
-  ConcurrencyLimit& limit = *limits_[event.kind];
-  const std::size_t before = limit.limit();
-  limit.end(event.ticket, event.jobs, event.took);
-  batcher_.set_concurrency(event.kind, limit.now());
-  learned_ = learned_ || limit.limit() != before;
+void BatchStage::on(const PauseQueue& event, Time) {
+  auto jobs =
+      batcher_.take_if([&](const JobRef& job) { return envelope_of(job)->queue == event.queue; });
+  add_leavings(leavings_, std::move(jobs), Leaving::To::queue);
+}
+
+std::chrono::nanoseconds BatchStage::per_job(std::uint32_t kind, Time now) const {
+  std::chrono::nanoseconds most = paces_[kind].per_job();
+  for (const Running& run : running_) {
+    if (run.kind != kind || run.jobs == 0) continue;
+    const auto so_far = std::chrono::nanoseconds(now - run.since);
+    most = std::max(most, so_far / static_cast<std::chrono::nanoseconds::rep>(run.jobs));
+  }
+  return most;
+}
+
+void BatchStage::on(const ShareQueue& event, Time now) {
+  if (drained_) return;
+  for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) {
+    const KindLoad load = load_of(kind);
+    const auto takes = per_job(kind, now);
+    if (takes < KindPace::fast) continue;
+    auto pieces = pieces_to_share(load.ready, takes, load.allowed, event.workers, load.batch);
+    if (pieces.empty()) continue;
+    std::size_t jobs = 0;
+    for (const std::size_t piece : pieces) jobs += piece;
+    auto leave = batcher_.take_newest(
+        kind, jobs, [&](const JobRef& job) { return envelope_of(job)->queue == event.queue; });
+    add_leavings(leavings_, std::move(leave), Leaving::To::queue, {}, pieces);
+  }
 }
 
 void BatchStage::note(std::uint32_t kind, const BudgetReport& report) {
@@ -93,6 +215,14 @@ void BatchStage::note(std::uint32_t kind, const BudgetReport& report) {
   learned_ = true;
 }
 
+void BatchStage::adapt(const RunnerFree& event) {
+  ConcurrencyLimit& limit = *limits_[event.kind];
+  const std::size_t before = limit.limit();
+  limit.end(event.ticket, event.jobs, event.took);
+  batcher_.set_concurrency(event.kind, limit.now());
+  learned_ = learned_ || limit.limit() != before;
+}
+
 void BatchStage::tell_learned(Metrics& metrics) {
   if (!learned_) return;
   metrics.update([this](WorkerStats& stats) {
@@ -106,10 +236,13 @@ void BatchStage::tell_learned(Metrics& metrics) {
   learned_ = false;
 }
 
-RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
+RunPtr BatchStage::next(Time now) {
   if (drained_) return nullptr;
   const auto departure = batcher_.next(now);
-  if (!departure) return nullptr;
+  if (!departure) {
+    publish();
+    return nullptr;
+  }
   auto run = std::make_shared<Run>();
   run->kind = departure->kind;
   run->suspect = departure->suspect;
@@ -121,7 +254,33 @@ RunPtr BatchStage::next(std::chrono::steady_clock::time_point now) {
   if (limits_[run->kind]) run->ticket = limits_[run->kind]->begin(batcher_.running(run->kind));
   run->places.reserve(departure->jobs.size());
   for (const JobRef& job : departure->jobs) run->places.push_back(place_of(job));
+  running_.push_back({run->batch.id, run->kind, run->places.size(), now});
   return run;
+}
+
+std::vector<Leaving> BatchStage::take_leavings() { return std::exchange(leavings_, {}); }
+
+std::size_t BatchStage::wanted(std::string_view kind) const {
+  const auto found = std::ranges::find(kinds_, kind);
+  if (found == kinds_.end()) return 0;
+  return wanted_[static_cast<std::size_t>(found - kinds_.begin())];
+}
+
+/// Works out, once nothing leaves any more, what the jobs that stay mean for others.
+void BatchStage::publish() {
+  loads_.clear();
+  for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) loads_.push_back(load_of(kind));
+  flow_ = flow_of(loads_, concurrency_);
+  bool may_share = false;
+  for (std::size_t kind = 0; kind < loads_.size(); ++kind) {
+    const KindLoad& load = loads_[kind];
+    const std::size_t kept = most_kept(load, most_kept_);
+    const std::size_t here = load.ready + load.held;
+    const bool could_begin = load.limited || flow_.start_delay < soon;
+    wanted_[kind] = could_begin && here < (kept + 1) / 2 ? kept - here : 0;
+    may_share = may_share || (load.ready > 0 && !load.fast);
+  }
+  may_share_ = may_share;
 }
 
 }  // namespace ferry::detail

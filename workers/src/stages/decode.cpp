@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
+
+#include "functions/keys.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -45,6 +48,25 @@ void bury_whole(LeasedEnvelope& envelope, const std::string& why, std::uint64_t 
   envelope.inflated.reset();
 }
 
+/// A part of a bundle that cannot be decoded leaves it, and the other parts go on.
+void take_out(LeasedEnvelope& envelope, const wire::BadPart& part, std::uint64_t now_ms,
+              Report& report) {
+  Leaving leaving{&envelope, {}, Leaving::To::queue, {}, {}};
+  for (std::size_t i = 0; i < part.jobs; ++i) {
+    leaving.jobs.push_back(static_cast<std::uint32_t>(part.first + i));
+  }
+  const auto head = wire::decode_head(part.bytes);
+  if (head && (part.newer || part.lacks_room)) {
+    leaving.envelope_bytes = part.bytes;  // alone it waits for a newer worker, or has room
+  } else {
+    const std::string reason = "envelope cannot be decoded: " + part.why;
+    leaving.to = Leaving::To::dead_letters;
+    leaving.envelope_bytes = wire::wrap_opaque(
+        part.bytes, part.jobs, envelope.stored.jobs[part.first].id, {reason, now_ms, 0});
+  }
+  report.leavings.push_back(std::move(leaving));
+}
+
 /// How much more than a day does not matter; what is negative is the doing of clocks that differ.
 std::chrono::nanoseconds within_a_day(std::chrono::microseconds time) {
   return std::clamp<std::chrono::microseconds>(time, std::chrono::microseconds{0},
@@ -70,7 +92,7 @@ bool goes_with(const Arrival& last, const Arrival& next) {
 
 std::string decoded(LeasedEnvelope& envelope) {
   try {
-    return wire::decode(envelope.bytes, envelope.stored);
+    return wire::decode(envelope.bytes, envelope.stored, wire::BadParts::list);
   } catch (const std::bad_alloc&) {
     // Not again and again, in every worker: whoever has more memory may retry the dead letter.
     return "memory is short; retry this dead letter where there is more";
@@ -100,17 +122,16 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
   return arrival;
 }
 
-std::chrono::nanoseconds queued_for(const redis::StreamId& id,
-                                    std::chrono::system_clock::time_point wall) {
+std::chrono::nanoseconds queued_for(const redis::StreamId& id, std::uint64_t redis_ms) {
   constexpr std::uint64_t day_ms = std::chrono::milliseconds(std::chrono::hours{24}).count();
-  const std::uint64_t now_ms = ms_since_1970(wall);
-  const std::uint64_t waited_ms = now_ms > id.ms ? now_ms - id.ms : 0;
+  const std::uint64_t waited_ms = redis_ms > id.ms ? redis_ms - id.ms : 0;
   return std::chrono::milliseconds{static_cast<std::int64_t>(std::min(waited_ms, day_ms))};
 }
 
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
                      Patience& patience, std::chrono::steady_clock::time_point now,
-                     std::chrono::system_clock::time_point wall, Decoded& out) {
+                     std::chrono::system_clock::time_point wall, std::uint64_t redis_ms,
+                     Decoded& out) {
   const std::uint64_t now_ms = ms_since_1970(wall);
   std::string why = decoded(envelope);
   const std::size_t count = envelope.stored.jobs.size();
@@ -119,7 +140,8 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
     why = "its progress does not fit its jobs";
   }
   if (envelope.stored.newer && patience.lasts(envelope.place(), now)) {
-    out.report.put_offs.push_back(&envelope);
+    out.report.leavings.push_back(
+        {&envelope, {}, Leaving::To::holder, std::string(newer_holder), {}});
     return;
   }
   // Whoever settles the last job of an envelope removes it in the same step.
@@ -131,8 +153,13 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
 
   envelope.open = 0;
   envelope.marks.assign(count, JobMark::open);
+  auto bad = envelope.stored.bad_parts.begin();
+  for (const wire::BadPart& part : envelope.stored.bad_parts) {
+    const bool gone = part.first < envelope.progress.size() && envelope.progress[part.first] == 'x';
+    if (!gone) take_out(envelope, part, now_ms, out.report);
+  }
   KindLookup lookup(kinds);
-  const auto queued = queued_for(envelope.id, wall);
+  const auto queued = queued_for(envelope.id, redis_ms == 0 ? now_ms : redis_ms);
   for (std::uint32_t i = 0; i < count; ++i) {
     const char mark = envelope.progress.empty() ? '.' : envelope.progress[i];
     if (mark == 'x') {
@@ -140,6 +167,8 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
       continue;
     }
     ++envelope.open;
+    while (bad != envelope.stored.bad_parts.end() && i >= bad->first + bad->jobs) ++bad;
+    if (bad != envelope.stored.bad_parts.end() && i >= bad->first) continue;
     const wire::StoredJob& job = envelope.stored.jobs[i];
     const wire::Extras* extras = job.extras;
     if (extras != nullptr && extras->expires_at_ms != 0 && extras->expires_at_ms <= now_ms) {

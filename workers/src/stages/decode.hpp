@@ -28,17 +28,20 @@ Arrival arrival_of(LeasedEnvelope& envelope, std::uint32_t index, std::uint32_t 
                    std::chrono::steady_clock::time_point now,
                    std::chrono::system_clock::time_point wall);
 
+/// `redis_ms`: Redis's clock.
+///
 /// Returns: how long ago Redis gave an entry its id, at most a day.
-std::chrono::nanoseconds queued_for(const redis::StreamId& id,
-                                    std::chrono::system_clock::time_point wall);
+std::chrono::nanoseconds queued_for(const redis::StreamId& id, std::uint64_t redis_ms);
 
 /// Decodes an envelope and sorts its open jobs.
 ///
 /// A job goes to the dead letters here when no handler knows its kind or when it was running in
 /// `max_deliveries` workers that died; it is dropped when it has expired. An envelope that cannot
 /// be decoded is reported for burial whole; one of a newer version first waits for a newer worker.
+/// `redis_ms`: Redis's clock as it is known here; 0 = not at all, then `wall` stands for it.
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
                      Patience& patience, std::chrono::steady_clock::time_point now,
-                     std::chrono::system_clock::time_point wall, Decoded& out);
+                     std::chrono::system_clock::time_point wall, std::uint64_t redis_ms,
+                     Decoded& out);
 
 }  // namespace ferry::detail

@@ -13,22 +13,23 @@
 namespace ferry::detail {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-/// Envelopes asked of one stream at most: a reply stays in the tens of megabytes.
-constexpr std::size_t most_envelopes = 1000;
+using Activity = QueueHealth::Activity;
 
 }  // namespace
 
-Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases, InFlight& in_flight,
-                 Adopter& adopter, Metrics& metrics, const Log& log)
+Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases,
+                 const ControlBoard& board, InFlight& in_flight, Adopter& adopter,
+                 QueueHealth& health, Metrics& metrics, const Log& log)
     : connection_(redis, block),
       leases_(leases),
+      board_(board),
       in_flight_(in_flight),
       adopter_(adopter),
+      health_(health),
       metrics_(metrics),
       log_(log),
-      plan_(std::move(plan)) {}
+      plan_(std::move(plan)),
+      rests_until_(leases.queues().size(), Clock::time_point::min()) {}
 
 Fetcher::~Fetcher() {
   stop();
@@ -61,11 +62,6 @@ bool Fetcher::take_over() {
   }
 }
 
-void Fetcher::pause(const std::vector<bool>& paused) {
-  const std::lock_guard lock(mutex_);
-  for (std::uint32_t i = 0; i < paused.size(); ++i) plan_.pause(i, paused[i]);
-}
-
 void Fetcher::stop() {
   stopping_ = true;
   std::unique_lock lock(threads_mutex_);
@@ -84,7 +80,7 @@ void Fetcher::loop() {
       if (!connection_.connected()) {
         connection_.connect();
         ensure_library(connection_);  // a server that lost its data lost the functions as well
-        leases_.register_missing(connection_);
+        leases_.register_missing(connection_, health_);
         adopter_.want_recovery();
         if (std::exchange(away_, std::nullopt)) {
           log_.info("Redis is back; fetching again");
@@ -142,33 +138,50 @@ redis::Words Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
   return command;
 }
 
+void Fetcher::choose_queues(Clock::time_point now) {
+  for (std::uint32_t queue = 0; queue < rests_until_.size(); ++queue) {
+    // What could not be settled would only take credits from other queues.
+    const bool asked = !board_.is_paused(queue) && leases_.is_registered(queue) &&
+                       !health_.is_failing(queue, Activity::settle) && now >= rests_until_[queue];
+    plan_.pause(queue, !asked);
+  }
+}
+
+std::vector<Fetch> Fetcher::next_fetches(std::size_t envelopes) {
+  Fetch fetch = plan_.next(envelopes);
+  if (fetch.streams.empty()) return {};
+  if (!std::exchange(apart_, false)) return {std::move(fetch)};
+  std::vector<Fetch> fetches;
+  for (const StreamAt& at : fetch.streams) {
+    const bool same = !fetches.empty() && fetches.back().streams.front().queue == at.queue;
+    if (!same) fetches.push_back({{}, 1, false});
+    fetches.back().streams.push_back(at);
+  }
+  return fetches;
+}
+
 /// Sends the next fetch, for at most `room` jobs.
 void Fetcher::ask(std::size_t room) {
-  Fetch fetch;
+  leases_.register_missing(connection_, health_);
+  choose_queues(Clock::now());
   {
     const std::lock_guard lock(mutex_);
-    const auto envelopes = static_cast<std::size_t>(static_cast<double>(room) / jobs_per_envelope_);
-    fetch = plan_.next(std::clamp<std::size_t>(envelopes, 1, most_envelopes));
     meter_ = connection_.meter();
   }
-  if (fetch.streams.empty()) return;
-  leases_.register_missing(connection_);
-  const std::uint64_t epoch = leases_.current_epoch();
-  const redis::Words words = command(fetch, epoch);
-  connection_.append(words.views());
+  Asked asked{next_fetches(size_.next(room, in_flight_.free_bytes())), leases_.current_epoch()};
+  if (asked.fetches.empty()) return;
+  for (const Fetch& fetch : asked.fetches) {
+    const redis::Words words = command(fetch, asked.epoch);
+    connection_.append(words.views());
+  }
   connection_.flush();
-  asked_ = Asked{std::move(fetch), epoch};
+  asked_ = std::move(asked);
 }
 
 /// While Redis answers, what it answered before is decoded; but only where it has more, since
 /// otherwise a job that has come waits for this.
 void Fetcher::ask_ahead() {
-  bool more = false;
-  {
-    const std::lock_guard lock(mutex_);
-    more = plan_.any_more();
-  }
-  if (!more || stopping_ || adopter_.recovery_wanted()) return;
+  if (!plan_.any_more() || stopping_ || apart_ || adopter_.recovery_wanted()) return;
   const std::size_t room = in_flight_.credit_now();
   if (room == 0) return;
   try {
@@ -186,22 +199,51 @@ bool Fetcher::fetch_once() {
     ask(room);
   }
   if (!asked_) {
-    std::this_thread::sleep_for(block);  // every queue is paused
+    std::this_thread::sleep_for(block);  // every queue is paused, or fails
     return true;
   }
-  const redis::ReplyPtr reply = connection_.read();
-  const auto [fetch, epoch] = *std::exchange(asked_, std::nullopt);
-  if (reply->root().is_error()) {
-    alarm_if_emptied(reply->root().text);
-    if (handle_error(reply->root().text)) return true;
-    throw redis::error_of(reply->root().text);
-  }
-  emptied_ = false;
-
-  std::vector<std::size_t> found(fetch.streams.size(), 0);
+  const auto [fetches, epoch] = *std::exchange(asked_, std::nullopt);
+  std::vector<redis::ReplyPtr> replies;
+  for (std::size_t i = 0; i < fetches.size(); ++i) replies.push_back(connection_.read());
   std::vector<EnvelopePtr> envelopes;
-  std::size_t jobs = 0;
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    if (check(replies[i]->root(), fetches[i])) take(replies[i], fetches[i], epoch, envelopes);
+  }
+  envelopes = in_flight_.add(std::move(envelopes));
+  ask_ahead();
+  return adopter_.send(std::move(envelopes), CallerMay::run);
+}
+
+bool Fetcher::check(const redis::Reply& reply, const Fetch& fetch) {
+  if (!reply.is_error()) {
+    emptied_ = false;
+    for (const StreamAt& at : fetch.streams) health_.works(at.queue, Activity::fetch);
+    return true;
+  }
+  alarm_if_emptied(reply.text);
+  const bool of_one = fetch.streams.front().queue == fetch.streams.back().queue;
+  const auto remedy = redis::remedy_of(reply.text);
+  if (remedy != redis::Remedy::make_group && is_of_one_queue(reply.text)) {
+    if (of_one) {
+      const std::uint32_t queue = fetch.streams.front().queue;
+      health_.failed(queue, Activity::fetch, reply.text);
+      rests_until_[queue] = Clock::now() + QueueHealth::rest;
+    } else {
+      apart_ = true;
+    }
+    return false;
+  }
+  handle_error(reply.text, fetch);
+  return false;
+}
+
+void Fetcher::take(const redis::ReplyPtr& reply, const Fetch& fetch, std::uint64_t epoch,
+                   std::vector<EnvelopePtr>& envelopes) {
+  std::vector<std::size_t> found(fetch.streams.size(), 0);
+  std::size_t most_jobs = 0;
+  std::size_t most_bytes = 0;
   for (const redis::Reply& stream : reply->root()) {
+    if (stream.size < 2) continue;
     const auto at = std::ranges::find_if(fetch.streams, [&](const StreamAt& asked) {
       return leases_.queues()[asked.queue].ready[static_cast<std::size_t>(asked.priority)] ==
              stream[0].text;
@@ -212,23 +254,15 @@ bool Fetcher::fetch_once() {
     for (const redis::Reply& entry : stream[1]) {
       EnvelopePtr envelope = std::move(*blank++);
       if (!Adopter::fill(*envelope, entry, reply, at->queue, at->priority, epoch)) continue;
-      jobs += envelope->count;
+      most_jobs = std::max(most_jobs, envelope->count);
+      most_bytes = std::max(most_bytes, envelope->bytes.size());
       ++found[static_cast<std::size_t>(at - fetch.streams.begin())];
       envelopes.push_back(std::move(envelope));
     }
   }
-  {
-    const std::lock_guard lock(mutex_);
-    plan_.report(fetch, found);
-  }
-  if (!envelopes.empty()) {
-    const double seen = static_cast<double>(jobs) / static_cast<double>(envelopes.size());
-    // Believed at once when larger, slowly when smaller: better one fetch too small than too large.
-    jobs_per_envelope_ = std::max(seen, 0.9 * jobs_per_envelope_ + 0.1 * seen);
-  }
-  envelopes = in_flight_.add(std::move(envelopes));
-  ask_ahead();
-  return adopter_.send(std::move(envelopes), CallerMay::run);
+  plan_.report(fetch, found);
+  const std::size_t most_found = *std::ranges::max_element(found);
+  size_.answered(fetch.count, most_found, most_jobs, most_bytes);
 }
 
 /// This worker has made the streams and their groups itself, and nothing of Ferry ever removes
@@ -244,18 +278,24 @@ void Fetcher::alarm_if_emptied(std::string_view text) {
       {{"reason", text}});
 }
 
-/// Returns: whether the fetch can simply be made again.
-bool Fetcher::handle_error(std::string_view text) {
+/// Errors: the reply's, unless the fetch can simply be made again.
+void Fetcher::handle_error(std::string_view text, const Fetch& fetch) {
   switch (redis::remedy_of(text)) {
-    case redis::Remedy::make_group:
-      leases_.forget_registration();
-      leases_.register_missing(connection_);
-      return true;
+    case redis::Remedy::make_group: {
+      const std::uint32_t first = fetch.streams.front().queue;
+      if (first != fetch.streams.back().queue) {
+        apart_ = true;
+        return;
+      }
+      leases_.forget_registration(first);
+      leases_.register_missing(connection_, health_);
+      return;
+    }
     case redis::Remedy::install:
       ensure_library(connection_);
-      return true;
+      return;
     default:
-      return false;
+      throw redis::error_of(text);
   }
 }
 

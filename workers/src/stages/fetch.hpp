@@ -5,6 +5,9 @@
 //   credits ─> fetch plan ─> XREADGROUP … BLOCK ─> envelopes ─> graph
 //                  ^                                   │
 //                  └── with a backlog, the next one ───┘  before these are decoded
+//
+// An error of one stream fails the whole command and does not say of which. Then the next round
+// asks queue by queue, and those that fail are left out for a while.
 
 #include <atomic>
 #include <chrono>
@@ -17,10 +20,13 @@
 #include <vector>
 
 #include "batching/fetch_plan.hpp"
+#include "control_board.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
+#include "pressure/fetch_size.hpp"
+#include "queue_health.hpp"
 #include "redis/backoff.hpp"
 #include "redis/connection.hpp"
 #include "redis/words.hpp"
@@ -33,14 +39,17 @@ namespace ferry::detail {
 /// The fetching moves from thread to thread: whoever fetched may run a short handler, and when that
 /// takes long, `take_over` starts another one.
 ///
-/// Threads: `pause`, `take_over` and `stop` from any thread.
+/// Threads: `take_over` and `stop` from any thread.
 class Fetcher {
  public:
   /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after.
   static constexpr std::chrono::milliseconds block{200};
 
-  Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases, InFlight& in_flight,
-          Adopter& adopter, Metrics& metrics, const Log& log);
+  using Clock = std::chrono::steady_clock;
+
+  Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases, const ControlBoard& board,
+          InFlight& in_flight, Adopter& adopter, QueueHealth& health, Metrics& metrics,
+          const Log& log);
   ~Fetcher();
 
   void start();
@@ -48,7 +57,6 @@ class Fetcher {
   ///
   /// Returns: false when the system gives no thread; nothing has changed then.
   bool take_over();
-  void pause(const std::vector<bool>& paused);
   /// Fetches no more; returns when the last fetch is through.
   void stop();
 
@@ -60,30 +68,41 @@ class Fetcher {
   bool fetch_once();
   void ask(std::size_t room);
   void ask_ahead();
+  /// What can be asked: not what is paused, not registered or failing.
+  void choose_queues(Clock::time_point now);
+  std::vector<Fetch> next_fetches(std::size_t envelopes);
   redis::Words command(const Fetch& fetch, std::uint64_t epoch) const;
-  bool handle_error(std::string_view text);
+  /// Returns: whether the answer can be used.
+  bool check(const redis::Reply& reply, const Fetch& fetch);
+  void take(const redis::ReplyPtr& reply, const Fetch& fetch, std::uint64_t epoch,
+            std::vector<EnvelopePtr>& envelopes);
+  void handle_error(std::string_view text, const Fetch& fetch);
   void alarm_if_emptied(std::string_view text);
 
-  /// A fetch that was sent and is not answered; nothing else may use the connection meanwhile.
+  /// Fetches that were sent and are not answered; nothing else may use the connection meanwhile.
   struct Asked {
-    Fetch fetch;
+    std::vector<Fetch> fetches;
     std::uint64_t epoch = 0;
   };
 
   redis::Connection connection_;
   std::optional<Asked> asked_;
   Leases& leases_;
+  const ControlBoard& board_;
   InFlight& in_flight_;
   Adopter& adopter_;
+  QueueHealth& health_;
   Metrics& metrics_;
   const Log& log_;
   redis::ReconnectBackoff backoff_;
 
-  mutable std::mutex mutex_;
   FetchPlan plan_;
+  FetchSize size_;
+  std::vector<Clock::time_point> rests_until_;  ///< for each queue: it failed
+  bool apart_ = false;                          ///< the next round asks queue by queue
+  mutable std::mutex mutex_;
   redis::Meter meter_;
   std::atomic<bool> stopping_{false};
-  double jobs_per_envelope_ = 1;   ///< seen lately, to turn credits into envelopes
   std::optional<ErrorCode> away_;  ///< why we cannot fetch, once that is logged
   bool emptied_ = false;
 

@@ -42,7 +42,8 @@ enum class JobMark : std::uint8_t {
   done,     ///< outcome known, Redis not yet told
   expired,  ///< likewise
   moved,    ///< likewise: see LeasedEnvelope::moves
-  settled,  ///< Redis knows
+  leaving,  ///< it leaves the envelope with others, without an outcome; Redis not yet told
+  settled,  ///< Redis knows, or it has left
 };
 
 /// Where a job goes that leaves its envelope undone.
@@ -65,6 +66,9 @@ struct Move {
 /// Threads: filled by whoever fetched it and by the decode stage; after that `stored` is read only,
 /// and everything from `open` on belongs to the settle thread, but for `unreported`.
 struct LeasedEnvelope {
+  /// What decoding and batching keep of a job.
+  static constexpr std::size_t bytes_of_a_job = sizeof(wire::StoredJob) + 64;
+
   std::uint32_t queue = 0;  ///< index in the worker's options
   Priority priority = Priority::normal;
   std::uint64_t epoch = 0;  ///< under which of the worker's names it was leased
@@ -74,7 +78,9 @@ struct LeasedEnvelope {
   std::string progress;     ///< as in settle.lua; empty when nothing is settled or suspected
   bool suspect = false;     ///< a worker died with it
 
-  std::size_t count = 1;     ///< jobs, settled ones included
+  std::size_t count = 1;    ///< jobs, settled ones included
+  std::size_t credits = 0;  ///< in jobs; under InFlight's mutex, as the next one
+  std::size_t credit_bytes = 0;
   bool may_inflate = false;  ///< decoding may take more memory than the stored bytes
   wire::StoredEnvelope stored;
   InflatedMemory::Share inflated;  ///< what decoding took beyond the stored bytes
@@ -84,8 +90,9 @@ struct LeasedEnvelope {
 
   std::size_t unreported = 0;  ///< jobs whose outcome no stage has told; under the Settler's mutex
 
-  std::size_t open = 0;     ///< jobs without an outcome
+  std::size_t open = 0;     ///< jobs without an outcome that do not leave
   std::size_t pending = 0;  ///< jobs with an outcome Redis does not know
+  std::size_t leaving = 0;  ///< jobs on their way out of it; Redis not yet told
   std::vector<JobMark> marks;
   std::vector<Move> moves;
   std::chrono::steady_clock::time_point pending_since;
@@ -109,6 +116,12 @@ struct LeasedEnvelope {
     room.clear();
     stored.jobs = std::move(jobs);
     marks = std::move(room);
+  }
+
+  /// Returns: bytes that it takes of this process: as stored, and what is made of it. Of a thousand
+  /// one-job envelopes of 100 bytes that is most.
+  std::size_t memory() const {
+    return bytes.size() + sizeof(LeasedEnvelope) + count * bytes_of_a_job;
   }
 
   LeaseKey key() const { return {queue, priority, epoch, id}; }

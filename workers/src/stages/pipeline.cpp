@@ -13,16 +13,19 @@
 #include <utility>
 
 #include "batching/caller_run.hpp"
+#include "functions/keys.hpp"
+#include "pressure/flow_rule.hpp"
 #include "stages/alarm.hpp"
 #include "stages/batch.hpp"
 #include "stages/budget.hpp"
-#include "stages/decode.hpp"
+#include "stages/come_again.hpp"
+#include "stages/decode_stage.hpp"
 #include "stages/hand_over.hpp"
 #include "stages/processor_wait.hpp"
+#include "stages/running_groups.hpp"
 #include "stages/stage_clock.hpp"
 #include "stages/thread_names.hpp"
 #include "stages/wall_clock.hpp"
-#include "wire/promised_bytes.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -32,9 +35,6 @@ namespace flow = oneapi::tbb::flow;
 
 /// How long a group of short jobs may take before those behind are given to others.
 constexpr std::chrono::milliseconds slow_group{5};
-
-/// How often a standing nuisance is logged.
-constexpr std::chrono::minutes complaint_period{1};
 
 /// When an envelope for which there was no memory is looked at again.
 constexpr std::chrono::milliseconds deferred_for{2};
@@ -53,23 +53,26 @@ thread_local RunPtr* own_run = nullptr;
 
 class Pipeline::Graph {
  public:
-  Graph(Settings settings, const Handlers& handlers, const Leases& leases, Metrics& metrics,
-        const Log& log, Outlets outlets)
+  Graph(Settings settings, const Handlers& handlers, const Leases& leases,
+        const ControlBoard& board, InFlight& in_flight, Metrics& metrics, const Log& log,
+        Outlets outlets)
       : settings_(std::move(settings)),
         handlers_(handlers.all()),
         leases_(leases),
+        board_(board),
+        in_flight_(in_flight),
         metrics_(metrics),
         log_(log),
         outlets_(std::move(outlets)),
-        stage_(handlers_, settings_.concurrency),
-        inflated_(settings_.max_inflated_bytes),
+        decode_stage_(handlers_, settings_.queue_names, settings_.max_deliveries,
+                      settings_.max_inflated_bytes, board, log),
+        stage_(handlers_, settings_.concurrency, board),
         clock_(settings_.concurrency, handlers_),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),
         arena_(static_cast<int>(settings_.concurrency), 0),
         caller_run_([this] { return outlets_.take_over(); }),
         alarm_([this] { tell_batch(Tick{}); }),
         watch_([this] { look_around(); }) {
-    for (std::uint32_t i = 0; i < handlers_.size(); ++i) kinds_.emplace(handlers_[i].kind, i);
     arena_.execute([this] { build(); });
   }
 
@@ -93,14 +96,20 @@ class Pipeline::Graph {
     run_->try_put(std::move(run));
   }
 
+  void pause(std::uint32_t queue) {
+    // What a group has not begun comes back to the batch stage and goes from there.
+    open_groups(Clock::now(), [](const Run&) { return true; });
+    tell_batch(PauseQueue{queue});
+  }
+
+  bool may_share() const { return stage_.may_share(); }
+  void share(std::uint32_t queue, std::size_t workers) { tell_batch(ShareQueue{queue, workers}); }
+  std::size_t wanted(std::string_view kind) const { return stage_.wanted(kind); }
+
   void flush_for_stop() { tell_batch(FlushForStop{}); }
 
   void drain() {
-    {
-      // From now on the envelopes belong to whoever releases them.
-      const std::lock_guard lock(deferred_mutex_);
-      draining_ = true;
-    }
+    decode_stage_.deferred().close();
     tell_batch(Drain{});
   }
 
@@ -137,62 +146,13 @@ class Pipeline::Graph {
   }
 
   void decode(const std::vector<EnvelopePtr>& envelopes) {
-    Decoded decoded;
-    const auto now = Clock::now();
-    const auto wall = std::chrono::system_clock::now();
-    decoded.report.at = now;
-    decoded.arrivals.reserve(envelopes.size());  // the jobs of most arrive together
-    for (const EnvelopePtr& envelope : envelopes) {
-      if (!take_memory(envelope)) continue;
-      decode_envelope(*envelope, kinds_, settings_.max_deliveries, patience_, now, wall, decoded);
-    }
-    for (const Burial& burial : decoded.report.burials) {
-      log_.error("an envelope cannot be decoded; it is a dead letter now",
-                 {{"queue", std::string_view(settings_.queue_names[burial.envelope->queue])},
-                  {"entry", std::string_view(burial.envelope->id.text())}});
-    }
-    if (!decoded.report.put_offs.empty()) complain_of_newer(*decoded.report.put_offs.front(), now);
+    auto [decoded, deferred, crowded] = decode_stage_.handle(envelopes);
+    if (deferred) watch_.set(Clock::now() + deferred_for);
+    if (crowded) tell_batch(Crowded{});
     if (!decoded.arrivals.empty()) {
       tell_batch(Arrived{std::make_shared<std::vector<Arrival>>(std::move(decoded.arrivals))});
     }
     outlets_.report(std::move(decoded.report));
-  }
-
-  /// Each of them comes by twice a second.
-  void complain_of_newer(const LeasedEnvelope& envelope, Clock::time_point now) {
-    if (now < next_complaint_) return;
-    next_complaint_ = now + complaint_period;
-    log_.error(
-        "envelopes of a newer version of Ferry wait for a newer worker; after an hour they are "
-        "dead letters: replace this worker",
-        {{"queue", std::string_view(settings_.queue_names[envelope.queue])},
-         {"entry", std::string_view(envelope.id.text())}});
-  }
-
-  /// Returns: false when the envelope has to wait until others gave back what they inflated to.
-  bool take_memory(const EnvelopePtr& envelope) {
-    if (!envelope->may_inflate) return true;
-    const std::size_t bytes = wire::promised_bytes(envelope->bytes);
-    if (bytes == 0) return true;
-    envelope->inflated = inflated_.take(bytes);
-    if (envelope->inflated != nullptr) return true;
-    {
-      const std::lock_guard lock(watch_mutex_);
-      deferred_.push_back(envelope);
-    }
-    watch_.set(Clock::now() + deferred_for);
-    return false;
-  }
-
-  void decode_deferred() {
-    const std::lock_guard deciding(deferred_mutex_);
-    if (draining_) return;
-    std::vector<EnvelopePtr> again;
-    {
-      const std::lock_guard lock(watch_mutex_);
-      again.swap(deferred_);
-    }
-    if (!again.empty()) arrive(std::move(again), CallerMay::hand_over);
   }
 
   void batch(const BatchEvent& event, BatchNode::output_ports_type& out) {
@@ -201,7 +161,9 @@ class Pipeline::Graph {
     if (const auto* arrived = std::get_if<Arrived>(&event)) clock_.arrived(*arrived->arrivals, now);
     const auto* free = std::get_if<RunnerFree>(&event);
     if (free != nullptr) clock_.runner_free(free->kind, now);
-    stage_.handle(event);
+    const std::size_t capacity = in_flight_.capacity();
+    stage_.set_bounds(capacity / 4 * 3, capacity / 4);
+    stage_.handle(event, now);
     if (free != nullptr) clock_.allow(free->kind, stage_.allowed(free->kind), now);
     stage_.tell_learned(metrics_);
     while (RunPtr run = stage_.next(now)) {
@@ -217,13 +179,27 @@ class Pipeline::Graph {
       }
     }
     if (const auto due = stage_.due()) alarm_.set(*due);
+    const FlowState& flow = stage_.flow();
+    in_flight_.set_flow({flow.not_in_hand, flow.start_delay < soon, flow.all_fast});
+    if (auto leavings = stage_.take_leavings(); !leavings.empty()) {
+      Report report;
+      report.at = now;
+      report.leavings = std::move(leavings);
+      outlets_.report(std::move(report));
+    }
   }
 
   void run(const RunPtr& run) {
     taken_over(run.get());
     const RawHandler& handler = handlers_[run->kind];
+    // Here a job begins, on whatever way it came.
+    if (!run->unnoted.empty()) {
+      come_again_.add(*run, Clock::now());
+      watch_.set(Clock::now() + QueueHealth::rest);
+    }
     outlets_.report(take_lost(*run, leases_));
-    if (run->late) outlets_.report(take_expired(*run, wall_us() / 1000));
+    outlets_.report(take_paused(*run, board_));
+    outlets_.report(take_expired(*run, wall_us() / 1000));
     if (run->postponed_for.count() > 0) outlets_.report(take_postponed(*run));
     run->started = Clock::now();
     const std::uint64_t wall = wall_us();
@@ -240,9 +216,12 @@ class Pipeline::Graph {
     oneapi::tbb::this_task_arena::isolate([&] {
       if (group) {
         // Suspects that were noted stay with those they were noted with.
-        if (run->suspect == Suspect::no) watch(run);
+        if (run->suspect == Suspect::no) {
+          groups_.add(run);
+          watch_.set(run->started + slow_group);
+        }
         run_group(handler, *run);
-        unwatch(run);
+        groups_.remove(run);
       } else {
         run_handler(handler, run->batch);
       }
@@ -256,51 +235,46 @@ class Pipeline::Graph {
     return settings_.measure_processor_wait ? waited_for_processor() : std::chrono::nanoseconds{0};
   }
 
-  void watch(const RunPtr& run) {
-    {
-      const std::lock_guard lock(watch_mutex_);
-      groups_.push_back(run);
-    }
-    watch_.set(run->started + slow_group);
-  }
-
-  void unwatch(const RunPtr& run) {
-    const std::lock_guard lock(watch_mutex_);
-    std::erase(groups_, run);
-  }
-
   void look_around() {
     help_slow_groups();
-    decode_deferred();
-    if (const auto look = caller_run_.look(Clock::now())) watch_.set(*look);
+    decode_stage_.deferred().retry(
+        [this](std::vector<EnvelopePtr> again) { arrive(std::move(again), CallerMay::hand_over); });
+    const auto now = Clock::now();
+    if (auto arrivals = come_again_.take(now); !arrivals.empty()) {
+      tell_batch(Arrived{std::make_shared<std::vector<Arrival>>(std::move(arrivals))});
+    }
+    if (const auto due = come_again_.due()) watch_.set(*due);
+    if (const auto look = caller_run_.look(now)) watch_.set(*look);
   }
 
-  /// A group is made of jobs that were short lately. When one of them takes long after all, those
-  /// before it are told and those behind it go back to wait for another runner.
+  /// When one of a group takes long after all, those before it are told and those behind it go back
+  /// to wait for another runner.
   void help_slow_groups() {
-    const std::lock_guard lock(watch_mutex_);
     const auto now = Clock::now();
+    open_groups(now, [&](const Run& run) {
+      const bool slow = now >= run.started + slow_group;
+      if (!slow) watch_.set(run.started + slow_group);
+      return slow;
+    });
+  }
+
+  template <typename Which>
+  void open_groups(Clock::time_point now, Which which) {
     const auto wall = std::chrono::system_clock::now();
-    for (const RunPtr& run : groups_) {
-      if (now < run->started + slow_group) {
-        watch_.set(run->started + slow_group);
-        continue;
-      }
-      const auto ended = run->cursor.take_ended();
-      const auto rest = run->cursor.take_rest();
+    groups_.open(which, [&](Run& run, GroupCursor::Ended ended, GroupCursor::Ended rest) {
       metrics_.update([&](WorkerStats& stats) {
-        StageClock::ended(stats.stages, *run, ended, now);
-        StageClock::not_begun(stats.stages, *run, rest, now, wall_us());
+        StageClock::ended(stats.stages, run, ended, now);
+        StageClock::not_begun(stats.stages, run, rest, now, wall_us());
       });
-      report(*run, ended, now);
-      if (rest.from == rest.to) continue;
+      report(run, ended, now);
+      if (rest.from == rest.to) return;
       auto arrivals = std::make_shared<std::vector<Arrival>>();
       for (std::size_t i = rest.from; i < rest.to; ++i) {
-        const Run::Place& place = run->places[i];
-        arrivals->push_back(arrival_of(*place.envelope, place.index, run->kind, now, wall));
+        const Run::Place& place = run.places[i];
+        arrivals->push_back(arrival_of(*place.envelope, place.index, run.kind, now, wall));
       }
       tell_batch(Arrived{std::move(arrivals)});
-    }
+    });
   }
 
   void report(const Run& run, GroupCursor::Ended ended, Clock::time_point at) {
@@ -349,20 +323,19 @@ class Pipeline::Graph {
     report(*run, untold, now);
     --running_;
     tell_batch(RunnerFree{run->kind, run->suspect, jobs, took, std::move(budget), settling,
-                          ticket_of(*run)});
+                          ticket_of(*run), run->batch.id});
   }
 
   Settings settings_;
   const std::vector<RawHandler>& handlers_;
   const Leases& leases_;
+  const ControlBoard& board_;
+  InFlight& in_flight_;
   Metrics& metrics_;
   const Log& log_;
   Outlets outlets_;
-  KindIndex kinds_;
-  Patience patience_;                   ///< decode node only
-  Clock::time_point next_complaint_{};  ///< likewise
+  DecodeStage decode_stage_;
   BatchStage stage_;
-  InflatedMemory inflated_;
   StageClock clock_;
   std::atomic<std::size_t> running_{0};
 
@@ -373,26 +346,28 @@ class Pipeline::Graph {
   std::unique_ptr<DecodeNode> decode_;
   std::unique_ptr<BatchNode> batch_;
   std::unique_ptr<RunNode> run_;
-  std::mutex watch_mutex_;
   CallerRun caller_run_;
-  std::vector<RunPtr> groups_;         ///< that are running
-  std::vector<EnvelopePtr> deferred_;  ///< not decoded yet, for want of memory
-  std::mutex deferred_mutex_;          ///< held while they are decoded
-  bool draining_ = false;
+  RunningGroups groups_;
+  ComeAgain come_again_;
   Alarm alarm_;
   Alarm watch_;
 };
 
 Pipeline::Pipeline(Settings settings, const Handlers& handlers, const Leases& leases,
-                   Metrics& metrics, const Log& log, Outlets outlets)
-    : graph_(std::make_unique<Graph>(std::move(settings), handlers, leases, metrics, log,
-                                     std::move(outlets))) {}
+                   const ControlBoard& board, InFlight& in_flight, Metrics& metrics, const Log& log,
+                   Outlets outlets)
+    : graph_(std::make_unique<Graph>(std::move(settings), handlers, leases, board, in_flight,
+                                     metrics, log, std::move(outlets))) {}
 Pipeline::~Pipeline() = default;
 
 bool Pipeline::arrive(std::vector<EnvelopePtr> envelopes, CallerMay may) {
   return graph_->arrive(std::move(envelopes), may);
 }
 void Pipeline::run_suspect(RunPtr run) { graph_->run_suspect(std::move(run)); }
+void Pipeline::pause(std::uint32_t queue) { graph_->pause(queue); }
+bool Pipeline::may_share() const { return graph_->may_share(); }
+void Pipeline::share(std::uint32_t queue, std::size_t workers) { graph_->share(queue, workers); }
+std::size_t Pipeline::wanted(std::string_view kind) const { return graph_->wanted(kind); }
 void Pipeline::flush_for_stop() { graph_->flush_for_stop(); }
 void Pipeline::drain() { graph_->drain(); }
 std::size_t Pipeline::running() const { return graph_->running(); }

@@ -23,9 +23,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "control_board.hpp"
 #include "ferry/handlers.hpp"
+#include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
@@ -58,8 +61,9 @@ class Pipeline {
     std::function<bool()> take_over;      ///< fetch in place of a caller that runs a handler
   };
 
-  Pipeline(Settings settings, const Handlers& handlers, const Leases& leases, Metrics& metrics,
-           const Log& log, Outlets outlets);
+  Pipeline(Settings settings, const Handlers& handlers, const Leases& leases,
+           const ControlBoard& board, InFlight& in_flight, Metrics& metrics, const Log& log,
+           Outlets outlets);
 
   /// Waits for running handlers.
   ~Pipeline();
@@ -70,6 +74,17 @@ class Pipeline {
   /// `Outlets::take_over` was called, and must fetch no more.
   bool arrive(std::vector<EnvelopePtr> envelopes, CallerMay may);
   void run_suspect(RunPtr run);
+
+  /// A queue is paused: what of it has not begun goes back.
+  void pause(std::uint32_t queue);
+
+  /// Whether jobs wait here that another worker might begin sooner.
+  bool may_share() const;
+  /// Gives jobs of a queue that would wait long here to its other workers, of which there are so
+  /// many with this one.
+  void share(std::uint32_t queue, std::size_t workers);
+  /// Returns: how many more jobs of a kind could begin here soon.
+  std::size_t wanted(std::string_view kind) const;
 
   /// What is held, and what still arrives, leaves as soon as handlers are free.
   void flush_for_stop();

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "batching/retry_rule.hpp"
+#include "control_board.hpp"
 #include "leases.hpp"
 #include "wire/envelope.hpp"
 #include "wire/limits.hpp"
@@ -106,6 +107,20 @@ Report take_postponed(Run& run) {
     add_move(report, *place.envelope, place.index, std::move(move));
   }
   run.places.clear();
+  return report;
+}
+
+Report take_paused(Run& run, const ControlBoard& board) {
+  Report report;
+  std::erase_if(run.places, [&](const Run::Place& place) {
+    if (!board.is_paused(place.envelope->queue)) return false;
+    if (report.leavings.empty() || report.leavings.back().envelope != place.envelope) {
+      report.leavings.push_back({place.envelope, {}, Leaving::To::queue, {}, {}});
+    }
+    report.leavings.back().jobs.push_back(place.index);
+    return true;
+  });
+  for (Leaving& leaving : report.leavings) std::ranges::sort(leaving.jobs);
   return report;
 }
 

@@ -11,6 +11,7 @@
 
 namespace ferry::detail {
 
+class ControlBoard;
 class Leases;
 
 /// What is to be told to Redis of one job.
@@ -30,12 +31,30 @@ struct Burial {
   std::string wrapped;
 };
 
+/// Open jobs that leave their envelope together, without an outcome.
+struct Leaving {
+  enum class To : std::uint8_t {
+    queue,         ///< back to the end of their stream, for any worker
+    holder,        ///< set aside under a name, for a worker that asks for it
+    dead_letters,  ///< they are a part of a bundle that cannot be decoded
+  };
+
+  LeasedEnvelope* envelope = nullptr;
+  /// Their indexes, ascending. Empty for a whole envelope that was not decoded.
+  std::vector<std::uint32_t> jobs{};
+  To to = To::queue;
+  std::string holder{};  ///< of To::holder
+  /// What is stored instead of them, with as many jobs; empty = they are packed anew. Of
+  /// To::dead_letters the letter.
+  std::string envelope_bytes{};
+};
+
 /// What a stage hands to the settle thread.
 struct Report {
   std::vector<Settlement> settlements;
   std::vector<Move> moves;
   std::vector<Burial> burials;
-  std::vector<LeasedEnvelope*> put_offs;  ///< for newer workers
+  std::vector<Leaving> leavings;
   /// When the jobs ended that are done; zero = when the settle thread is given this.
   std::chrono::steady_clock::time_point at;
 };
@@ -56,6 +75,9 @@ Report judge(const Run& run, GroupCursor::Ended ended, const HandlerOptions& opt
 
 /// Takes the jobs out of a run that go back to Redis for `run.postponed_for`, as they are.
 Report take_postponed(Run& run);
+
+/// Takes the jobs out of a run whose queue is paused: they go back as they are.
+Report take_paused(Run& run, const ControlBoard& board);
 
 /// Takes the jobs out of a run whose lease has ended: they belong to another worker now, and to run
 /// them here as well would only do the work twice.

@@ -62,6 +62,8 @@ struct Run {
   bool shed = false;                           ///< and all of them are to be dropped
   std::chrono::milliseconds postponed_for{0};  ///< above 0: instead of being run
   std::uint64_t ticket = 0;                    ///< see ConcurrencyLimit; 0 = it tells nothing
+  /// Queues in which the start of suspects could not be noted: those do not run now.
+  std::vector<std::uint32_t> unnoted{};
   std::vector<Place> places;
   std::vector<JobContext> contexts;  ///< one for each place
   RawBatch batch;                    ///< items point into `contexts` and `opened`

@@ -1,7 +1,7 @@
 #include "stages/settle.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <iterator>
 #include <utility>
 
 #include "functions/library.hpp"
@@ -10,6 +10,8 @@
 
 namespace ferry::detail {
 namespace {
+
+using Tell = SettlePlan::Tell;
 
 std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
   switch (to) {
@@ -23,33 +25,24 @@ std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
   return stats.failed;
 }
 
-bool in_stream_order(const LeasedEnvelope* a, const LeasedEnvelope* b) {
-  return std::tie(a->queue, a->priority, a->id, a) < std::tie(b->queue, b->priority, b->id, b);
-}
-
-JobMark mark_of(Verb verb) {
-  switch (verb) {
-    case Verb::done:
-      return JobMark::done;
-    case Verb::expired:
-      return JobMark::expired;
-    case Verb::move:
-      break;
-  }
-  return JobMark::moved;
+std::uint64_t open_jobs(const LeasedEnvelope& envelope) {
+  return envelope.marks.empty() ? envelope.count : envelope.leaving;
 }
 
 }  // namespace
 
-Settler::Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
-                 const Log& log, Told told, std::function<void(RunPtr)> run_suspect)
+Settler::Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight,
+                 QueueHealth& health, Metrics& metrics, const Log& log, Told told,
+                 std::function<void(RunPtr)> run_suspect)
     : connection_(redis),
       leases_(leases),
       in_flight_(in_flight),
+      health_(health),
       metrics_(metrics),
       log_(log),
       told_(std::move(told)),
-      run_suspect_(std::move(run_suspect)) {}
+      run_suspect_(std::move(run_suspect)),
+      plan_(leases) {}
 
 Settler::~Settler() { stop(); }
 
@@ -58,7 +51,7 @@ void Settler::start() {
 }
 
 void Settler::add(Report report) {
-  if (report.settlements.empty() && report.burials.empty() && report.put_offs.empty()) return;
+  if (report.settlements.empty() && report.burials.empty() && report.leavings.empty()) return;
   if (report.at == Clock::time_point{}) report.at = Clock::now();
   bool wakes = false;
   {
@@ -75,7 +68,11 @@ void Settler::add(Report report) {
 ///
 /// Returns: whether Redis is to be told at once.
 bool Settler::note(const Report& report) {
-  bool urgent = !report.burials.empty() || !report.put_offs.empty();
+  bool urgent = !report.burials.empty() || !report.leavings.empty();
+  for (const Leaving& leaving : report.leavings) {
+    std::size_t& unreported = leaving.envelope->unreported;
+    unreported -= std::min(unreported, leaving.jobs.size());
+  }
   for (const Settlement& settlement : report.settlements) {
     LeasedEnvelope& envelope = *settlement.envelope;
     envelope.unreported -= std::min<std::size_t>(envelope.unreported, settlement.jobs);
@@ -84,14 +81,12 @@ bool Settler::note(const Report& report) {
   return urgent;
 }
 
-/// Returns: when the oldest outcome of an unfinished envelope is to be told. Under the mutex.
+/// Returns: when something is to be told that is not urgent. Under the mutex.
 Settler::Clock::time_point Settler::next_due() const {
-  auto oldest = Clock::time_point::max() - partial_after;
-  if (!inbox_.empty()) oldest = inbox_.front().at;
-  for (const LeasedEnvelope* envelope : partial_) {
-    oldest = std::min(oldest, envelope->pending_since);
-  }
-  return oldest + partial_after;
+  const auto planned = plan_.next_due(tell_all_);
+  if (inbox_.empty()) return planned;
+  return tell_all_ ? Clock::time_point::min()
+                   : std::min(planned, inbox_.front().at + partial_after);
 }
 
 void Settler::mark_started(RunPtr run) {
@@ -124,13 +119,9 @@ redis::Meter Settler::meter() const {
   return meter_;
 }
 
-bool Settler::wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& suspects,
-                            bool& tell_all) {
+bool Settler::wait_for_work(std::vector<Report>& reports, Tell& tell) {
   std::unique_lock lock(mutex_);
-  const auto something = [&] {
-    return stopping_ || urgent_ || !suspects_.empty() ||
-           (tell_all_ && !(partial_.empty() && inbox_.empty()));
-  };
+  const auto something = [&] { return stopping_ || urgent_ || !suspects_.empty(); };
   const auto nap_ends = std::exchange(naps_, false) ? Clock::now() + partial_after : Clock::now();
   while (!something()) {
     const auto now = Clock::now();
@@ -147,94 +138,30 @@ bool Settler::wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& s
   looks_at_ = Clock::time_point::min();
   urgent_ = false;
   reports.swap(inbox_);
-  suspects.swap(suspects_);
-  tell_all = tell_all_ || stopping_;
+  for (RunPtr& run : std::exchange(suspects_, {})) plan_.take(std::move(run));
+  tell = stopping_ ? Tell::postponed : tell_all_ ? Tell::unfinished : Tell::due;
   meter_ = connection_.meter();
-  return !(stopping_ && reports.empty() && suspects.empty() && partial_.empty());
+  return !(stopping_ && reports.empty() && plan_.empty());
 }
 
 void Settler::loop() {
   std::vector<Report> reports;
-  std::vector<RunPtr> suspects;
-  std::vector<LeasedEnvelope*> touched;
-  bool tell_all = false;
+  Tell tell = Tell::due;
   while (true) {
     reports.clear();
-    suspects.clear();
-    if (!wait_for_work(reports, suspects, tell_all)) return;
-    touched.swap(partial_);
-    partial_.clear();
-    std::vector<Call> calls;
-    for (Report& report : reports) {
-      take(report, touched);
-      for (const Burial& burial : report.burials) calls.push_back(bury_call(burial));
-      for (LeasedEnvelope* envelope : report.put_offs) calls.push_back(put_off_call(*envelope));
-    }
-    std::ranges::sort(touched, in_stream_order);
-    touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-    auto settling = calls_for(touched, tell_all);
-    std::ranges::move(settling, std::back_inserter(calls));
-    // After the outcomes: when a suspect's start is noted, the one before it is settled.
-    for (const RunPtr& run : suspects) add_start(calls, run);
-    touched.clear();
+    if (!wait_for_work(reports, tell)) return;
+    for (Report& report : reports) plan_.take(report);
+    auto calls = plan_.calls(Clock::now(), tell);
     make(calls);
-  }
-}
-
-void Settler::take(Report& report, std::vector<LeasedEnvelope*>& touched) {
-  LeasedEnvelope* last = nullptr;
-  for (const Settlement& settlement : report.settlements) {
-    LeasedEnvelope& envelope = *settlement.envelope;
-    const std::size_t pending_before = envelope.pending;
-    const auto ended_ns =
-        static_cast<std::uint64_t>(std::chrono::nanoseconds(report.at.time_since_epoch()).count());
-    for (std::uint32_t i = 0; i < settlement.jobs; ++i) {
-      JobMark& mark = envelope.marks[settlement.index + i];
-      if (mark != JobMark::open) continue;
-      mark = mark_of(settlement.verb);
-      ++envelope.pending;
-      --envelope.open;
-      if (mark == JobMark::done) envelope.ended_ns += ended_ns;
-      if (mark == JobMark::moved) {
-        envelope.moves.push_back(std::move(report.moves[settlement.move]));
-      }
-    }
-    if (envelope.pending == pending_before) continue;
-    if (pending_before == 0) envelope.pending_since = report.at;
-    if (&envelope != last) touched.push_back(&envelope);
-    last = &envelope;
-  }
-}
-
-std::vector<Settler::Call> Settler::calls_for(const std::vector<LeasedEnvelope*>& touched,
-                                              bool tell_all) {
-  std::vector<Call> calls;
-  const auto now = Clock::now();
-  for (LeasedEnvelope* envelope : touched) {
-    if (envelope->pending == 0) continue;
-    const bool whole = envelope->open == 0;
-    const bool soon = tell_all || envelope->suspect;
-    if (!whole && !soon && now < envelope->pending_since + partial_after) {
-      partial_.push_back(envelope);
-      continue;
-    }
-    const bool only_done = std::ranges::all_of(envelope->marks, [](JobMark mark) {
-      return mark == JobMark::done || mark == JobMark::settled;
-    });
-    if (whole && only_done) {
-      add_done(calls, *envelope);
-    } else {
-      calls.push_back(settle_call(*envelope));
+    if (tell == Tell::postponed && reports.empty() && !plan_.empty()) {
+      log_.error("outcomes could not be told to Redis before the stop; those jobs run again");
+      return;
     }
   }
-  for (Call& call : calls) {
-    if (call.kind == Call::Kind::done) write_done(call);
-  }
-  return calls;
 }
 
 /// Makes all calls, again and again until each is answered; gives up only when stopping.
-void Settler::make(std::vector<Call>& calls) {
+void Settler::make(std::vector<SettleCall>& calls) {
   std::size_t done = 0;
   while (!send(calls, done)) {
     std::unique_lock lock(mutex_);
@@ -246,7 +173,7 @@ void Settler::make(std::vector<Call>& calls) {
   }
 }
 
-bool Settler::send(std::vector<Call>& calls, std::size_t& answered_calls) {
+bool Settler::send(std::vector<SettleCall>& calls, std::size_t& answered_calls) {
   if (answered_calls == calls.size()) return true;
   try {
     connection_.connect();
@@ -255,23 +182,14 @@ bool Settler::send(std::vector<Call>& calls, std::size_t& answered_calls) {
     }
     connection_.flush();
     while (answered_calls < calls.size()) {
+      SettleCall& call = calls[answered_calls];
       const redis::ReplyPtr reply = connection_.read();
-      if (reply->root().is_error()) {
-        if (reply->root().text.starts_with("FERRYBAD")) {
-          log_.error("an outcome could not be stored; its job runs again once this worker has left",
-                     {{"reason", reply->root().text}});
-          refused(calls[answered_calls++]);
-          continue;
-        }
-        const auto remedy = redis::remedy_of(reply->root().text);
-        connection_.close();  // the replies behind this one belong to calls that are made again
-        if (remedy == redis::Remedy::install) {
-          connection_.connect();
-          ensure_library(connection_);
-        }
+      if (!reply->root().is_error()) {
+        answered(call, reply->root());
+      } else if (!failed(call, reply->root().text)) {
         throw redis::error_of(reply->root().text);
       }
-      answered(calls[answered_calls++], reply->root());
+      ++answered_calls;
     }
   } catch (const Error& e) {
     for (std::size_t i = answered_calls; i < calls.size(); ++i) calls[i].repeated = true;
@@ -287,7 +205,34 @@ bool Settler::send(std::vector<Call>& calls, std::size_t& answered_calls) {
   return true;
 }
 
-void Settler::answered(Call& call, const redis::Reply& reply) {
+bool Settler::failed(SettleCall& call, std::string_view error_text) {
+  if (error_text.starts_with("FERRYBAD")) {
+    log_.error("an outcome could not be stored; its job runs again once this worker has left",
+               {{"reason", error_text}});
+    refused(call);
+    return true;
+  }
+  if (is_of_one_queue(error_text)) {
+    health_.failed(call.queue, QueueHealth::Activity::settle, error_text);
+    if (call.kind == SettleCall::Kind::start) {
+      // Its runner must not wait for this queue, and without the note nothing of it may run.
+      call.noted->unnoted.push_back(call.queue);
+      close(call, false, Clock::now());
+    } else {
+      plan_.postpone(std::move(call), Clock::now() + QueueHealth::rest);
+    }
+    return true;
+  }
+  connection_.close();  // the replies behind this one belong to calls that are made again
+  if (redis::remedy_of(error_text) == redis::Remedy::install) {
+    connection_.connect();
+    ensure_library(connection_);
+  }
+  return false;
+}
+
+void Settler::answered(SettleCall& call, const redis::Reply& reply) {
+  health_.works(call.queue, QueueHealth::Activity::settle);
   const std::string_view word =
       reply.type == redis::Reply::Type::array && reply.size > 0 ? reply[0].text : reply.text;
   if (word == "STALE") leases_.lost(call.queue, call.epoch);
@@ -300,43 +245,34 @@ void Settler::answered(Call& call, const redis::Reply& reply) {
   }
 }
 
-void Settler::refused(Call& call) {
-  const auto now = Clock::now();
-  std::vector<InFlight::Ended> ended;
-  std::uint64_t jobs = 0;
-  for (LeasedEnvelope* envelope : call.envelopes) {
-    jobs += envelope->pending;
-    envelope->pending = 0;
-    envelope->ended_ns = 0;
-    envelope->moves.clear();
-    std::ranges::replace_if(
-        envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
-    if (envelope->open == 0) ended.push_back({envelope, 0});
+void Settler::close(SettleCall& call, bool counts, Clock::time_point now) {
+  auto ended = plan_.close(call);
+  if (!counts) {
+    for (InFlight::Ended& one : ended) one.jobs_settled = 0;
   }
   in_flight_.remove(ended, now);
-  if (jobs > 0) {
-    metrics_.update([&](WorkerStats& stats) { stats.stale += jobs; });
-    log_.warning("outcomes came too late: the lease had ended and other workers have the jobs",
-                 {{"jobs", static_cast<std::int64_t>(jobs)}});
+  if (call.kind == SettleCall::Kind::part) {
+    const bool whole = !ended.empty();
+    if (!whole) in_flight_.leave(*call.envelopes.front(), call.jobs.size());
   }
   // A suspect that is not ours any more still has to pass through the graph to free its runner; the
   // run stage sees the lost lease and does not call the handler.
-  for (RunPtr& run : call.runs) run_suspect_(std::move(run));
+  if (call.starts) run_suspect_(std::move(call.noted));
 }
 
-void Settler::told(Call& call) {
+void Settler::refused(SettleCall& call) {
+  std::uint64_t jobs = 0;
+  for (const LeasedEnvelope* envelope : call.envelopes) jobs += envelope->pending;
+  close(call, false, Clock::now());
+  if (jobs == 0) return;
+  metrics_.update([&](WorkerStats& stats) { stats.stale += jobs; });
+  log_.warning("outcomes came too late: the lease had ended and other workers have the jobs",
+               {{"jobs", static_cast<std::int64_t>(jobs)}});
+}
+
+void Settler::told(SettleCall& call) {
   const auto now = Clock::now();
-  const std::uint64_t wall = wall_us();
-  const auto now_ns =
-      static_cast<std::uint64_t>(std::chrono::nanoseconds(now.time_since_epoch()).count());
-  if (call.kind == Call::Kind::bury) {
-    LeasedEnvelope& envelope = *call.envelopes.front();
-    metrics_.update([&](WorkerStats& stats) { stats.failed += envelope.count; });
-    const InFlight::Ended buried{&envelope, envelope.count};
-    in_flight_.remove({&buried, 1}, now);
-    return;
-  }
-  if (call.kind == Call::Kind::done) {
+  if (call.kind == SettleCall::Kind::finish) {
     // Jobs of an envelope that was not finished waited by intent: the youngest tells.
     auto shortest = Clock::duration::max();
     for (const LeasedEnvelope* envelope : call.envelopes) {
@@ -344,37 +280,40 @@ void Settler::told(Call& call) {
     }
     metrics_.settled_after(shortest);
   }
-  metrics_.update([&](WorkerStats& stats) {
-    for (const LeasedEnvelope* envelope : call.envelopes) {
-      for (const Move& move : envelope->moves) ++count_of(stats, move.to);
-      TimesSince waited(stats.enqueue_to_settled, wall);
-      std::uint64_t done_now = 0;
-      for (std::size_t i = 0; i < envelope->marks.size(); ++i) {
-        if (envelope->marks[i] == JobMark::expired) ++stats.expired;
-        if (envelope->marks[i] != JobMark::done) continue;
-        ++done_now;
-        waited.add(envelope->stored.jobs[i].enqueued_us);
-      }
-      stats.done += done_now;
-      stats.stages.settle_us += static_cast<double>(done_now * now_ns - envelope->ended_ns) / 1e3;
-    }
-  });
-  if (told_) {
+  metrics_.update([&](WorkerStats& stats) { count(stats, call, now); });
+  const bool outcomes =
+      call.kind == SettleCall::Kind::finish || call.kind == SettleCall::Kind::settle;
+  if (told_ && outcomes) {
+    const std::uint64_t wall = wall_us();
     for (const LeasedEnvelope* envelope : call.envelopes) told_(*envelope, now, wall);
   }
-  std::vector<InFlight::Ended> ended;
-  ended.reserve(call.envelopes.size());
-  for (LeasedEnvelope* envelope : call.envelopes) {
-    const std::size_t jobs = envelope->pending;
-    envelope->pending = 0;
-    envelope->ended_ns = 0;
-    envelope->moves.clear();
-    std::ranges::replace_if(
-        envelope->marks, [](JobMark mark) { return mark != JobMark::open; }, JobMark::settled);
-    if (envelope->open == 0) ended.push_back({envelope, jobs});
+  close(call, true, now);
+}
+
+void Settler::count(WorkerStats& stats, const SettleCall& call, Clock::time_point now) const {
+  using Kind = SettleCall::Kind;
+  if (call.kind == Kind::part) stats.given_back += call.given_back;
+  if (call.kind == Kind::part) stats.failed += call.jobs.size() - call.given_back;
+  const std::uint64_t wall = wall_us();
+  const auto now_ns =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(now.time_since_epoch()).count());
+  for (const LeasedEnvelope* envelope : call.envelopes) {
+    if (call.kind == Kind::bury) stats.failed += envelope->count;
+    if (call.kind == Kind::release) stats.given_back += open_jobs(*envelope);
+    if (call.kind == Kind::set_aside) stats.set_aside += open_jobs(*envelope);
+    if (call.kind != Kind::finish && call.kind != Kind::settle) continue;
+    for (const Move& move : envelope->moves) ++count_of(stats, move.to);
+    TimesSince waited(stats.enqueue_to_settled, wall);
+    std::uint64_t done_now = 0;
+    for (std::size_t i = 0; i < envelope->marks.size(); ++i) {
+      if (envelope->marks[i] == JobMark::expired) ++stats.expired;
+      if (envelope->marks[i] != JobMark::done) continue;
+      ++done_now;
+      waited.add(envelope->stored.jobs[i].enqueued_us);
+    }
+    stats.done += done_now;
+    stats.stages.settle_us += static_cast<double>(done_now * now_ns - envelope->ended_ns) / 1e3;
   }
-  in_flight_.remove(ended, now);
-  for (RunPtr& run : call.runs) run_suspect_(std::move(run));
 }
 
 }  // namespace ferry::detail

@@ -3,8 +3,8 @@
 // The last stage: one thread, one connection, one round trip for everything that has gathered.
 //
 //   run ──report──┐
-//   decode ───────┼─> inbox ─> settle thread ─> done (whole envelopes, many in a call)
-//   suspects ─────┘                          └> settle / bury / put_off (the others)
+//   decode ───────┼─> inbox ─> settle thread ─> plan ─> finish (whole envelopes, many in a call)
+//   suspects ─────┘                               └──> settle / part / bury / … (the others)
 
 #include <atomic>
 #include <chrono>
@@ -20,25 +20,26 @@
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
+#include "queue_health.hpp"
 #include "redis/backoff.hpp"
 #include "redis/connection.hpp"
-#include "redis/words.hpp"
 #include "stages/report.hpp"
 #include "stages/run.hpp"
+#include "stages/settle_plan.hpp"
 
 namespace ferry::detail {
 
 /// Tells Redis what became of jobs, and gives credits back once Redis has answered.
 ///
-/// A whole envelope is told at once; the jobs of an envelope that is not finished are told when the
-/// oldest untold outcome is `partial_after` old, so that a worker that dies repeats little. Until
-/// then its thread is left asleep: a short handler would wake it for every few jobs. A call whose
-/// reply was lost is repeated as it was: the functions know what they have done already.
+/// What is told when is decided in SettlePlan; its thread is left asleep until something is due: a
+/// short handler would wake it for every few jobs. A call whose reply was lost is repeated as it
+/// was: the functions know what they have done already. A call that Redis refuses because of one
+/// queue waits, and those of other queues go on.
 ///
 /// Threads: `add`, `mark_started`, `tell_everything` and `stop` from any thread.
 class Settler {
  public:
-  static constexpr std::chrono::milliseconds partial_after{20};
+  static constexpr std::chrono::milliseconds partial_after = SettlePlan::partial_after;
 
   using Clock = std::chrono::steady_clock;
 
@@ -47,8 +48,8 @@ class Settler {
 
   /// `told` may be null. `run_suspect` is called from the settle thread once the start of suspects
   /// is noted in Redis.
-  Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, Metrics& metrics,
-          const Log& log, Told told, std::function<void(RunPtr)> run_suspect);
+  Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, QueueHealth& health,
+          Metrics& metrics, const Log& log, Told told, std::function<void(RunPtr)> run_suspect);
   ~Settler();
 
   void start();
@@ -63,45 +64,30 @@ class Settler {
   redis::Meter meter() const;
 
  private:
-  /// One FCALL and the envelopes it is about.
-  struct Call {
-    enum class Kind : std::uint8_t { done, settle, bury, put_off, start } kind = Kind::done;
-    std::uint32_t queue = 0;
-    Priority priority = Priority::normal;
-    std::uint64_t epoch = 0;
-    redis::Words arguments;
-    std::vector<LeasedEnvelope*> envelopes;
-    std::vector<RunPtr> runs;
-    bool repeated = false;  ///< sent before without an answer
-  };
-
   void loop();
   static bool note(const Report& report);
   Clock::time_point next_due() const;
-  bool wait_for_work(std::vector<Report>& reports, std::vector<RunPtr>& suspects, bool& tell_all);
-  void take(Report& report, std::vector<LeasedEnvelope*>& touched);
-  std::vector<Call> calls_for(const std::vector<LeasedEnvelope*>& touched, bool tell_all);
-  static void add_done(std::vector<Call>& calls, LeasedEnvelope& envelope);
-  void write_done(Call& call);
-  Call settle_call(LeasedEnvelope& envelope);
-  Call bury_call(const Burial& burial);
-  Call put_off_call(LeasedEnvelope& envelope);
-  /// One call for each queue that has suspects in the run.
-  void add_start(std::vector<Call>& calls, const RunPtr& run);
-  void make(std::vector<Call>& calls);
-  bool send(std::vector<Call>& calls, std::size_t& answered);
-  void answered(Call& call, const redis::Reply& reply);
-  void told(Call& call);
-  void refused(Call& call);
+  bool wait_for_work(std::vector<Report>& reports, SettlePlan::Tell& tell);
+  void make(std::vector<SettleCall>& calls);
+  bool send(std::vector<SettleCall>& calls, std::size_t& answered);
+  /// Returns: whether the connection goes on.
+  bool failed(SettleCall& call, std::string_view error_text);
+  void answered(SettleCall& call, const redis::Reply& reply);
+  void told(SettleCall& call);
+  void count(WorkerStats& stats, const SettleCall& call, Clock::time_point now) const;
+  void refused(SettleCall& call);
+  void close(SettleCall& call, bool counts, Clock::time_point now);
 
   redis::Connection connection_;
   Leases& leases_;
   InFlight& in_flight_;
+  QueueHealth& health_;
   Metrics& metrics_;
   const Log& log_;
   Told told_;
   std::function<void(RunPtr)> run_suspect_;
   redis::ReconnectBackoff backoff_;
+  SettlePlan plan_;  ///< settle thread only
 
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
@@ -115,8 +101,6 @@ class Settler {
   bool stopping_ = false;
   redis::Meter meter_;
 
-  /// Envelopes with untold outcomes that are not finished; settle thread only.
-  std::vector<LeasedEnvelope*> partial_;
   bool away_ = false;  ///< Redis did not answer last time, and that has been logged
   std::thread thread_;
 };

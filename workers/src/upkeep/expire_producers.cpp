@@ -1,28 +1,56 @@
-#include <string>
+#include "upkeep/expire_producers.hpp"
 
-#include "upkeep/roles.hpp"
+#include "upkeep/queue_rounds.hpp"
 
 namespace ferry::detail {
 namespace {
 
+using std::chrono::milliseconds;
+
 /// Longer than any client waits for a reply: a producer is forgotten only when none of its calls
 /// can be repeated any more.
-constexpr std::chrono::milliseconds silent_for = std::chrono::hours{24};
+constexpr milliseconds silent_for = std::chrono::hours{24};
+
+constexpr std::chrono::minutes period{10};
+/// Between two pages of a large round.
+constexpr milliseconds between_pages{50};
 
 }  // namespace
 
-std::size_t expire_producers(redis::Connection& connection, const Leases& leases) {
-  std::size_t forgotten = 0;
-  for (const Keys& keys : leases.queues()) {
-    std::string cursor = "0";
-    do {
-      const auto reply = connection.call({"FCALL", "ferry_v1_expire_producers", "1", keys.producers,
-                                          cursor, std::to_string(silent_for.count())});
-      cursor = reply->root()[0].text;
-      forgotten += static_cast<std::size_t>(reply->root()[1].integer);
-    } while (cursor != "0");
+ExpireProducers::ExpireProducers(const Leases& leases, const ControlBoard& board,
+                                 QueueHealth& health)
+    : leases_(leases),
+      board_(board),
+      health_(health),
+      next_round_(std::chrono::steady_clock::now() + period),
+      cursors_(leases.queues().size()) {}
+
+Time ExpireProducers::turn(redis::Connection& connection, Time now) {
+  if (now >= next_round_) {
+    next_round_ = now + period;
+    for (std::uint32_t queue = 0; queue < cursors_.size(); ++queue) {
+      cursors_[queue] = board_.keeps(queue) ? "0" : "";
+    }
   }
-  return forgotten;
+  std::vector<std::uint32_t> queues;
+  for (std::uint32_t queue = 0; queue < cursors_.size(); ++queue) {
+    if (!cursors_[queue].empty()) queues.push_back(queue);
+  }
+  const std::string silent_ms = std::to_string(silent_for.count());
+  ask_queues(
+      connection, queues, health_,
+      [&](std::uint32_t queue) {
+        connection.append({"FCALL", "ferry_v1_expire_producers", "1",
+                           leases_.queues()[queue].producers, cursors_[queue], silent_ms});
+        cursors_[queue].clear();
+      },
+      [&](std::uint32_t queue, const redis::Reply& reply) {
+        if (reply.size > 0 && reply[0].text != "0") cursors_[queue] = reply[0].text;
+      });
+  for (const std::string& cursor : cursors_) {
+    if (!cursor.empty()) return now + between_pages;
+  }
+  return next_round_;
 }
 
 }  // namespace ferry::detail

@@ -22,13 +22,16 @@ RedisOptions with_short_timeouts(RedisOptions redis, std::chrono::milliseconds p
 }  // namespace
 
 Heartbeat::Heartbeat(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
-                     const Log& log, std::function<void(const std::vector<bool>&)> paused)
+                     QueueHealth& health, const Log& log, std::function<bool()> keeps,
+                     std::function<void(std::vector<Control>)> told)
     : connection_(with_short_timeouts(redis, lease / beats_in_a_lease)),
       lease_(lease),
       period_(std::min(lease / beats_in_a_lease, longest_period)),
       leases_(leases),
+      health_(health),
       log_(log),
-      paused_(std::move(paused)) {}
+      keeps_(std::move(keeps)),
+      told_(std::move(told)) {}
 
 Heartbeat::~Heartbeat() { stop(); }
 
@@ -53,7 +56,9 @@ void Heartbeat::loop() {
     lock.unlock();
     const std::uint64_t epoch = leases_.current_epoch();
     try {
-      paused_(leases_.renew(connection_));
+      const auto begun = Clock::now();
+      told_(leases_.beat(connection_, lease_, keeps_(), health_));
+      warn_if_slow(Clock::now() - begun);
       if (std::exchange(away, false)) log_.info("leases are renewed again");
     } catch (const Error& e) {
       connection_.close();
@@ -68,6 +73,17 @@ void Heartbeat::loop() {
     lock.lock();
     changed_.wait_for(lock, period_, [&] { return stopping_; });
   }
+}
+
+/// Three in a lease have to get through, or a busy server costs this worker its jobs.
+void Heartbeat::warn_if_slow(Clock::duration took) {
+  const bool slow = took > lease_ / 3;
+  if (slow && !slow_) {
+    log_.warning("a heartbeat takes too long for this lease: raise it, or serve fewer queues",
+                 {{"took_ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
+                  {"lease_ms", static_cast<std::int64_t>(lease_.count())}});
+  }
+  slow_ = slow;
 }
 
 /// Only silence ends a lease. Who was heard within it, and is unknown all the same, speaks to a

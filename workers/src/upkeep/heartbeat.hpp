@@ -19,9 +19,11 @@ namespace ferry::detail {
 /// Threads: `stop` from any thread.
 class Heartbeat {
  public:
-  /// `paused` is called after each renewal, with one flag for each queue.
+  /// `told` is called after each heartbeat with the answer of each queue. `keeps`: whether this
+  /// worker would look after queues.
   Heartbeat(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
-            const Log& log, std::function<void(const std::vector<bool>&)> paused);
+            QueueHealth& health, const Log& log, std::function<bool()> keeps,
+            std::function<void(std::vector<Control>)> told);
   ~Heartbeat();
 
   void start();
@@ -29,14 +31,18 @@ class Heartbeat {
 
  private:
   void loop();
+  void warn_if_slow(std::chrono::steady_clock::duration took);
   void tell_of_lost_lease(std::chrono::steady_clock::duration silent) const;
 
   redis::Connection connection_;
   std::chrono::milliseconds lease_;
   std::chrono::milliseconds period_;
   Leases& leases_;
+  QueueHealth& health_;
   const Log& log_;
-  std::function<void(const std::vector<bool>&)> paused_;
+  std::function<bool()> keeps_;
+  std::function<void(std::vector<Control>)> told_;
+  bool slow_ = false;  ///< and that has been logged
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;

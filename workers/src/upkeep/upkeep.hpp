@@ -1,51 +1,50 @@
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
-#include <cstddef>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
-#include "in_flight.hpp"
-#include "leases.hpp"
+#include "batching/time.hpp"
 #include "log/log.hpp"
-#include "metrics.hpp"
 #include "redis/connection.hpp"
-#include "stages/adopt.hpp"
+#include "upkeep/role.hpp"
 
 namespace ferry::detail {
 
-/// The thread that does the roles in their turn: promote when something is due, reclaim twice a
-/// second, forget old producers every ten minutes.
+/// The thread that gives each role its turn.
 ///
-/// Threads: `stop` from any thread.
+/// Threads: `wake` and `stop` from any thread.
 class Upkeep {
  public:
-  Upkeep(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
-         InFlight& in_flight, Adopter& adopter, Metrics& metrics, const Log& log);
+  /// `connected` is called after each new connection, before any role.
+  Upkeep(const RedisOptions& redis, std::vector<std::unique_ptr<Role>> roles,
+         std::function<void()> connected, const Log& log);
   ~Upkeep();
 
   void start();
+  /// Gives every role a turn now.
+  void wake();
   void stop();
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
+  struct Due {
+    std::unique_ptr<Role> role;
+    Time at{};
+  };
 
   void loop();
-  Time turn();
+  Time turn(bool all);
 
   redis::Connection connection_;
-  std::chrono::milliseconds lease_;
-  Leases& leases_;
-  InFlight& in_flight_;
-  Adopter& adopter_;
-  Metrics& metrics_;
+  std::vector<Due> roles_;  ///< upkeep's thread only
+  std::function<void()> connected_;
   const Log& log_;
-  Time next_promote_{};
-  Time next_reclaim_{};
-  Time next_expire_{};
   std::mutex mutex_;
   std::condition_variable changed_;
+  bool woken_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+
+namespace ferry::detail {
+
+/// How many envelopes the next fetch asks for, so that what comes fits in jobs and in bytes
+/// although nobody knows what an envelope holds before it is there.
+///
+/// Goes by the largest envelopes seen lately, begins with one, and doubles at most from one full
+/// answer to the next.
+///
+/// Threads: one thread at a time.
+class FetchSize {
+ public:
+  /// Envelopes of one answer at most; bytes that one answer should not exceed.
+  static constexpr std::size_t most = 1000;
+  static constexpr std::size_t most_bytes = 8 * 1024 * 1024;
+
+  /// `jobs`, `bytes`: what there is room for.
+  ///
+  /// Returns: at least 1.
+  std::size_t next(std::size_t jobs, std::size_t bytes) const;
+
+  /// An answer of so many envelopes, to a fetch that asked for `asked`; of the largest envelope in
+  /// it the jobs and the bytes.
+  void answered(std::size_t asked, std::size_t envelopes, std::size_t most_jobs,
+                std::size_t most_bytes_each);
+
+ private:
+  std::size_t allowed_ = 1;
+  double jobs_each_ = 1;
+  double bytes_each_ = 4096;
+};
+
+}  // namespace ferry::detail

@@ -1,0 +1,50 @@
+#include "pressure/flow_rule.hpp"
+
+#include <algorithm>
+
+namespace ferry::detail {
+
+using std::chrono::nanoseconds;
+
+FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers) {
+  FlowState state;
+  nanoseconds waiting{0};
+  nanoseconds running_time{0};
+  std::size_t running = 0;
+  bool any_ready = false;
+  for (const KindLoad& kind : kinds) {
+    const std::size_t next = kind.allowed * kind.batch;
+    const std::size_t blocked = kind.limited ? kind.ready - std::min(kind.ready, next) : 0;
+    state.not_in_hand += kind.held + blocked;
+    running += kind.running;
+    const bool here = kind.ready + kind.held + kind.running > 0;
+    state.all_fast = state.all_fast && (kind.fast || !here);
+    if (kind.fast) continue;
+    running_time += kind.per_run * static_cast<nanoseconds::rep>(kind.running);
+    const std::size_t free = kind.allowed - std::min(kind.allowed, kind.running);
+    const std::size_t can_run = kind.limited ? std::min(kind.ready, free * kind.batch) : kind.ready;
+    if (can_run == 0) continue;
+    any_ready = true;
+    const std::size_t runs = (can_run + kind.batch - 1) / kind.batch;
+    waiting += kind.batch == 1 ? kind.per_job * static_cast<nanoseconds::rep>(can_run)
+                               : kind.per_run * static_cast<nanoseconds::rep>(runs);
+  }
+  handlers = std::max<std::size_t>(1, handlers);
+  const bool all_busy = running >= handlers;
+  if (!all_busy && !any_ready) return state;
+  const nanoseconds residual = all_busy && running > 0
+                                   ? running_time / static_cast<nanoseconds::rep>(running)
+                                   : nanoseconds{0};
+  state.start_delay = (waiting + residual) / static_cast<nanoseconds::rep>(handlers);
+  return state;
+}
+
+std::size_t most_kept(const KindLoad& kind, std::size_t most) {
+  const auto per_job = std::max<nanoseconds::rep>(1, kind.per_job.count());
+  const auto in_time = static_cast<std::size_t>(nanoseconds(kept_for).count() / per_job);
+  const std::size_t runs = 2 * kind.allowed * kind.batch;
+  const std::size_t least = std::min<std::size_t>(16, std::max(most, kind.allowed));
+  return std::clamp(std::max(kind.allowed * in_time, runs), least, std::max(least, most));
+}
+
+}  // namespace ferry::detail

@@ -1,0 +1,80 @@
+#include "queue_health.hpp"
+
+#include <utility>
+
+#include "ferry/error.hpp"
+#include "redis/errors.hpp"
+
+namespace ferry::detail {
+namespace {
+
+constexpr std::array<std::string_view, QueueHealth::activities> names{"fetch", "settle",
+                                                                      "heartbeat", "upkeep"};
+
+/// Errors of the user or the server, although the remedy for them is to tell somebody.
+constexpr std::array<std::string_view, 7> of_all_queues{"OOM",   "NOAUTH", "WRONGPASS", "DENIED",
+                                                        "MOVED", "ASK",    "EXECABORT"};
+
+}  // namespace
+
+bool is_of_one_queue(std::string_view error_text) {
+  switch (redis::remedy_of(error_text)) {
+    case redis::Remedy::tell_caller:
+    case redis::Remedy::make_group:
+    case redis::Remedy::stop:
+      break;
+    default:
+      return false;
+  }
+  for (const std::string_view word : of_all_queues) {
+    if (error_text.starts_with(word)) return false;
+  }
+  return true;
+}
+
+QueueHealth::QueueHealth(const Log& log, std::vector<std::string> queues)
+    : log_(log), queues_(std::move(queues)), failing_(queues_.size()), told_(queues_.size()) {}
+
+std::string QueueHealth::error(std::uint32_t queue, Activity activity) const {
+  const std::lock_guard lock(mutex_);
+  return told_[queue][static_cast<std::size_t>(activity)];
+}
+
+void QueueHealth::failed(std::uint32_t queue, Activity activity, std::string_view error_text) {
+  const auto at = static_cast<std::size_t>(activity);
+  {
+    const std::lock_guard lock(mutex_);
+    failing_[queue][at] = true;
+    if (told_[queue][at] == error_text) return;
+    told_[queue][at] = error_text;
+  }
+  const Error error = redis::error_of(error_text);
+  log_.error("a queue does not work; the others go on",
+             {{"queue", std::string_view(queues_[queue])},
+              {"activity", names[at]},
+              {"reason", std::string_view(error.what())}});
+}
+
+bool QueueHealth::is_usable(const redis::Reply& reply, std::uint32_t queue, Activity activity) {
+  if (!reply.is_error()) {
+    works(queue, activity);
+    return true;
+  }
+  if (!is_of_one_queue(reply.text)) throw redis::error_of(reply.text);
+  failed(queue, activity, reply.text);
+  return false;
+}
+
+void QueueHealth::works(std::uint32_t queue, Activity activity) {
+  const auto at = static_cast<std::size_t>(activity);
+  if (!failing_[queue][at]) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failing_[queue][at].exchange(false)) return;
+    told_[queue][at].clear();
+  }
+  log_.info("a queue works again",
+            {{"queue", std::string_view(queues_[queue])}, {"activity", names[at]}});
+}
+
+}  // namespace ferry::detail

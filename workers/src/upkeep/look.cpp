@@ -1,0 +1,44 @@
+#include "upkeep/look.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "upkeep/queue_rounds.hpp"
+
+namespace ferry::detail {
+namespace {
+
+/// A dead worker's jobs wait a lease, this and a heartbeat's period at most.
+constexpr std::chrono::milliseconds longest_period{500};
+
+}  // namespace
+
+Look::Look(Leases& leases, ControlBoard& board, QueueHealth& health,
+           std::chrono::milliseconds lease)
+    : leases_(leases), board_(board), health_(health), lease_(lease) {}
+
+Time Look::turn(redis::Connection& connection, Time now) {
+  const std::uint64_t epoch = leases_.current_epoch();
+  const std::string name = leases_.name(epoch);
+  const std::string lease_ms = std::to_string(lease_.count());
+  std::vector<std::uint32_t> kept;
+  for (std::uint32_t queue = 0; queue < leases_.queues().size(); ++queue) {
+    if (board_.keeps(queue)) kept.push_back(queue);
+  }
+  ask_queues(
+      connection, kept, health_,
+      [&](std::uint32_t queue) {
+        const Keys& keys = leases_.queues()[queue];
+        connection.append({"FCALL", "ferry_v1_look", "4", keys.workers, keys.ready[0],
+                           keys.ready[1], keys.ready[2], name, lease_ms});
+      },
+      [&](std::uint32_t queue, const redis::Reply& reply) {
+        if (reply.size > 0 && reply[0].text == "STALE") return leases_.lost(queue, epoch);
+        if (reply.size < 3) return;
+        board_.set_claimable(queue, holders_in(reply[2]),
+                             static_cast<std::size_t>(reply[1].integer));
+      });
+  return now + std::min(longest_period, lease_ / 2);
+}
+
+}  // namespace ferry::detail

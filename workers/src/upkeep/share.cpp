@@ -1,0 +1,70 @@
+#include "upkeep/share.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "functions/keys.hpp"
+
+namespace ferry::detail {
+namespace {
+
+/// How long jobs may wait here beside idle workers before that is noticed.
+constexpr std::chrono::milliseconds period{100};
+
+/// Returns: whether a stream's group has delivered all entries, by `XINFO GROUPS`.
+bool is_all_delivered(const redis::Reply& groups) {
+  for (const redis::Reply& group : groups) {
+    bool ours = false;
+    const redis::Reply* lag = nullptr;
+    for (std::size_t i = 0; i + 1 < group.size; i += 2) {
+      if (group[i].text == "name") ours = group[i + 1].text == group_name;
+      if (group[i].text == "lag") lag = &group[i + 1];
+    }
+    // It is nil when entries ahead of the group were deleted: then nobody knows.
+    if (ours) return lag != nullptr && !lag->is_nil() && lag->integer == 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+Share::Share(const Leases& leases, const ControlBoard& board, QueueHealth& health,
+             std::function<bool()> may_share, std::function<void(std::uint32_t, std::size_t)> share)
+    : leases_(leases),
+      board_(board),
+      health_(health),
+      may_share_(std::move(may_share)),
+      share_(std::move(share)) {}
+
+Time Share::turn(redis::Connection& connection, Time now) {
+  const Time next = now + period;
+  if (board_.is_retired() || !may_share_()) return next;
+  std::vector<std::uint32_t> queues;
+  for (std::uint32_t queue = 0; queue < leases_.queues().size(); ++queue) {
+    if (board_.workers_alive(queue) > 1) queues.push_back(queue);
+  }
+  if (queues.empty()) return next;
+  connection.connect();
+  for (const std::uint32_t queue : queues) {
+    for (const std::string& stream : leases_.queues()[queue].ready) {
+      connection.append({"XINFO", "GROUPS", stream});
+    }
+  }
+  std::vector<redis::ReplyPtr> replies;
+  for (std::size_t i = 0; i < queues.size() * priority_count; ++i) {
+    replies.push_back(connection.read());
+  }
+  auto reply = replies.begin();
+  for (const std::uint32_t queue : queues) {
+    bool all = true;
+    for (std::size_t i = 0; i < priority_count; ++i, ++reply) {
+      const redis::Reply& groups = (*reply)->root();
+      all = health_.is_usable(groups, queue, QueueHealth::Activity::upkeep) &&
+            is_all_delivered(groups) && all;
+    }
+    if (all) share_(queue, board_.workers_alive(queue));
+  }
+  return next;
+}
+
+}  // namespace ferry::detail
