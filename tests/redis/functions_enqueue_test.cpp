@@ -171,9 +171,9 @@ TEST_F(EnqueueFunctionTest, RefusesWrongArgumentsBeforeItStoresAnything) {
 
 TEST_F(EnqueueFunctionTest, SaysWhatIsWrong) {
   EXPECT_EQ(fcall("enqueue", enqueue_keys(), {"p", "1", "0", "0", "0", "6", "-5", "1", envelope()}),
-            "error FERRYBAD delay -5 or priority 1 is wrong; nothing was changed");
+            "error FERRYBAD delay -5 is not from 0 to 31622400000 ms; nothing was changed");
   EXPECT_EQ(fcall("enqueue", enqueue_keys(), {"p", "1", "0", "0", "0", "6", "0", "9", envelope()}),
-            "error FERRYBAD delay 0 or priority 9 is wrong; nothing was changed");
+            "error FERRYBAD priority 9 is not 0, 1 or 2; nothing was changed");
   const std::string twice = envelope();
   EXPECT_EQ(enqueue_at(1, {{twice, Priority::low, 9}, {twice, Priority::low, 9}}),
             "error FERRYBAD envelope 2 begins with a job that is parked already; "
