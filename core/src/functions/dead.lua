@@ -75,8 +75,9 @@ end
 -- ferry_v1_dead_drop: dead letters are thrown away, counted as cancelled.
 --   KEYS  1 state  2 dead  3 parked
 --   ARGV  names in `dead`, at most 500; what has not the form of a name is passed over
---   reply jobs dropped. A letter whose bytes are missing counts as one job: nobody knows more of it,
---         and the audit tells of it until it is dropped.
+--   reply jobs dropped. A letter whose bytes are missing counts as one job: nothing more is known of
+--         it, and the audit tells of it until it is dropped. Bytes that are no envelope were never
+--         counted.
 --         error FERRYBAD     too many names; nothing was changed
 --         error FERRYBROKEN  a counter is no number; nothing was changed
 --         error NOPERM       the caller is no operator; nothing was changed
@@ -88,7 +89,9 @@ local function dead_drop(keys, args)
   local found = letters(keys[2], keys[3], args, 1)
   if #found == 0 then return 0 end
   local dropped = 0
-  for _, letter in ipairs(found) do dropped = dropped + (letter.jobs or 1) end
+  for _, letter in ipairs(found) do
+    dropped = dropped + (letter.jobs or (letter.has_bytes and 0 or 1))
+  end
   refused = may_not_take_out(keys[2], keys[3]) or
     add(keys[1], {'dead', text(-dropped), 'cancelled', text(dropped)})
   if refused then return refused end

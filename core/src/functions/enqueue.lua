@@ -180,6 +180,10 @@ local function write_books(state, b, jobs, bytes, delayed)
   end
 end
 
+local function of_another_type(reply)
+  return failed(reply) and string.find(reply.err, '^WRONGTYPE') and reply or nil
+end
+
 -- Looks for what could keep an envelope out when others of the call are stored already. Who may take
 -- entries out again (XDEL) needs no more: then `store` undoes it.
 -- Returns nil, or what to reply.
@@ -192,15 +196,14 @@ local function cannot_store(keys, args, delayed, names, others)
   end
   if may_undo then return nil end
   for place in pairs(others) do
-    local seen
-    if place == 'due' then
-      refused = refused or denied('ZADD', keys[3], '0', '')
-      seen = try('ZADD', keys[3], 'XX', '0', '')  -- adds nothing
-    else
-      refused = refused or denied('XADD', keys[place], '*', 'e', '')
-      seen = try('XINFO', 'GROUPS', keys[place])
+    if place ~= 'due' then
+      refused = refused or denied('XADD', keys[place], '*', 'e', '') or
+        of_another_type(try('XINFO', 'GROUPS', keys[place]))
     end
-    refused = refused or failed(seen) and string.find(seen.err, '^WRONGTYPE') and seen
+  end
+  if delayed > 0 then
+    refused = refused or denied('ZADD', keys[3], '0', '') or
+      of_another_type(try('ZADD', keys[3], 'XX', '0', ''))  -- adds nothing
   end
   return refused
 end
