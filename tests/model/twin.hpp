@@ -164,9 +164,9 @@ class Twin {
 /// What a call may tell (library.lua).
 inline constexpr std::int64_t exact = std::int64_t{1} << 53;  ///< from here on Lua rounds
 namespace most {
-inline constexpr std::int64_t jobs = 1000;                ///< in an envelope
+inline constexpr std::int64_t jobs = 1000;               ///< in an envelope
 inline constexpr std::int64_t bytes = 16 * 1024 * 1024;  ///< of an envelope
-inline constexpr std::int64_t envelopes = 1000;           ///< in a call of a producer
+inline constexpr std::int64_t envelopes = 1000;          ///< in a call of a producer
 inline constexpr std::int64_t delay_ms = 366LL * 24 * 3'600'000;
 inline constexpr std::int64_t lease_ms = 24 * 3'600'000;
 }  // namespace most

@@ -15,7 +15,8 @@
 
 namespace ferry::test {
 
-/// What goes wrong before or in a call: one command of it fails, or one thing that it reads is wrong.
+/// What goes wrong before or in a call: one command of it fails, or one thing that it reads is
+/// wrong.
 struct Damage {
   std::string name;
   std::function<void(FunctionCall&)> inflict;
@@ -44,24 +45,38 @@ class Damages {
         rights_(std::move(rights)),
         set_rights_(std::move(set_rights)) {}
 
-  std::vector<Damage> all(const FunctionCall& call, const std::set<Inside>& inside) {
+  /// Returns: the damage whose consequences depend on what the caller may take back.
+  std::vector<Damage> while_writing(const FunctionCall& call, const std::set<Inside>& inside) {
     list_.clear();
     add_types(call);
     add_withdrawn_rights(call, inside);
     add_last_ids();
     add_counters();
+    return std::move(list_);
+  }
+
+  /// Returns: the damage that is there before anything is written.
+  std::vector<Damage> before_writing(const FunctionCall& call) {
+    list_.clear();
     add_values(call);
     add_names(call);
-    add("memory is full", [this](FunctionCall&) { say({"CONFIG", "SET", "maxmemory", "1"}); },
-        [this] { say({"CONFIG", "SET", "maxmemory", "0"}); });
+    add(
+        "memory is full",
+        [this](FunctionCall&) {
+          say({"CONFIG", "SET", "maxmemory", "1"});
+        },
+        [this] {
+          say({"CONFIG", "SET", "maxmemory", "0"});
+        });
     add_arguments(call);
     add_missing_keys(call);
     return std::move(list_);
   }
 
  private:
-  void add(std::string name, std::function<void(FunctionCall&)> inflict,
-           std::function<void()> repair = [] {}) {
+  void add(
+      std::string name, std::function<void(FunctionCall&)> inflict,
+      std::function<void()> repair = [] {}) {
     list_.push_back({std::move(name), std::move(inflict), std::move(repair)});
   }
 
@@ -75,20 +90,23 @@ class Damages {
   /// Each key of the call becomes one of each other type, or is gone.
   void add_types(const FunctionCall& call) {
     const std::vector<std::pair<std::string, Words>> makers{
-        {"string", {"SET", "", "x"}},        {"list", {"RPUSH", "", "x"}},
-        {"set", {"SADD", "", "x"}},          {"zset", {"ZADD", "", "1", "x"}},
-        {"hash", {"HSET", "", "x", "x"}},    {"stream", {"XADD", "", "1-1", "e", "x"}}};
+        {"string", {"SET", "", "x"}},     {"list", {"RPUSH", "", "x"}},
+        {"set", {"SADD", "", "x"}},       {"zset", {"ZADD", "", "1", "x"}},
+        {"hash", {"HSET", "", "x", "x"}}, {"stream", {"XADD", "", "1-1", "e", "x"}}};
     for (const std::string& key : std::set<std::string>(call.keys.begin(), call.keys.end())) {
       for (const auto& [type, words] : makers) {
         if (type == own_type(key)) continue;
         Words make = words;
         make[1] = key;
-        add(short_name(key) + " is a " + type,
+        add(
+            short_name(key) + " is a " + type,
             [this, key, make](FunctionCall&) {
               say({"DEL", key});
               say(make);
             },
-            [this, key] { say({"DEL", key}); });
+            [this, key] {
+              say({"DEL", key});
+            });
       }
       add(short_name(key) + " is gone", [this, key](FunctionCall&) { say({"DEL", key}); });
     }
@@ -106,9 +124,8 @@ class Damages {
     std::set<std::string> commands;
     for (const Inside& one : inside) {
       if (commands.insert(one.command).second) {
-        add("no right to " + one.command, [this, one](FunctionCall&) {
-          set_rights_(without(one.command, {}, {}));
-        });
+        add("no right to " + one.command,
+            [this, one](FunctionCall&) { set_rights_(without(one.command, {}, {})); });
       }
       if (one.key.empty()) continue;
       add("no right to " + one.command + " on " + short_name(one.key),
@@ -175,8 +192,9 @@ class Damages {
     for (const std::string& stream : keys_.ready) {
       for (const char* last : {"5", "4", "3"}) {  // none, one, two are left
         const std::string id = "18446744073709551615-1844674407370955161" + std::string(last);
-        add(short_name(stream) + " is at " + id,
-            [this, stream, id](FunctionCall&) { say({"XADD", stream, id, "e", "x"}); });
+        add(short_name(stream) + " is at " + id, [this, stream, id](FunctionCall&) {
+          say({"XADD", stream, id, "e", "x"});
+        });
       }
     }
   }
@@ -198,18 +216,24 @@ class Damages {
   /// Each value in the hashes of the call, and that of the caller, is replaced.
   void add_values(const FunctionCall& call) {
     const std::vector<std::string> garbage{
-        "",     "abc",    "-5", "1e400", "nan", ":5", "1:abc", "99999999999999999999:1",
-        "xxxx", "xxxxxxxxxxxx", "zz", std::string(2000, '.')};
+        "",     "abc",          "-5",    "1e400",
+        "nan",  ":5",           "1:abc", "99999999999999999999:1",
+        "xxxx", "xxxxxxxxxxxx", "zz",    std::string(2000, '.')};
     for (const std::string& key : {keys_.producers, keys_.workers, keys_.progress, keys_.parked}) {
       if (std::ranges::find(call.keys, key) == call.keys.end()) continue;
       const auto fields = connection_.command({"HKEYS", key});
       for (std::size_t i = 0; i < fields->root().size; ++i) {
         for (const std::string& value : garbage) {
-          add(short_name(key) + ", value " + std::to_string(i) + " is '" + value.substr(0, 30) + "'",
-              [this, key, i, value](FunctionCall&) { say({"HSET", key, field(key, i), value}); });
+          add(short_name(key) + ", value " + std::to_string(i) + " is '" + value.substr(0, 30) +
+                  "'",
+              [this, key, i, value](FunctionCall&) {
+                say({"HSET", key, field(key, i), value});
+              });
         }
         add(short_name(key) + ", value " + std::to_string(i) + " is gone",
-            [this, key, i](FunctionCall&) { say({"HDEL", key, field(key, i)}); });
+            [this, key, i](FunctionCall&) {
+              say({"HDEL", key, field(key, i)});
+            });
       }
     }
   }
@@ -288,7 +312,8 @@ class Damages {
 
   void add_missing_keys(const FunctionCall& call) {
     for (std::size_t left = 0; left < call.keys.size(); ++left) {
-      add(std::to_string(left) + " keys", [left](FunctionCall& damaged) { damaged.keys.resize(left); });
+      add(std::to_string(left) + " keys",
+          [left](FunctionCall& damaged) { damaged.keys.resize(left); });
     }
   }
 

@@ -235,8 +235,7 @@ class FunctionRows : public FunctionsTest {
     FunctionCall call{
         "finish", {keys.state, keys.workers, keys.progress, keys.ready[1]}, {"w", "", "", ""}};
     for (const Leased& one : held) {
-      const std::size_t open_jobs =
-          jobs_in(one.bytes) - std::ranges::count(one.progress, 'x');
+      const std::size_t open_jobs = jobs_in(one.bytes) - std::ranges::count(one.progress, 'x');
       jobs += open_jobs;
       bytes += one.bytes.size();
       call.arguments[3] += big_endian(open_jobs, 2) + big_endian(one.bytes.size(), 4);
@@ -273,11 +272,11 @@ class FunctionRows : public FunctionsTest {
   FunctionCall settle_of(const Leased& leased, const std::vector<std::size_t>& done_jobs,
                          const std::vector<std::size_t>& expired_jobs = {},
                          const std::vector<Move>& moves = {}) {
-    FunctionCall call{"settle",
-                      settle_keys(leased),
-                      {"w", leased.entry_id, std::to_string(jobs_in(leased.bytes)),
-                       std::to_string(leased.bytes.size()), packed(done_jobs),
-                       packed(expired_jobs)}};
+    FunctionCall call{
+        "settle",
+        settle_keys(leased),
+        {"w", leased.entry_id, std::to_string(jobs_in(leased.bytes)),
+         std::to_string(leased.bytes.size()), packed(done_jobs), packed(expired_jobs)}};
     for (const Move& move : moves) {
       call.arguments.insert(call.arguments.end(), {std::to_string(move.index), move.verb,
                                                    std::to_string(move.delay_ms), move.bytes});

@@ -34,8 +34,8 @@ struct Imbalance {
   using Sum = std::optional<std::int64_t>;
   static bool near(const Sum& after, const Sum& before) {
     if (!after || !before) return after.has_value() == before.has_value();
-    return *after == *before || std::abs(static_cast<double>(*after)) <
-                                    std::abs(static_cast<double>(*before));
+    return *after == *before ||
+           std::abs(static_cast<double>(*after)) < std::abs(static_cast<double>(*before));
   }
 };
 
@@ -158,7 +158,8 @@ class QueueSnapshot {
         if (found == parked.end()) continue;
         const std::int64_t jobs_of_it = jobs_in(found->second);
         jobs += jobs_of_it;
-        if (bytes_in != nullptr && jobs_of_it > 0) *bytes_in += static_cast<std::int64_t>(found->second.size());
+        if (bytes_in != nullptr && jobs_of_it > 0)
+          *bytes_in += static_cast<std::int64_t>(found->second.size());
       }
     };
     parked_in("due", delayed, &bytes);

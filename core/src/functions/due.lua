@@ -74,10 +74,9 @@ end
 --         error FERRYBAD  an argument is wrong; nothing was changed
 --   cost  2 commands and one for each producer forgotten, about 100 looked at
 local function expire_producers(keys, args)
-  local silent = whole(args[2], 0, most_delay)
-  if not silent or not fits_64_bits(args[1]) then
-    return bad('the cursor is no number, or the time is not from 0 to ' .. text(most_delay) .. ' ms')
-  end
+  local silent, wrong = number_in('the time', args[2], 0, most_delay)
+  if wrong then return wrong end
+  if not fits_64_bits(args[1]) then return bad('the cursor is no number of 64 bits') end
   local before = now_ms() - silent
   local page = call('HSCAN', keys[1], args[1], 'COUNT', 100)
   local forgotten = 0

@@ -98,10 +98,10 @@ local function weigh(keys, args)
     local count = head(envelope)
     if not count then return nil, bad_envelope((i - 2) / 4) end
     if not is_whole(stream, #keys) or stream < 5 then
-      return nil, bad('stream ' .. args[i] .. ' is not the index of a stream in KEYS')
+      return nil, bad_number('the index of a stream', args[i], 5, #keys)
     end
     if not is_whole(delay, most_delay) then
-      return nil, bad('delay ' .. args[i + 1] .. ' is not from 0 to ' .. text(most_delay) .. ' ms')
+      return nil, bad_number('the delay of envelope ' .. (i - 2) / 4, args[i + 1], 0, most_delay)
     end
     if not string.find(args[i + 2], '^[012]$') then
       return nil, bad('priority ' .. args[i + 2] .. ' is not 0, 1 or 2')
@@ -124,6 +124,14 @@ local function weigh(keys, args)
   return jobs, bytes, delayed, names, others
 end
 
+-- Returns what to reply to a call whose sequence or bounds are no numbers.
+local function wrong_bound(args)
+  for i, what in ipairs({'the sequence', 'max jobs', 'max bytes', 'max age'}) do
+    local number = i == 1 and whole(args[2], 0, exact - 1) or i > 1 and tonumber(args[i + 1])
+    if not is_whole(number, exact - 1) then return bad_number(what, args[i + 1], 0, exact - 1) end
+  end
+end
+
 -- Whether a call may store its jobs now. `weigh` is asked only for a call that is the next one.
 -- Returns the books and what `weigh` found; or nil and what to reply instead of storing.
 local function admit(keys, args, weigh)
@@ -131,7 +139,7 @@ local function admit(keys, args, weigh)
   local max_jobs, max_bytes, max_age = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
   if not (sequence and is_whole(max_jobs, exact - 1) and is_whole(max_bytes, exact - 1) and
       is_whole(max_age, exact - 1)) then
-    return nil, bad('sequence or a bound is not a whole number from 0 on, below 2^53')
+    return nil, wrong_bound(args)
   end
   local b, wrong = books(state)
   if not b then return nil, wrong end
@@ -301,10 +309,11 @@ redis.register_function{function_name = 'ferry_v1_enqueue', callback = enqueue}
 --   cost  6 commands, whatever the number of envelopes; two more for the first of a stream
 local function weight_told(_, args)
   local jobs, bytes = tonumber(args[6]), tonumber(args[7])
-  if not is_whole(jobs, most_envelopes * most_jobs) or jobs < 1 or
-    not is_whole(bytes, most_envelopes * most_bytes) then
-    return nil, bad('the number of jobs or bytes is not from 1 to what ' .. most_envelopes ..
-      ' envelopes hold')
+  if not is_whole(jobs, most_envelopes * most_jobs) or jobs < 1 then
+    return nil, bad_number('the number of jobs', args[6], 1, most_envelopes * most_jobs)
+  end
+  if not is_whole(bytes, most_envelopes * most_bytes) then
+    return nil, bad_number('the number of bytes', args[7], 0, most_envelopes * most_bytes)
   end
   return jobs, bytes, 0
 end

@@ -53,8 +53,8 @@ end
 --         error FERRYBAD  the number of entries is wrong
 --   cost  1 command and one for each entry
 local function counted(keys, args)
-  local most = whole(args[3], 1, 500)
-  if not most then return bad('the number of entries is not from 1 to 500') end
+  local most, wrong = number_in('the number of entries', args[3], 1, 500)
+  if wrong then return wrong end
   local jobs, bytes, last = count_range(keys[2], keys[1], args[1], args[2], most)
   return {jobs, bytes, last}
 end
@@ -66,10 +66,9 @@ end
 --         error FERRYBAD  the rank or the number of entries is wrong
 --   cost  2 commands
 local function count_parked(keys, args)
-  local from, most = whole(args[1], 0, exact - 501), whole(args[2], 1, 500)
-  if not from or not most then
-    return bad('the rank is not a number from 0 on, or the number of entries not from 1 to 500')
-  end
+  local from, wrong_from = number_in('the rank', args[1], 0, exact - 501)
+  local most, wrong_most = number_in('the number of entries', args[2], 1, 500)
+  if not from or not most then return wrong_from or wrong_most end
   local names = call('ZRANGE', keys[1], from, from + most - 1)
   if #names == 0 then return {0, 0, 0} end
   local jobs, bytes = 0, 0
@@ -144,8 +143,8 @@ end
 local function purge(keys, args)
   local refused = not_operator(keys[1])
   if refused then return refused end
-  local most = whole(args[1], 1, 500)
-  if not most then return bad('the number of entries is not from 1 to 500') end
+  local most, wrong = number_in('the number of entries', args[1], 1, 500)
+  if wrong then return wrong end
   ages[keys[1]] = nil
   local found = to_purge(keys, most)
   if #found.names > 0 then

@@ -131,11 +131,10 @@ end
 local watch = {}  -- workers key -> {first call of this watch, last call}
 
 local function reclaim(keys, args)
-  local worker, lease, most = args[1], whole(args[2], 1, most_lease), whole(args[3], 1, 200)
-  if not lease or not most then
-    return bad('the lease is not from 1 to ' .. text(most_lease) ..
-      ' ms, or the number of envelopes not from 1 to 200')
-  end
+  local worker = args[1]
+  local lease, wrong_lease = number_in('the lease', args[2], 1, most_lease)
+  local most, wrong_most = number_in('the number of envelopes', args[3], 1, 200)
+  if not lease or not most then return wrong_lease or wrong_most end
   local now = now_ms()
   local heartbeats = call('HGETALL', keys[2])
   local alive = {}

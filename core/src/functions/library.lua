@@ -113,6 +113,18 @@ local function whole(digits, least, most)
   return number and number >= least and number <= most and number or nil
 end
 
+local function bad_number(what, told, least, most)
+  return bad(what .. " is '" .. string.sub(told or '', 1, 32) .. "', expected a whole number from " ..
+    text(least) .. ' to ' .. text(most))
+end
+
+-- Returns the number that a text of digits is; or nil and an error that names it.
+local function number_in(what, digits, least, most)
+  local number = whole(digits, least, most)
+  if number then return number end
+  return nil, bad_number(what, digits, least, most)
+end
+
 -- Whether it is a number of 64 bits in digits, as cursors and the two halves of an entry's id.
 local function fits_64_bits(text)
   return text and string.find(text, '^%d+$') and

@@ -29,9 +29,14 @@ end
 local function finish(keys, args)
   local state, progress, stream, envelopes = keys[1], keys[3], keys[4], #args - 4
   local jobs, bytes = tonumber(args[2]), tonumber(args[3])
-  if envelopes < 1 or envelopes > 300 or #args[4] ~= 6 * envelopes or
-    not is_whole(jobs, most_jobs * envelopes) or not is_whole(bytes, most_bytes * envelopes) then
-    return bad('the jobs and bytes are not those of 1 to 300 envelopes')
+  if envelopes < 1 or envelopes > 300 or #args[4] ~= 6 * envelopes then
+    return bad('the call does not tell the jobs and bytes of 1 to 300 envelopes')
+  end
+  if not is_whole(jobs, most_jobs * envelopes) then
+    return bad_number('the number of jobs', args[2], 0, most_jobs * envelopes)
+  end
+  if not is_whole(bytes, most_bytes * envelopes) then
+    return bad_number('the number of bytes', args[3], 0, most_bytes * envelopes)
   end
   if call('HEXISTS', keys[2], args[1]) == 0 then return {'STALE'} end
   local has_progress = call('EXISTS', progress) == 1
@@ -78,10 +83,9 @@ local function done(keys, args)
   end
   local jobs, bytes, each, ids = 0, 0, {}, {}
   for i = 2, #args, 3 do
-    local jobs_of_it, bytes_of_it = whole(args[i + 1], 0, most_jobs), whole(args[i + 2], 0, most_bytes)
-    if not jobs_of_it or not bytes_of_it then
-      return bad('the jobs or bytes of ' .. args[i] .. ' are not those of an envelope')
-    end
+    local jobs_of_it, wrong_jobs = number_in('the number of jobs', args[i + 1], 0, most_jobs)
+    local bytes_of_it, wrong_bytes = number_in('the number of bytes', args[i + 2], 0, most_bytes)
+    if not jobs_of_it or not bytes_of_it then return wrong_jobs or wrong_bytes end
     ids[#ids + 1] = args[i]
     each[#each + 1] = struct.pack('>I2I4', jobs_of_it, bytes_of_it)
     jobs, bytes = jobs + jobs_of_it, bytes + bytes_of_it
@@ -108,7 +112,7 @@ local function wrong_move(args, total)
     if not whole(args[i], 0, total - 1) then return bad('no job has the index ' .. args[i]) end
     if verb ~= 'r' and verb ~= 'f' then return bad('verb is neither r nor f') end
     if not whole(args[i + 2], 0, most_delay) then
-      return bad('a delay is not a whole number from 0 to ' .. text(most_delay) .. ' ms')
+      return bad_number('the delay of envelope ' .. (i - 3) / 4, args[i + 2], 0, most_delay)
     end
     if not args[i + 3] or head(args[i + 3]) ~= 1 then
       return bad('envelope ' .. (i - 3) / 4 .. ' is not an envelope of version 1 with one job')
@@ -214,10 +218,10 @@ end
 --   cost  about 9 commands and one for each job that moves
 local function settle(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
-  local total, envelope_bytes = whole(args[3], 1, most_jobs), whole(args[4], 0, most_bytes)
-  if not total or not envelope_bytes or not is_entry_id(id) then
-    return bad('jobs, bytes or id of the envelope are wrong')
-  end
+  local total, wrong_total = number_in('the number of jobs', args[3], 1, most_jobs)
+  local envelope_bytes, wrong_bytes = number_in('the number of bytes', args[4], 0, most_bytes)
+  if not total or not envelope_bytes then return wrong_total or wrong_bytes end
+  if not is_entry_id(id) then return bad('the entry id is wrong') end
   local done_at, expired_at = positions(args[5] or '-', total), positions(args[6] or '-', total)
   if not done_at or not expired_at then return bad('a job index is not below ' .. total) end
   local wrong = wrong_move(args, total)
@@ -294,9 +298,9 @@ end
 local function bury(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
   if not args[4] or not head(args[4]) then return bad_envelope(1) end
-  if not whole(args[3], 0, exact - 1) or not is_entry_id(id) then
-    return bad('bytes or id of the envelope are wrong')
-  end
+  local _, wrong = number_in('the number of bytes', args[3], 0, exact - 1)
+  if wrong then return wrong end
+  if not is_entry_id(id) then return bad('the entry id is wrong') end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
   if #call('XPENDING', stream, group, id, id, 1, worker) == 0 then return {'GONE'} end
   local entry = call('XRANGE', stream, id, id)[1]
