@@ -154,6 +154,18 @@ TEST_F(NumbersTest, ASequenceIsWrittenInDigits) {
   }
 }
 
+TEST_F(NumbersTest, WhatRedisIsToAddIsWrittenInDigits) {
+  FunctionCall call = prepare("finish_one");
+  for (const std::size_t argument : {1U, 2U}) {
+    const std::string right = call.arguments[argument];
+    for (const char* spelling : {"0x2", "2e0", " 2", "02", "2.0"}) {
+      call.arguments[argument] = spelling;
+      expect_refused(call, "a number is not written as Redis writes it", spelling);
+    }
+    call.arguments[argument] = right;
+  }
+}
+
 TEST_F(NumbersTest, ALargeSequenceKeepsItsDigitsWhenACallIsRepeated) {
   const FunctionCall call = prepare("enqueue_one");
   for (const char* last : {"99999999999999", "100000000000000", "9007199254740990"}) {

@@ -1,6 +1,6 @@
 -- Reads the letters of a call, each once: those whose name has the form of one and is in `dead`.
--- Returns a list of {name, jobs: nil for bytes that are missing or no envelope, has_bytes, at: position
--- in `args`}.
+-- Returns a list of {name, jobs: nil for bytes that are missing or no envelope, has_bytes, at: where
+-- it stands in `args`}.
 local function letters(dead, parked, args, step)
   local found, named = {}, {}
   for i = 1, #args, step do
@@ -32,10 +32,9 @@ end
 --   ARGV  for each: its name in `dead`, the envelope to store instead (no attempts, no reason)
 --         at most 200
 --   reply jobs moved; names that are not those of dead letters (any more) are passed over
---         error FERRYBAD     an envelope is wrong, or has not as many jobs as the dead letter, or the
---                            letter has no bytes to compare it with; nothing was changed
---         error FERRYBROKEN  a counter is no number; nothing was changed
---         error NOPERM       the caller is no operator; nothing was changed
+--         error FERRYBAD  an envelope is wrong, or has not as many jobs as the dead letter, or
+--                         the letter has no bytes to compare it with; nothing was changed
+--         error NOPERM    the caller is no operator; nothing was changed
 --   cost  4 commands and 3 for each
 local function dead_retry(keys, args)
   local refused = not_operator(keys[1])
@@ -75,12 +74,11 @@ end
 -- ferry_v1_dead_drop: dead letters are thrown away, counted as cancelled.
 --   KEYS  1 state  2 dead  3 parked
 --   ARGV  names in `dead`, at most 500; what has not the form of a name is passed over
---   reply jobs dropped. A letter whose bytes are missing counts as one job: nothing more is known of
---         it, and the audit tells of it until it is dropped. Bytes that are no envelope were never
---         counted.
---         error FERRYBAD     too many names; nothing was changed
---         error FERRYBROKEN  a counter is no number; nothing was changed
---         error NOPERM       the caller is no operator; nothing was changed
+--   reply jobs dropped. A letter whose bytes are missing counts as one job: nothing more is known
+--         of it, and the audit tells of it until it is dropped. Bytes that are no envelope were
+--         never counted.
+--         error FERRYBAD  too many names; nothing was changed
+--         error NOPERM    the caller is no operator; nothing was changed
 --   cost  4 commands and 2 for each
 local function dead_drop(keys, args)
   local refused = not_operator(keys[1])

@@ -66,8 +66,8 @@ local function promote(keys, args)
   return {moved, next_due[2] and math.max(0, math.floor(tonumber(next_due[2]) - now)) or -1}
 end
 
--- ferry_v1_expire_producers: forgets producers that were silent for long, and what is no sequence and
--- time: its producer then hears GAP and begins anew.
+-- ferry_v1_expire_producers: forgets producers that were silent for long, and what is no sequence
+-- and time: its producer then hears GAP and begins anew.
 --   KEYS  1 producers
 --   ARGV  1 cursor  2 silent for at least this many ms, up to 366 days
 --   reply {next cursor, producers forgotten}

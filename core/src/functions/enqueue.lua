@@ -12,7 +12,8 @@
 --                               refused so: the producer must cut it
 --         error FERRYBAD        an argument is wrong, or a delayed envelope's first id is parked
 --                               already; nothing was stored and the sequence is not used up
---         error FERRYBROKEN     a counter or the producer's sequence is no number; nothing was stored
+--         error FERRYBROKEN     a counter or the producer's sequence is no number; nothing was
+--                               stored
 --   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it. A
 --         producer that has no right to read jobs (XRANGE) is told what a worker saw at most 100 ms
 --         ago; without workers, the time since its own first job that was not fetched yet.
@@ -84,9 +85,9 @@ local function retry_after(state, b, bound, now)
 end
 
 -- Looks at the envelopes of a call.
--- Returns their jobs, their bytes, the delayed jobs, the names of delayed envelopes by their place in
--- `args`, and to where others go than the first ('due' or the index of a stream) or nil; or nil and
--- an error.
+-- Returns their jobs, their bytes, the delayed jobs, the names of delayed envelopes by their place
+-- in `args`, and to where others go than the first ('due' or the index of a stream) or nil; or nil
+-- and an error.
 local function weigh(keys, args)
   if #args < 9 or (#args - 5) % 4 ~= 0 or #args > 5 + 4 * most_envelopes then
     return nil, bad('the call has ' .. #args .. ' arguments, expected 5 and 4 for each of 1 to ' ..
@@ -192,8 +193,8 @@ local function of_another_type(reply)
   return failed(reply) and string.find(reply.err, '^WRONGTYPE') and reply or nil
 end
 
--- Looks for what could keep an envelope out when others of the call are stored already. Who may take
--- entries out again (XDEL) needs no more: then `store` undoes it.
+-- Looks for what could keep an envelope out when others of the call are stored already. A user who
+-- may take entries out again (XDEL) needs no more: then `store` undoes it.
 -- Returns nil, or what to reply.
 local function cannot_store(keys, args, delayed, names, others)
   local refused = delayed > 0 and denied('HSETNX', keys[4], '', '')
@@ -318,9 +319,9 @@ local function weight_told(_, args)
   return jobs, bytes, 0
 end
 
--- Hides a stream behind a gate. A stream that does not exist yet is made with its group, also where a
--- gate is left over: else the end of the transaction would put that in the stream's place, together
--- with what is refused here.
+-- Hides a stream behind a gate. A stream that does not exist yet is made with its group, also where
+-- a gate is left over: else the end of the transaction would put that in the stream's place,
+-- together with what is refused here.
 -- Returns whether it is hidden, or an error.
 local function hide(stream, gate)
   local hidden = try('RENAMENX', stream, gate)

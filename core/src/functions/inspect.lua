@@ -23,7 +23,6 @@ end
 --   reply {accepted, done, expired, cancelled, delayed, dead, bytes, ready, envelopes, leased
 --         envelopes, delayed envelopes, parked envelopes, dead envelopes, workers, oldest age ms,
 --         paused, server time ms, {last delivered id of each stream}}
---         error FERRYBROKEN  a counter is no number
 --   cost  about 8 commands and 5 for each stream
 local function counts(keys)
   local b, wrong = books(keys[1])
@@ -102,8 +101,8 @@ local function pause(keys, args)
 end
 
 -- What a purge removes, at most `most` elements: {delayed, jobs, bytes, names of `due`, for each
--- stream: its key, the ids of its entries and their fields in `progress`}. Bytes that no enqueue can
--- have stored were never counted.
+-- stream: its key, the ids of its entries and their fields in `progress`}. Bytes that no enqueue
+-- can have stored were never counted.
 local function to_purge(keys, most)
   local found = {delayed = 0, jobs = 0, bytes = 0, names = call('ZRANGE', keys[2], 0, most - 1)}
   local function weigh_one(envelope)
@@ -136,9 +135,8 @@ end
 --   KEYS  1 state  2 due  3 parked  4 progress  5.. streams
 --   ARGV  1 entries at most, 1..500
 --   reply jobs removed, 0 when none are left. Delayed names without bytes go as well and hold none.
---         error FERRYBAD     the number of entries is wrong; nothing was changed
---         error FERRYBROKEN  a counter is no number; nothing was changed
---         error NOPERM       the caller is no operator; nothing was changed
+--         error FERRYBAD  the number of entries is wrong; nothing was changed
+--         error NOPERM    the caller is no operator; nothing was changed
 --   cost  about 6 commands, 4 for each stream and 1 for each entry
 local function purge(keys, args)
   local refused = not_operator(keys[1])

@@ -24,7 +24,9 @@ local function register(keys, args)
     if not found then without_group[#without_group + 1] = keys[i] end
   end
   call('HSET', keys[2], args[1], now_ms())
-  for _, stream in ipairs(without_group) do call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
+  for _, stream in ipairs(without_group) do
+    call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+  end
   return {'OK', paused}
 end
 
@@ -123,9 +125,9 @@ end
 --   cost  2 commands, one for each stream, about 3 for each dead worker and stream, 1 for each
 --         envelope taken
 --
--- Call it at least twice in a lease. Nothing is taken until one lease after the first call that this
--- library sees, nor for one lease after a gap between calls that is longer than a lease: so workers
--- have time to come back after a restart, a failover, a long pause or a jump of the clock.
+-- Call it at least twice in a lease. Nothing is taken until one lease after the first call that
+-- this library sees, nor for one lease after a gap between calls that is longer than a lease: so
+-- workers have time to come back after a restart, a failover, a long pause or a jump of the clock.
 -- A stream that cannot be read is passed over. A heartbeat that is no number is taken for one from
 -- the future: it is set to now.
 local watch = {}  -- workers key -> {first call of this watch, last call}
@@ -203,7 +205,8 @@ end
 -- Returns what is wrong with the suspects of a call, or nil.
 local function wrong_suspects(args)
   if (#args - 1) % 3 ~= 0 or #args > 3001 then
-    return bad('the call has ' .. #args .. ' arguments, expected 1 and 3 for each of at most 1000 jobs')
+    return bad('the call has ' .. #args ..
+      ' arguments, expected 1 and 3 for each of at most 1000 jobs')
   end
   for i = 2, #args, 3 do
     local total = whole(args[i + 1], 1, most_jobs)
@@ -219,7 +222,8 @@ end
 -- ferry_v1_start: notes that suspects are about to run, so that a job that kills its worker is
 -- counted and its neighbours are not.
 --   KEYS  1 workers  2 progress  3 stream of high  4 of normal  5 of low
---   ARGV  1 worker, then for each suspect: progress field, jobs in its envelope, index; at most 1000
+--   ARGV  1 worker, then for each of at most 1000 suspects: progress field, jobs in its envelope,
+--         index
 --   reply 'OK' or 'STALE'. What the worker does not hold is passed over: a copy of the call that
 --         arrives late must leave no progress of an envelope that is gone. (Workers of revision 2
 --         do not name the streams; nothing is passed over then.)

@@ -10,12 +10,13 @@
 --   2. writes what can still fail, and takes that back when a later one fails (`add`,
 --      `add_entries`, `take_back`);
 --   3. writes last what cannot fail any more: it deletes and acknowledges.
+-- Whatever counts answers FERRYBROKEN, beside what stands above it, for a counter that is no number.
 -- What a hot function cannot know without one more command stands in GUARANTEES.md; the audit finds
 -- it. tests/redis/all_or_nothing_test.cpp lets each command of each function fail.
 
 -- redis.call and Lua's own libraries exist only while a function runs, not while this text loads.
--- `call` throws what Redis refuses; `try` replies it, see `failed`. They become Redis's own with the
--- first command, so that later ones go through no function of ours.
+-- `call` throws what Redis refuses; `try` replies it, see `failed`. They become Redis's own with
+-- the first command, so that later ones go through no function of ours.
 local call, try
 call = function(...) call, try = redis.call, redis.pcall; return call(...) end
 try = function(...) call, try = redis.call, redis.pcall; return try(...) end
@@ -114,8 +115,8 @@ local function whole(digits, least, most)
 end
 
 local function bad_number(what, told, least, most)
-  return bad(what .. " is '" .. string.sub(told or '', 1, 32) .. "', expected a whole number from " ..
-    text(least) .. ' to ' .. text(most))
+  return bad(what .. " is '" .. string.sub(told or '', 1, 32) ..
+    "', expected a whole number from " .. text(least) .. ' to ' .. text(most))
 end
 
 -- Returns the number that a text of digits is; or nil and an error that names it.
@@ -126,9 +127,9 @@ local function number_in(what, digits, least, most)
 end
 
 -- Whether it is a number of 64 bits in digits, as cursors and the two halves of an entry's id.
-local function fits_64_bits(text)
-  return text and string.find(text, '^%d+$') and
-    (#text < 20 or #text == 20 and text <= '18446744073709551615')
+local function fits_64_bits(digits)
+  return digits and string.find(digits, '^%d+$') and
+    (#digits < 20 or #digits == 20 and digits <= '18446744073709551615')
 end
 
 local function is_entry_id(id)
@@ -195,8 +196,12 @@ local function add(state, changes)
     local value = by ~= '0' and try('HINCRBY', state, changes[i], by) or 0
     if failed(value) or value >= exact or value <= -exact then
       take_back(state, changes, failed(value) and i - 1 or i)
-      local refused = failed(value) and not string.find(value.err, '^ERR hash value') and
-        not string.find(value.err, 'overflow', 1, true)
+      local why = failed(value) and value.err or ''
+      if string.find(why, '^ERR value') then
+        return bad('a number is not written as Redis writes it: ' .. string.sub(by, 1, 32))
+      end
+      local refused = why ~= '' and not string.find(why, '^ERR hash value') and
+        not string.find(why, 'overflow', 1, true)
       return refused and value or broken('the counter ' .. changes[i] .. ' of ' .. state ..
         ' is no whole number, or would pass 2^53')
     end

@@ -1,7 +1,8 @@
--- Deletes the entries that a call of `finish` acknowledged, in ascending order. When nothing that is pending lies
--- before the last of them, all up to it were delivered once and are settled: then whole nodes of the
--- stream go at once, and the whole call takes half the time. Anything that stood there without being
--- pending would go with them; only XGROUP SETID or XACK by hand leave such entries.
+-- Deletes the entries that a call of `finish` has acknowledged, in ascending order. When nothing
+-- that is pending lies before the last of them, all up to it were delivered once and are settled:
+-- then whole nodes of the stream go at once, and the whole call takes half the time. Anything that
+-- stood there without being pending would go with them; only XGROUP SETID or XACK by hand leave
+-- such entries.
 -- Cannot fail: the caller has asked for the right to XDEL, and goes without the others.
 local function delete(stream, args)
   local last, count = args[#args], #args - 4
@@ -22,8 +23,7 @@ end
 --         then their entry ids in the same order, best ascending, at most 300
 --   reply {'OK', envelopes settled} or {'STALE'}. An envelope that is no longer pending was settled
 --         by the same call before a reply was lost; it is passed over.
---         error FERRYBAD     an argument is wrong; nothing was changed
---         error FERRYBROKEN  a counter is no number; nothing was changed
+--         error FERRYBAD  an argument is wrong; nothing was changed
 --   cost  6 commands, whatever the number of envelopes; two more for three envelopes or more, and one
 --         where any job has progress
 local function finish(keys, args)
@@ -40,10 +40,9 @@ local function finish(keys, args)
   end
   if call('HEXISTS', keys[2], args[1]) == 0 then return {'STALE'} end
   local has_progress = call('EXISTS', progress) == 1
-  if not redis.acl_check_cmd('XDEL', stream, args[5]) then return denied('XDEL', stream, args[5]) end
-  local refused = has_progress and denied('HDEL', progress, '')
+  local refused = not redis.acl_check_cmd('XDEL', stream, args[5]) and
+    denied('XDEL', stream, args[5]) or has_progress and denied('HDEL', progress, '')
   if refused then return refused end
-
   -- What is counted can be taken back, what is acknowledged cannot.
   local counted = {'done', args[2], 'bytes', bytes > 0 and '-' .. args[3] or '0'}
   local wrong = add(state, counted)
@@ -79,7 +78,8 @@ end
 --   ARGV  1 worker, then for each envelope: entry id, jobs done now, bytes of the envelope
 local function done(keys, args)
   if (#args - 1) % 3 ~= 0 or #args > 901 then
-    return bad('the call has ' .. #args .. ' arguments, expected 1 and 3 for each of 1 to 300 envelopes')
+    return bad('the call has ' .. #args ..
+      ' arguments, expected 1 and 3 for each of 1 to 300 envelopes')
   end
   local jobs, bytes, each, ids = 0, 0, {}, {}
   for i = 2, #args, 3 do
@@ -153,9 +153,9 @@ local function outcomes(stream, digit, marks, done_at, expired_at, args)
   return told
 end
 
--- Stores the jobs that move and counts all of them; takes everything back when one of it fails. Two
--- jobs with the same id are the same job: the one that is parked already stays, and the other counts
--- as cancelled.
+-- Stores the jobs that move and counts all of them; takes everything back when one of it fails.
+-- Two jobs with the same id are the same job: the one that is parked already stays, and the other
+-- counts as cancelled.
 -- Returns nil, or the error.
 local function carry_out(state, due, parked, dead, told)
   if #told.parked + #told.entries == 0 then
@@ -186,7 +186,8 @@ local function carry_out(state, due, parked, dead, told)
     end
   end
   local counted = {'done', text(told.done), 'expired', text(told.expired),
-    'cancelled', text(cancelled), 'delayed', text(delayed), 'dead', text(died), 'bytes', text(bytes)}
+    'cancelled', text(cancelled), 'delayed', text(delayed), 'dead', text(died),
+    'bytes', text(bytes)}
   why = add(state, counted)
   if why then return undo(why) end
   local listed = #to_due > 0 and try('ZADD', due, unpack(to_due))
@@ -213,8 +214,7 @@ end
 --   reply {'OK', jobs settled by this call, 1 when the envelope is finished}
 --         {'STALE'}  the worker's lease has ended
 --         {'GONE'}   the envelope is not pending: settled before
---         error FERRYBAD     an argument is wrong; nothing was changed
---         error FERRYBROKEN  a counter is no number; nothing was changed
+--         error FERRYBAD  an argument is wrong; nothing was changed
 --   cost  about 9 commands and one for each job that moves
 local function settle(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
@@ -288,12 +288,11 @@ end
 --   KEYS  1 state  2 workers  3 progress  4 stream  5 dead  6 parked
 --   ARGV  1 worker  2 entry id  3 bytes of the envelope  4 envelope that wraps it, with the reason
 --   reply {'OK', jobs buried}, {'STALE'} or {'GONE'}
---         error FERRYBAD     an argument is wrong; nothing was changed
---         error FERRYBROKEN  a counter is no number; nothing was changed
+--         error FERRYBAD  an argument is wrong; nothing was changed
 --   The dead letter counts the jobs that were not settled, whatever its head said. Bytes that no
---   enqueue can have stored count as one job that is accepted at this moment, so that the books stay
---   balanced. Where they have no id, or one that is parked already, the letter's id is made from the
---   entry's.
+--   enqueue can have stored count as one job that is accepted at this moment, so that the books
+--   stay balanced. Where they have no id, or one that is parked already, the letter's id is made
+--   from the entry's.
 --   cost  about 13 commands
 local function bury(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
