@@ -22,7 +22,7 @@ enum class ErrorCode : std::uint8_t {
   denied,       ///< Redis refused the user, the password or a command
   unsupported,  ///< server too old, evicting, without the functions, or TLS asked for
   out_of_memory,  ///< Redis is above its maxmemory
-  corrupt,        ///< what is stored cannot be read
+  corrupt,        ///< bytes that cannot be decoded
   stopped,        ///< the client or worker was closed
   internal,       ///< a reply that Ferry does not understand: a bug, or not Ferry's Redis
 };
