@@ -68,8 +68,9 @@ std::string CallParts::moved(const std::string& envelope, std::size_t index) {
 }
 
 std::string CallParts::told(std::int64_t value) {
-  return random_.one_in(80) ? random_.pick<std::string>({"x", "-1", "1.5", "", "9007199254740992"})
-                            : std::to_string(value);
+  if (!random_.one_in(80)) return std::to_string(value);
+  return random_.pick<std::string>({"x", "-1", "1.5", "", "9007199254740992", "nan", "inf", "-inf",
+                                    "1e400", "31622400001000", "18446744073709551616"});
 }
 
 }  // namespace ferry::model

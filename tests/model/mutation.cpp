@@ -28,6 +28,19 @@ std::map<std::string, std::string> read_reasons() {
   return reasons;
 }
 
+/// Returns: a filter for the rows of the matrix of failures that call the functions of a file.
+std::string rows_of(const std::string& file) {
+  static const std::map<std::string, std::string> rows{
+      {"enqueue.lua", "*/enqueue*:*/open*"},
+      {"lease.lua", "*/register*:*/renew*:*/leave*:*/reclaim*:*/put_off*:*/start*"},
+      {"settle.lua", "*/finish*:*/done*:*/settle*:*/bury*:*/release*"},
+      {"due.lua", "*/expire*"},
+      {"dead.lua", "*/dead*"},
+      {"inspect.lua", "*/purge*:*/pause*:*/resume*:*/count*"}};
+  const auto found = rows.find(file);
+  return found == rows.end() ? "*" : found->second;
+}
+
 }  // namespace
 
 MutationRun::MutationRun(redis::Connection& connection, std::size_t sequences)
@@ -70,9 +83,14 @@ std::string MutationRun::failing_test(const Mutant& mutant) const {
   for (const std::string program :
        {"functions_settle_test", "functions_finish_test", "functions_enqueue_test",
         "functions_inspect_test", "functions_dead_test", "functions_due_test",
-        "functions_open_test", "functions_lease_test", "access_roles_test", "access_worker_test"}) {
-    const test::Ended ended = test::run("FERRY_TEST_LIBRARY=" + path + " timeout 120 " +
-                                        test::program(program) + " --gtest_fail_fast");
+        "functions_open_test", "functions_lease_test", "functions_numbers_test",
+        "access_roles_test", "access_worker_test", "all_or_nothing_test"}) {
+    // What is taken back shows only in the whole matrix, of the functions of that file.
+    const bool is_matrix = program == "all_or_nothing_test";
+    const test::Ended ended =
+        test::run("FERRY_ALL_OR_NOTHING=all FERRY_TEST_LIBRARY=" + path + " timeout 300 " +
+                  test::program(program) + " --gtest_fail_fast" +
+                  (is_matrix ? " --gtest_filter='" + rows_of(mutant.file) + "'" : ""));
     if (ended.code != 0) {
       failing = program;
       break;

@@ -292,7 +292,7 @@ class Generator {
   Operation reclaim() {
     return {"reclaim",
             1,
-            {worker(), parts_.number(lease_ms), random_.pick<std::string>({"1", "2", "200"})}};
+            {worker(), parts_.told(lease_ms), random_.pick<std::string>({"1", "2", "200", "201"})}};
   }
 
   // --- Upkeep and people ---
@@ -308,6 +308,11 @@ class Generator {
     Words names = twin_.dead.first(1 + random_.below(3));
     if (random_.one_in(5)) names.push_back("1:" + std::string(32, '0'));
     if (random_.one_in(5) && !twin_.due.at.empty()) names.push_back(twin_.due.at.begin()->first);
+    if (random_.one_in(8)) {
+      names.push_back(random_.pick<std::string>(
+          {"", "zzz", "3:" + std::string(32, '0'), "1:" + std::string(31, '0'),
+           "1:" + std::string(32, 'g'), "1:" + std::string(33, '0')}));
+    }
     if (random_.one_in(2)) {
       if (random_.one_in(3) && !names.empty()) names.push_back(names[0]);
       return {"dead_drop", 1, names};
@@ -329,7 +334,7 @@ class Generator {
   }
 
   Operation count() {
-    const std::string most = random_.pick<std::string>({"1", "2", "500"});
+    const std::string most = random_.pick<std::string>({"1", "2", "500", "500", "0"});
     if (random_.one_in(3)) return {"counts", 1, {}};
     if (random_.one_in(2)) {
       return {"count_parked",
@@ -349,13 +354,16 @@ class Generator {
     switch (random_.below(8)) {
       case 0:
       case 1:
-        return {"pause", 1, {random_.pick<std::string>({"0", "1"})}};
+        return {"pause", 1, {random_.pick<std::string>({"0", "1", "2"})}};
       case 2:
       case 3:
       case 4:
-        return {"purge", 1, {random_.pick<std::string>({"1", "3", "500"})}};
+        return {"purge", 1, {random_.pick<std::string>({"1", "3", "500", "501"})}};
       case 5:
-        return {"expire_producers", 1, {"0", random_.pick<std::string>({"0", "1000", "60000"})}};
+        return {"expire_producers",
+                1,
+                {random_.one_in(9) ? "x" : "0",
+                 random_.pick<std::string>({"0", "1000", "60000", "31622400001"})}};
       default:
         return {"alien", digit(), {random_.one_in(3) ? std::string() : parts_.broken_envelope()}};
     }

@@ -6,18 +6,20 @@
 namespace ferry::model {
 namespace {
 
-constexpr std::string_view command_of_library =
-    "local function call(...) return redis.call(...) end\n";
+constexpr std::string_view commands_of_library =
+    R"lua(call = function(...) call, try = redis.call, redis.pcall; return call(...) end
+try = function(...) call, try = redis.call, redis.pcall; return try(...) end
+)lua";
 
 // An entry's id is `<ms>-*`, which Redis completes as it would complete `*`.
-constexpr std::string_view command_with_clock = R"lua(
-local function call(command, key, ...)
+constexpr std::string_view commands_with_clock = R"lua(
+local function on_clock(run, command, key, ...)
   if command == 'TIME' then
     local now = tonumber(redis.call('GET', 'clock'))
     return {math.floor(now / 1000), now % 1000 * 1000}
   end
-  if not key then return redis.call(command) end
-  if command ~= 'XADD' then return redis.call(command, key, ...) end
+  if not key then return run(command) end
+  if command ~= 'XADD' then return run(command, key, ...) end
   local ms = tonumber(redis.call('GET', 'clock'))
   local stream = redis.pcall('XINFO', 'STREAM', key)
   for i = 1, stream.err and 0 or #stream, 2 do
@@ -29,8 +31,10 @@ local function call(command, key, ...)
   for i = 1, 2 do
     if words[i] == '*' then words[i] = string.format('%.0f-*', ms) end
   end
-  return redis.call(command, key, unpack(words))
+  return run(command, key, unpack(words))
 end
+call = function(...) return on_clock(redis.call, ...) end
+try = function(...) return on_clock(redis.pcall, ...) end
 )lua";
 
 // XADD on that clock, for entries that no function stores.
@@ -97,11 +101,11 @@ std::string after(const redis::Reply& list, std::string_view name) {
 }  // namespace
 
 std::string RealQueue::with_clock(std::string_view library) {
-  const std::size_t at = library.find(command_of_library);
+  const std::size_t at = library.find(commands_of_library);
   if (at == std::string_view::npos) return {};
   std::string text(library.substr(0, at));
-  text += command_with_clock;
-  text += library.substr(at + command_of_library.size());
+  text += commands_with_clock;
+  text += library.substr(at + commands_of_library.size());
   return text.append(add_with_clock);
 }
 

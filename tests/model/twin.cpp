@@ -1,7 +1,8 @@
 #include "model/twin.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <cctype>
+#include <charconv>
 #include <cstdlib>
 
 namespace ferry::model {
@@ -69,12 +70,19 @@ Words Timetable::first(std::size_t most, std::int64_t until) const {
   return names;
 }
 
-std::optional<std::int64_t> whole(const std::string& text) {
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0') return std::nullopt;
-  if (!(number >= 0 && number < 0x1p53) || number != std::floor(number)) return std::nullopt;
-  return static_cast<std::int64_t>(number);
+std::optional<std::int64_t> whole(const std::string& text, std::int64_t least, std::int64_t most) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [behind, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || behind != end || text.starts_with('-')) return std::nullopt;
+  if (number < least || number > most) return std::nullopt;
+  return number;
+}
+
+bool is_name(const std::string& name) {
+  return name.size() == 34 && name[0] >= '0' && name[0] <= '2' && name[1] == ':' &&
+         std::all_of(name.begin() + 2, name.end(),
+                     [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
 namespace {

@@ -161,8 +161,21 @@ class Twin {
 
 // --- What the functions read in an envelope, and how they name things (library.lua) ---
 
-/// Returns: a number as Lua would read it, if it is whole and from 0 on.
-std::optional<std::int64_t> whole(const std::string& text);
+/// What a call may tell (library.lua).
+inline constexpr std::int64_t exact = std::int64_t{1} << 53;  ///< from here on Lua rounds
+namespace most {
+inline constexpr std::int64_t jobs = 1000;               ///< in an envelope
+inline constexpr std::int64_t bytes = 16 * 1024 * 1024;  ///< of an envelope
+inline constexpr std::int64_t envelopes = 1000;          ///< in a call of a producer
+inline constexpr std::int64_t delay_ms = 366LL * 24 * 3'600'000;
+inline constexpr std::int64_t lease_ms = 24 * 3'600'000;
+}  // namespace most
+
+/// Returns: the number that a text of digits is, if it lies within the bounds.
+std::optional<std::int64_t> whole(const std::string& text, std::int64_t least = 0,
+                                  std::int64_t most = exact - 1);
+/// Whether it has the form of a name under which an envelope is parked.
+bool is_name(const std::string& name);
 /// Returns: the number of jobs, or nothing when the bytes are no envelope.
 std::optional<std::int64_t> jobs_in(const std::string& envelope);
 std::string first_id(const std::string& envelope);

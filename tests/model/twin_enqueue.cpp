@@ -50,11 +50,12 @@ std::int64_t Twin::retry_after(std::int64_t bound, std::int64_t now) {
 
 std::optional<Twin::Load> Twin::weigh(const Words& args) const {
   if (args.size() < 9 || (args.size() - 5) % 4 != 0) return std::nullopt;
+  if (args.size() > 5 + 4 * most::envelopes) return std::nullopt;
   Load load;
   std::set<std::string> names;
   for (std::size_t i = 5; i < args.size(); i += 4) {
     const auto stream = whole(args[i]);
-    const auto delay = whole(args[i + 1]);
+    const auto delay = whole(args[i + 1], 0, most::delay_ms);
     const auto digit = whole(args[i + 2]);
     const auto jobs = jobs_in(args[i + 3]);
     if (!jobs || !delay || !digit || *digit > 2 || args[i + 2].size() != 1) return std::nullopt;
@@ -127,8 +128,9 @@ Answer Twin::enqueue(const Words& args, std::int64_t now) {
 
 Answer Twin::open(std::size_t digit, const Words& args, std::int64_t now) {
   std::optional<Load> load;
-  const auto jobs = whole(args[5]), bytes = whole(args[6]);
-  if (jobs && bytes && *jobs > 0) load = Load{*jobs, *bytes, 0};
+  const auto jobs = whole(args[5], 1, most::envelopes * most::jobs);
+  const auto bytes = whole(args[6], 0, most::envelopes * most::bytes);
+  if (jobs && bytes) load = Load{*jobs, *bytes, 0};
   if (auto reply = refusal(args, load, now)) return *reply;
   const std::int64_t age = oldest_age(now);
   record(args, *load, now);

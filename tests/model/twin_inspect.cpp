@@ -34,6 +34,8 @@ Answer Twin::counts(std::int64_t now) const {
 // ARGV: from id (or `-`, or `(` and an id), to id (or `+`), entries at most.
 Answer Twin::count_range(std::size_t digit, const Words& args) const {
   const Stream& stream = streams[digit];
+  const auto most = whole(args[2], 1, 500);
+  if (!most) return bad();
   auto entry = stream.entries.begin();
   if (args[0].starts_with('('))
     entry = stream.entries.upper_bound(*entry_id(args[0].substr(1)));
@@ -44,18 +46,19 @@ Answer Twin::count_range(std::size_t digit, const Words& args) const {
 
   std::int64_t jobs = 0, bytes = 0, seen = 0;
   std::string last;
-  const std::int64_t most = *whole(args[2]);
-  for (; entry != end && entry != stream.entries.end() && seen < most; ++entry, ++seen) {
+  for (; entry != end && entry != stream.entries.end() && seen < *most; ++entry, ++seen) {
     jobs += open_jobs(digit, entry->first);
     bytes += static_cast<std::int64_t>(entry->second.envelope.size());
     last = text_of(entry->first);
   }
-  return Answer::list({jobs, bytes, seen == most ? last : ""});
+  return Answer::list({jobs, bytes, seen == *most ? last : ""});
 }
 
 Answer Twin::count_parked(const Timetable& names, const Words& args) const {
-  const auto from = static_cast<std::size_t>(*whole(args[0]));
-  const auto most = static_cast<std::size_t>(*whole(args[1]));
+  const auto told_from = whole(args[0], 0, exact - 501), told_most = whole(args[1], 1, 500);
+  if (!told_from || !told_most) return bad();
+  const auto from = static_cast<std::size_t>(*told_from);
+  const auto most = static_cast<std::size_t>(*told_most);
   std::int64_t jobs = 0, bytes = 0;
   const Words all = names.first(from + most);
   for (std::size_t i = from; i < all.size(); ++i) {
@@ -68,17 +71,20 @@ Answer Twin::count_parked(const Timetable& names, const Words& args) const {
 }
 
 Answer Twin::pause(const Words& args) {
+  if (args[0] != "0" && args[0] != "1") return bad();
   paused = args[0] == "1";
   return "OK";
 }
 
 // First what is delayed, then what waits; never what a worker holds.
 Answer Twin::purge(const Words& args) {
+  const auto told_most = whole(args[0], 1, 500);
+  if (!told_most) return bad();
   memory.age.reset();
-  std::size_t most = *whole(args[0]);
+  auto most = static_cast<std::size_t>(*told_most);
   std::int64_t delayed = 0, waiting = 0, bytes = 0;
   for (const std::string& name : due.first(most)) {
-    delayed += jobs_in(parked.at(name)).value_or(1);
+    delayed += jobs_in(parked.at(name)).value_or(0);
     bytes += static_cast<std::int64_t>(parked.at(name).size());
     due.at.erase(name);
     parked.erase(name);

@@ -45,8 +45,10 @@ Answer Twin::leave(const Words& args) {
 
 Answer Twin::reclaim(const Words& args, std::int64_t now) {
   const std::string& worker = args[0];
-  const std::int64_t lease = *whole(args[1]);
-  std::size_t most = *whole(args[2]);
+  const auto told_lease = whole(args[1], 1, most::lease_ms), told_most = whole(args[2], 1, 200);
+  if (!told_lease || !told_most) return bad();
+  const std::int64_t lease = *told_lease;
+  auto most = static_cast<std::size_t>(*told_most);
   if (!workers.contains(worker)) return Answer::list({"STALE"});
 
   // One lease of grace after the first call, and after a gap: workers may come back.
@@ -94,6 +96,7 @@ Answer Twin::reclaim(const Words& args, std::int64_t now) {
 
 // Pending under a name that never lives: each reclaim offers them again.
 Answer Twin::put_off(std::size_t digit, const Words& args) {
+  if (args.size() > 101) return bad();
   for (std::size_t i = 1; i < args.size(); ++i) {
     if (!entry_id(args[i])) return bad();
   }
@@ -111,8 +114,9 @@ Answer Twin::put_off(std::size_t digit, const Words& args) {
 }
 
 Answer Twin::start(const Words& args) {
+  if ((args.size() - 1) % 3 != 0 || args.size() > 3001) return bad();
   for (std::size_t i = 1; i < args.size(); i += 3) {
-    const auto total = whole(args[i + 1]), index = whole(args[i + 2]);
+    const auto total = whole(args[i + 1], 1, most::jobs), index = whole(args[i + 2]);
     if (!total || !index || *index >= *total) return bad();
     if (args[i].size() < 2 || args[i][0] < '0' || args[i][0] > '2' || args[i][1] != ':' ||
         !entry_id(args[i].substr(2))) {
@@ -120,18 +124,22 @@ Answer Twin::start(const Words& args) {
     }
   }
   if (!workers.contains(args[0])) return "STALE";
+  std::map<std::string, std::string> begun;
   for (std::size_t i = 1; i < args.size(); i += 3) {
     const Stream& stream = streams[static_cast<std::size_t>(args[i][0] - '0')];
     // A late copy of the call leaves nothing behind.
     if (!stream.held_by(args[0], *entry_id(args[i].substr(2)))) continue;
-    const auto known = progress.find(args[i]);
-    std::string marks =
-        known == progress.end() ? std::string(*whole(args[i + 1]), '.') : known->second;
-    char& mark = marks.at(*whole(args[i + 2]));
-    if (mark == 'x') continue;
-    mark = mark == '.' ? '1' : std::min<char>('9', static_cast<char>(mark + 1));
-    progress[args[i]] = marks;
+    const auto total = static_cast<std::size_t>(*whole(args[i + 1]));
+    if (!begun.contains(args[i])) {
+      const auto known = progress.find(args[i]);
+      begun[args[i]] = known == progress.end() ? std::string(total, '.') : known->second;
+    }
+    std::string& marks = begun[args[i]];
+    if (marks.size() != total) return bad();
+    char& mark = marks.at(static_cast<std::size_t>(*whole(args[i + 2])));
+    if (mark != 'x') mark = mark == '.' ? '1' : std::min<char>('9', static_cast<char>(mark + 1));
   }
+  for (const auto& [field, marks] : begun) progress[field] = marks;
   return "OK";
 }
 

@@ -28,8 +28,11 @@ Words arguments_of_finish(const std::string& worker, const std::vector<Whole>& e
 }
 
 Answer Twin::finish(std::size_t digit, const Words& args) {
-  const auto jobs = whole(args[1]), bytes = whole(args[2]);
-  if (!jobs || !bytes || args.size() < 5 || args[3].size() != 6 * (args.size() - 4)) return bad();
+  const std::int64_t envelopes = static_cast<std::int64_t>(args.size()) - 4;
+  const auto jobs = whole(args[1], 0, most::jobs * envelopes);
+  const auto bytes = whole(args[2], 0, most::bytes * envelopes);
+  if (!jobs || !bytes || envelopes < 1 || envelopes > 300) return bad();
+  if (args[3].size() != 6 * static_cast<std::size_t>(envelopes)) return bad();
   Words told{args[0]};
   for (std::size_t i = 4; i < args.size(); ++i) {
     const std::string numbers = args[3].substr(6 * (i - 4), 6);
@@ -41,6 +44,10 @@ Answer Twin::finish(std::size_t digit, const Words& args) {
 
 // An entry that is named and still there leaves; what is gone was settled by the same call before.
 Answer Twin::done(std::size_t digit, const Words& args) {
+  if (args.size() < 4 || (args.size() - 1) % 3 != 0 || args.size() > 901) return bad();
+  for (std::size_t i = 1; i < args.size(); i += 3) {
+    if (!whole(args[i + 1], 0, most::jobs) || !whole(args[i + 2], 0, most::bytes)) return bad();
+  }
   if (!workers.contains(args[0])) return Answer::list({"STALE"});
   Stream& stream = streams[digit];
   std::int64_t settled = 0;
@@ -80,7 +87,7 @@ bool moves_are_right(const Words& args, std::int64_t total) {
     const auto index = whole(args[i]);
     if (!index || *index >= total) return false;
     if (args[i + 1] != "r" && args[i + 1] != "f") return false;
-    if (!whole(args[i + 2]) || jobs_in(args[i + 3]) != 1) return false;
+    if (!whole(args[i + 2], 0, most::delay_ms) || jobs_in(args[i + 3]) != 1) return false;
   }
   return true;
 }
@@ -88,8 +95,8 @@ bool moves_are_right(const Words& args, std::int64_t total) {
 }  // namespace
 
 Answer Twin::settle(std::size_t digit, const Words& args, std::int64_t now) {
-  const auto total = whole(args[2]), envelope_bytes = whole(args[3]);
-  if (!total || *total < 1 || *total > 1000 || !envelope_bytes) return bad();
+  const auto total = whole(args[2], 1, most::jobs), envelope_bytes = whole(args[3], 0, most::bytes);
+  if (!total || !envelope_bytes) return bad();
   const auto done_jobs = indexes(args[4], *total), expired_jobs = indexes(args[5], *total);
   if (!done_jobs || !expired_jobs || !moves_are_right(args, *total)) return bad();
 
@@ -148,7 +155,9 @@ Answer Twin::bury(std::size_t digit, const Words& args, std::int64_t now) {
   if (!workers.contains(args[0])) return Answer::list({"STALE"});
   if (!stream.held_by(args[0], id)) return Answer::list({"GONE"});
 
-  const auto stored = jobs_in(stream.entries.at(id).envelope);
+  const std::string& envelope = stream.entries.at(id).envelope;
+  const auto bytes = static_cast<std::int64_t>(envelope.size());
+  const auto stored = jobs_in(envelope);
   const std::int64_t jobs = stored ? open_jobs(digit, id) : 1;
   std::string first = first_id(args[3]);
   if (!stored || parked.contains(name_of(digit, args[3]))) {
@@ -160,7 +169,7 @@ Answer Twin::bury(std::size_t digit, const Words& args, std::int64_t now) {
   progress.erase(field_of(digit, id));
   counters.dead += jobs;
   if (stored) {
-    counters.bytes -= *whole(args[2]);
+    counters.bytes -= bytes;
   } else {
     counters.accepted += jobs;  // nobody had counted it
   }
@@ -169,6 +178,7 @@ Answer Twin::bury(std::size_t digit, const Words& args, std::int64_t now) {
 
 // The entry goes to the end of its stream with its marks; no delivery is counted.
 Answer Twin::release(std::size_t digit, const Words& args, std::int64_t now) {
+  if (args.size() > 101) return bad();
   for (std::size_t i = 1; i < args.size(); ++i) {
     if (!entry_id(args[i])) return bad();
   }

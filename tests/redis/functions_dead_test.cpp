@@ -54,6 +54,44 @@ TEST_F(DeadFunctionTest, RefusesAWrongEnvelopeBeforeItMovesAnything) {
   EXPECT_EQ(books().dead, 2);
 }
 
+// A stream that takes no more ids used to swallow a letter with each try.
+TEST_F(DeadFunctionTest, LosesNoLetterWhereItsStreamTakesNoMoreEntries) {
+  const std::string normal = let_one_die();
+  const std::string urgent = let_one_die(Priority::high);
+  command({"XADD", keys.ready[0], "18446744073709551615-18446744073709551615", "e", "x"});
+  EXPECT_TRUE(retry({name_of(normal), normal, name_of(urgent, Priority::high), urgent})
+                  .starts_with("error ERR The stream has exhausted the last possible ID"));
+  EXPECT_EQ(books().dead, 2);
+  EXPECT_EQ(command({"XLEN", keys.ready[1]}), "0") << "what was stored before is taken out again";
+  EXPECT_EQ(retry({name_of(normal), normal}), "1");
+  command({"DEL", keys.ready[0]});
+}
+
+TEST_F(DeadFunctionTest, PassesOverWhatHasNotTheFormOfAName) {
+  const std::string letter = let_one_die();
+  const std::string name = name_of(letter);
+  for (const std::string& odd : {std::string("zzz"), std::string(), "3" + name.substr(1),
+                                 name + "0", "1:" + name.substr(3)}) {
+    command({"ZADD", keys.dead, "1", odd});
+    EXPECT_EQ(retry({odd, letter}), "0") << odd;
+    EXPECT_EQ(drop({odd}), "0") << odd;
+    command({"ZREM", keys.dead, odd});
+  }
+  EXPECT_EQ(retry({"zzz", letter, name, letter, name, letter}), "1");
+}
+
+TEST_F(DeadFunctionTest, TellsOfALetterWithoutBytes) {
+  const std::string letter = let_one_die();
+  const std::string lost = let_one_die();
+  command({"HDEL", keys.parked, name_of(lost)});
+  EXPECT_EQ(retry({name_of(letter), letter, name_of(lost), lost}),
+            "error FERRYBAD dead letter 2 (" + name_of(lost) +
+                ") has no bytes: drop it; nothing was changed");
+  EXPECT_EQ(books().dead, 2);
+  EXPECT_EQ(drop({name_of(lost)}), "1") << "of which nothing more is known";
+  EXPECT_EQ(retry({name_of(letter), letter}), "1");
+}
+
 TEST_F(DeadFunctionTest, CountsDroppedDeadLettersAsCancelled) {
   const std::string letter = let_one_die();
   const Leased leased = lease_one("w", 3);

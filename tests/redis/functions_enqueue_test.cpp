@@ -171,13 +171,36 @@ TEST_F(EnqueueFunctionTest, RefusesWrongArgumentsBeforeItStoresAnything) {
 
 TEST_F(EnqueueFunctionTest, SaysWhatIsWrong) {
   EXPECT_EQ(fcall("enqueue", enqueue_keys(), {"p", "1", "0", "0", "0", "6", "-5", "1", envelope()}),
-            "error FERRYBAD delay -5 or priority 1 is wrong; nothing was changed");
+            "error FERRYBAD the delay of envelope 1 is '-5', expected a whole number from 0 to "
+            "31622400000; nothing was changed");
   EXPECT_EQ(fcall("enqueue", enqueue_keys(), {"p", "1", "0", "0", "0", "6", "0", "9", envelope()}),
-            "error FERRYBAD delay 0 or priority 9 is wrong; nothing was changed");
+            "error FERRYBAD priority 9 is not 0, 1 or 2; nothing was changed");
   const std::string twice = envelope();
   EXPECT_EQ(enqueue_at(1, {{twice, Priority::low, 9}, {twice, Priority::low, 9}}),
             "error FERRYBAD envelope 2 begins with a job that is parked already; "
             "nothing was changed");
+}
+
+// The age that a reply tells is that of all streams; one that is broken has none.
+TEST_F(EnqueueFunctionTest, StoresInOneStreamWhileAnotherIsNone) {
+  command({"SET", keys.ready[0], "not a stream"});
+  EXPECT_TRUE(enqueue_at(1, {{envelope()}}, {.age_ms = 60'000}).starts_with("[OK, 1, "));
+  EXPECT_TRUE(
+      enqueue_at(2, {{envelope()}, {envelope(), Priority::high}}).starts_with("error WRONGT"));
+  EXPECT_TRUE(enqueue_at(2, {{envelope()}}).starts_with("[OK, 2, ")) << "nothing was used up";
+  EXPECT_EQ(command({"XLEN", keys.ready[1]}), "2");
+  command({"DEL", keys.ready[0]});
+}
+
+TEST_F(EnqueueFunctionTest, TakesOutAgainWhatItStoredBeforeTheLastIdWasUsedUp) {
+  register_worker("w");
+  command({"XADD", keys.ready[1], "18446744073709551615-18446744073709551613", "e", "x"});
+  EXPECT_TRUE(enqueue_at(1, {{envelope()}, {envelope()}, {envelope()}})
+                  .starts_with("error ERR The stream has exhausted the last possible ID"));
+  EXPECT_EQ(command({"XLEN", keys.ready[1]}), "1");
+  EXPECT_EQ(books().accepted, 0);
+  EXPECT_EQ(command({"HEXISTS", keys.producers, "producer"}), "0");
+  command({"DEL", keys.ready[1]});
 }
 
 TEST_F(EnqueueFunctionTest, RefusesNewJobsWhenRedisIsFullAndStillLetsWorkersDrain) {

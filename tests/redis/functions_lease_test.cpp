@@ -144,6 +144,35 @@ TEST_F(LeaseFunctionTest, OffersWhatWasPutOffToEveryReclaimWithItsProgress) {
   EXPECT_EQ(books().done, 3);
 }
 
+// What was claimed in a call that then failed was nobody's until its new owner died.
+TEST_F(LeaseFunctionTest, TakesNothingWhereItCannotReadTheProgress) {
+  lease_one("gone", 1);
+  register_worker("w");
+  command({"SET", keys.progress, "no hash"});
+  std::string reply;
+  ASSERT_TRUE(eventually([&] {
+    renew("w");
+    reply = show(reclaim_reply("w", lease_ms)->root());
+    return reply != "[OK]";
+  }));
+  EXPECT_TRUE(reply.starts_with("error WRONGTYPE")) << reply;
+  EXPECT_EQ(pending_of("w"), "[]");
+  EXPECT_EQ(books().workers, 2) << "nobody is struck off without its envelopes being taken";
+  command({"DEL", keys.progress});
+  EXPECT_EQ(reclaim("w", lease_ms).size(), 1u);
+}
+
+TEST_F(LeaseFunctionTest, TakesAHeartbeatThatIsNoNumberForOneOfThisMoment) {
+  for (const std::string_view value : {"abc", "", "nan", "1e400"}) {
+    const std::string worker = "odd" + std::string(value);
+    lease_one(worker, 1);
+    register_worker("w");
+    command({"HSET", keys.workers, worker, value});
+    EXPECT_EQ(reclaim("w", lease_ms).size(), 1u) << value;
+    EXPECT_EQ(renew(worker), "[STALE]");
+  }
+}
+
 TEST_F(LeaseFunctionTest, TakesNothingFromAWorkerThatRenews) {
   lease_one("alive", 1);
   lease_one("gone", 1);

@@ -1,5 +1,6 @@
 #include <future>
 
+#include "ferry/queue.hpp"
 #include "functions/enqueue_transaction.hpp"
 #include "support/functions_test.hpp"
 
@@ -139,6 +140,19 @@ TEST_F(OpenFunctionTest, RefusesWhileAGateIsLeftOver) {
   command({"DEL", gate});
   command({"XADD", keys.ready[1], "*", "e", bytes});
   EXPECT_EQ(store(2, {envelope()}).kind, Kind::ok);
+}
+
+// The function sees nothing of the stream: what is told is that not all was stored, and by the
+// audit.
+TEST_F(OpenFunctionTest, StoresNothingInAStreamThatTakesNoMoreAndTellsSo) {
+  command({"XADD", keys.ready[1], "18446744073709551615-18446744073709551615", "e", "x"});
+  EXPECT_EQ(store(1, {envelope(2)}).kind, Kind::unknown);
+  EXPECT_EQ(command({"XLEN", keys.ready[1]}), "1");
+  EXPECT_TRUE(gate_is_shut());
+  const AuditReport report =
+      Queue(options(), testing::UnitTest::GetInstance()->current_test_info()->name()).audit();
+  EXPECT_EQ(report.violations.at(0), "the books say 2 jobs in the streams, found are 0");
+  command({"DEL", keys.ready[1], keys.state});
 }
 
 TEST_F(OpenFunctionTest, RefusesNumbersThatAreNone) {

@@ -222,6 +222,46 @@ TEST_F(SettleFunctionTest, KeepsEveryEntryThatNoProducerStored) {
   EXPECT_EQ(b.bytes, 0);
 }
 
+// The last ids of a stream are beyond the numbers of Lua, and an id of the same form may be parked.
+TEST_F(SettleFunctionTest, KeepsEachOfTheLastEntriesUnderAnIdOfItsOwn) {
+  register_worker("w");
+  const auto bury_next = [&](const std::string& bytes) {
+    const Leased leased = fetch("w", 1).at(0);
+    return bury("w", leased, wire::wrap_opaque(bytes, 1, JobId{}, {"alien", 1, 0}));
+  };
+  command({"XADD", keys.ready[1], "7-7", "e", "hello"});
+  const std::string id_of_entry = std::string(7, '\0') + '\7' + std::string(7, '\0') + '\7';
+  const std::string taken = std::string("\x95\x01\x00\x01\xc4\x10", 6) + id_of_entry;
+  enqueue({{taken, Priority::normal, 60'000}});
+  EXPECT_EQ(bury_next("hello"), "[OK, 1]");
+  for (const char* last : {"4", "5"}) {
+    command({"XADD", keys.ready[1], "18446744073709551615-1844674407370955161" + std::string(last),
+             "e", "hello"});
+    EXPECT_EQ(bury_next("hello"), "[OK, 1]");
+  }
+  EXPECT_EQ(books().dead_entries, 3);
+  EXPECT_EQ(books().parked_entries, 4);
+}
+
+TEST_F(SettleFunctionTest, IgnoresMarksThatAreNotThoseOfTheEnvelope) {
+  const Leased leased = lease_one("w", 2);
+  command({"HSET", keys.progress, "1:" + leased.entry_id, "xxxxxxxxx"});
+  EXPECT_TRUE(settle("w", leased, {0}).starts_with("error FERRYBAD the envelope has 9 jobs"));
+  const auto head = wire::decode_head(leased.bytes);
+  EXPECT_EQ(bury("w", leased, wire::wrap_opaque(leased.bytes, 2, head->first_id, {"broken", 1, 0})),
+            "[OK, 2]");
+  expect_nothing_left();
+}
+
+TEST_F(SettleFunctionTest, BuriesByTheBytesThatAreThereWhateverIsTold) {
+  Leased leased = lease_one("w", 2);
+  const auto head = wire::decode_head(leased.bytes);
+  const std::string letter = wire::wrap_opaque(leased.bytes, 2, head->first_id, {"broken", 1, 0});
+  leased.bytes += "more";
+  EXPECT_EQ(bury("w", leased, letter), "[OK, 2]");
+  expect_nothing_left();
+}
+
 TEST_F(SettleFunctionTest, SaysWhichEnvelopeOfAMoveIsWrong) {
   const Leased leased = lease_one("w", 2);
   const std::string good = one_of(leased.bytes, 0);

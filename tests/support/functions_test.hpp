@@ -319,6 +319,7 @@ class FunctionsTest : public RedisTest {
   static constexpr std::string_view wire_prefix = "ferry";
   Keys keys;
   std::unique_ptr<redis::Connection> connection;
+  std::int64_t sequence_ = 0;  ///< the last that `enqueue` used
 
  private:
   std::pair<std::int64_t, std::int64_t> count_streams() {
@@ -353,7 +354,6 @@ class FunctionsTest : public RedisTest {
   }
 
   wire::JobIdSource ids_;
-  std::int64_t sequence_ = 0;
 };
 
 }  // namespace ferry::test

@@ -191,18 +191,23 @@ local function due_close(keys, args)
   return 1
 end
 
--- ferry_v1_expire_producers: forgets producers that were silent for long.
+-- ferry_v1_expire_producers: forgets producers that were silent for long, and what is no sequence
+-- and time: its producer then hears GAP and begins anew.
 --   KEYS  1 producers
---   ARGV  1 cursor  2 silent for at least this many ms
+--   ARGV  1 cursor  2 silent for at least this many ms, up to 366 days
 --   reply {next cursor, producers forgotten}
+--         error FERRYBAD  an argument is wrong; nothing was changed
 --   cost  2 commands and one for each producer forgotten, about 100 looked at
 local function expire_producers(keys, args)
-  local before = now_ms() - tonumber(args[2])
+  local silent, wrong = number_in('the time', args[2], 0, most_delay)
+  if wrong then return wrong end
+  if not fits_64_bits(args[1]) then return bad('the cursor is no number of 64 bits') end
+  local before = now_ms() - silent
   local page = call('HSCAN', keys[1], args[1], 'COUNT', 100)
   local forgotten = 0
   for i = 1, #page[2], 2 do
-    local seen = tonumber(string.match(page[2][i + 1], ':(%d+)$'))
-    if seen and seen < before then
+    local seen = tonumber(string.match(page[2][i + 1], '^%d+:(%d+)$') or 0)
+    if seen < before then
       forgotten = forgotten + call('HDEL', keys[1], page[2][i])
     end
   end

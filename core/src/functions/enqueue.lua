@@ -12,10 +12,13 @@
 --                               refused so: the producer must cut it
 --         error FERRYBAD        an argument is wrong, or a delayed envelope's first id is parked
 --                               already; nothing was stored and the sequence is not used up
+--         error FERRYBROKEN     a counter or the producer's sequence is no number; nothing was
+--                               stored
 --   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it. A
 --         producer that has no right to read jobs (XRANGE) is told what a worker saw at most 100 ms
 --         ago; without workers, the time since its own first job that was not fetched yet.
---   cost  5 commands, one for each envelope and two more for each delayed one; a DUP 4
+--   cost  5 commands, one for each envelope and one more for each delayed one; a DUP 4. A user
+--         without XDEL pays one more for each further stream of the call
 
 local ages = {}   -- state key -> {asked at, looked at, oldest, its stream, blind: see `remember`}
 local rates = {}  -- state key -> {since, settled then, jobs per ms}
@@ -81,57 +84,87 @@ local function retry_after(state, b, bound, now)
   return math.max(10, math.min(30000, math.floor(bound / 10 / r.pace)))
 end
 
--- Looks at the envelopes of a call: returns their jobs, their bytes and the delayed jobs, or an error.
+-- Looks at the envelopes of a call.
+-- Returns their jobs, their bytes, the delayed jobs, the names of delayed envelopes by their place
+-- in `args`, and to where others go than the first ('due' or the index of a stream) or nil; or nil
+-- and an error.
 local function weigh(keys, args)
-  if #args < 9 or (#args - 5) % 4 ~= 0 then
-    return nil, bad('the call has ' .. #args .. ' arguments, expected 5 and 4 for each envelope')
+  if #args < 9 or (#args - 5) % 4 ~= 0 or #args > 5 + 4 * most_envelopes then
+    return nil, bad('the call has ' .. #args .. ' arguments, expected 5 and 4 for each of 1 to ' ..
+      most_envelopes .. ' envelopes')
   end
-  local jobs, bytes, delayed, names = 0, 0, 0, {}
+  local jobs, bytes, delayed, names, first, others = 0, 0, 0, {}, nil, nil
   for i = 6, #args, 4 do
     local stream, delay, envelope = tonumber(args[i]), tonumber(args[i + 1]), args[i + 3]
     local count = head(envelope)
     if not count then return nil, bad_envelope((i - 2) / 4) end
-    if not is_whole(stream) or stream < 5 or stream > #keys then
-      return nil, bad('stream ' .. args[i] .. ' is not the index of a stream in KEYS')
+    if not is_whole(stream, #keys) or stream < 5 then
+      return nil, bad_number('the index of a stream', args[i], 5, #keys)
     end
-    if not is_whole(delay) or not string.find(args[i + 2], '^[012]$') then
-      return nil, bad('delay ' .. args[i + 1] .. ' or priority ' .. args[i + 2] .. ' is wrong')
+    if not is_whole(delay, most_delay) then
+      return nil, bad_number('the delay of envelope ' .. (i - 2) / 4, args[i + 1], 0, most_delay)
+    end
+    if not string.find(args[i + 2], '^[012]$') then
+      return nil, bad('priority ' .. args[i + 2] .. ' is not 0, 1 or 2')
     end
     jobs, bytes = jobs + count, bytes + #envelope
+    local place = delay > 0 and 'due' or stream
+    first = first or place
+    if place ~= first then
+      others = others or {}
+      others[place] = true
+    end
     if delay > 0 then
       local name = member_of(args[i + 2], envelope)
       if names[name] or call('HEXISTS', keys[4], name) == 1 then
         return nil, bad('envelope ' .. (i - 2) / 4 .. ' begins with a job that is parked already')
       end
-      names[name], delayed = true, delayed + count
+      names[name], names[i], delayed = true, name, delayed + count
     end
   end
-  return jobs, bytes, delayed
+  return jobs, bytes, delayed, names, others
+end
+
+-- Returns what to reply to a call whose sequence or bounds are no numbers.
+local function wrong_bound(args)
+  for i, what in ipairs({'the sequence', 'max jobs', 'max bytes', 'max age'}) do
+    local number = i == 1 and whole(args[2], 0, exact - 1) or i > 1 and tonumber(args[i + 1])
+    if not is_whole(number, exact - 1) then return bad_number(what, args[i + 1], 0, exact - 1) end
+  end
 end
 
 -- Whether a call may store its jobs now. `weigh` is asked only for a call that is the next one.
--- Returns the books, jobs, bytes and delayed jobs; or nil and what to reply instead of storing.
+-- Returns the books and what `weigh` found; or nil and what to reply instead of storing.
 local function admit(keys, args, weigh)
-  local state, sequence = keys[1], tonumber(args[2])
+  local state, sequence = keys[1], whole(args[2], 0, exact - 1)
   local max_jobs, max_bytes, max_age = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
-  if not (is_whole(sequence) and is_whole(max_jobs) and is_whole(max_bytes) and is_whole(max_age))
-  then
-    return nil, bad('sequence or a bound is not a number from 0 on')
+  if not (sequence and is_whole(max_jobs, exact - 1) and is_whole(max_bytes, exact - 1) and
+      is_whole(max_age, exact - 1)) then
+    return nil, wrong_bound(args)
   end
-  local b = books(state)
+  local b, wrong = books(state)
+  if not b then return nil, wrong end
   local depth = b.ready + b.delayed
 
   local known = call('HGET', keys[2], args[1])
-  local last = known and tonumber(string.match(known, '^%d+')) or 0
+  local last = known and (tonumber(string.match(known, '^%d+')) or exact) or 0
+  if last >= exact then
+    return nil, broken('what ' .. keys[2] .. ' holds of this producer is no sequence')
+  end
   if sequence <= last then
+    local now = now_ms()
+    local reply = {'DUP', depth, b.bytes, oldest_age(state, keys, now)}
     -- A write, so that a WAIT behind it covers what an earlier connection stored.
-    if known then call('HSET', keys[2], args[1], last .. ':' .. now_ms()) end
-    return nil, {'DUP', depth, b.bytes, oldest_age(state, keys, now_ms())}
+    if known then call('HSET', keys[2], args[1], text(last) .. ':' .. text(now)) end
+    return nil, reply
   end
   if sequence > last + 1 then return nil, {'GAP', last} end
 
-  local jobs, bytes, delayed = weigh(keys, args)
+  local jobs, bytes, delayed, names, others = weigh(keys, args)
   if not jobs then return nil, bytes end
+  if b.accepted + jobs >= exact or b.bytes + bytes >= exact or b.delayed + delayed >= exact then
+    return nil, broken('a counter of ' .. state .. ' would pass 2^53')
+  end
 
   local full_jobs = max_jobs > 0 and depth + jobs > max_jobs
   local full_bytes = max_bytes > 0 and b.bytes + bytes > max_bytes
@@ -142,36 +175,112 @@ local function admit(keys, args, weigh)
     return nil,
       {'FULL', depth, b.bytes, oldest_age(state, keys, now), retry_after(state, b, bound, now)}
   end
-  return b, jobs, bytes, delayed
+  return b, jobs, bytes, delayed, names, others
 end
 
--- Writes down what is stored.
-local function record(keys, args, b, jobs, bytes, delayed, now)
-  call('HSET', keys[2], args[1], args[2] .. ':' .. text(now))
+-- Writes the books as they are with so much more. They come before what is stored: whatever fails
+-- then, a second call sets them back.
+local function write_books(state, b, jobs, bytes, delayed)
   local accepted, stored = text(b.accepted + jobs), text(b.bytes + bytes)
-  if delayed > 0 then
-    call('HSET', keys[1], 'accepted', accepted, 'bytes', stored, 'delayed',
-      text(b.delayed + delayed))
+  if delayed then
+    call('HSET', state, 'accepted', accepted, 'bytes', stored, 'delayed', text(b.delayed + delayed))
   else
-    call('HSET', keys[1], 'accepted', accepted, 'bytes', stored)
+    call('HSET', state, 'accepted', accepted, 'bytes', stored)
   end
+end
+
+local function of_another_type(reply)
+  return failed(reply) and string.find(reply.err, '^WRONGTYPE') and reply or nil
+end
+
+-- Looks for what could keep an envelope out when others of the call are stored already. A user who
+-- may take entries out again (XDEL) needs no more: then `store` undoes it.
+-- Returns nil, or what to reply.
+local function cannot_store(keys, args, delayed, names, others)
+  local refused = delayed > 0 and denied('HSETNX', keys[4], '', '')
+  if refused or not others then return refused end
+  local may_undo = names[6] or redis.acl_check_cmd('XDEL', keys[tonumber(args[6])], '0-0')
+  for place in pairs(others) do
+    may_undo = may_undo and (place == 'due' or redis.acl_check_cmd('XDEL', keys[place], '0-0'))
+  end
+  if may_undo then return nil end
+  for place in pairs(others) do
+    if place ~= 'due' then
+      refused = refused or denied('XADD', keys[place], '*', 'e', '') or
+        of_another_type(try('XINFO', 'GROUPS', keys[place]))
+    end
+  end
+  if delayed > 0 then
+    refused = refused or denied('ZADD', keys[3], '0', '') or
+      of_another_type(try('ZADD', keys[3], 'XX', '0', ''))  -- adds nothing
+  end
+  return refused
+end
+
+-- Stores delayed envelopes, or none of them.
+-- Returns nil, or the error.
+local function park_all(due, parked, args, names, now)
+  local times = {}
+  for i = 6, #args, 4 do
+    if names[i] then
+      times[#times + 1], times[#times + 2] = now + tonumber(args[i + 1]), names[i]
+    end
+  end
+  local listed = try('ZADD', due, unpack(times))
+  if failed(listed) then return listed end
+  for i = 6, #args, 4 do
+    if names[i] then call('HSETNX', parked, names[i], args[i + 3]) end
+  end
+end
+
+-- Takes the entries of a call out again, in the order in which they came.
+local function take_out_again(keys, args, names, ids)
+  local at = 0
+  for i = 6, #args, 4 do
+    if not names[i] then
+      at = at + 1
+      if ids[at] then try('XDEL', keys[tonumber(args[i])], ids[at]) end
+    end
+  end
+end
+
+-- Stores the envelopes of a call, all or none, while entries can be taken out again.
+-- Returns the id of the last entry, if any; and nil or the error.
+local function store(keys, args, names, now)
+  local ids, stamp, why = {}, nil, nil
+  for i = 6, #args, 4 do
+    if not names[i] then
+      local id = try('XADD', keys[tonumber(args[i])], '*', 'e', args[i + 3])
+      why = id.err  -- of an error; a text has none
+      if why then
+        why = id
+        break
+      end
+      ids[#ids + 1], stamp = id, id
+    end
+  end
+  if now and not why then why = park_all(keys[3], keys[4], args, names, now) end
+  if why then take_out_again(keys, args, names, ids) end
+  return stamp, why
 end
 
 local function enqueue(keys, args)
-  local b, jobs, bytes, delayed = admit(keys, args, weigh)
+  local b, jobs, bytes, delayed, names, others = admit(keys, args, weigh)
   if not b then return jobs end
+  -- The last write is the only one that nothing would undo.
+  local refused = denied('HSET', keys[2], args[1], '') or
+    (delayed > 0 or others) and cannot_store(keys, args, delayed, names, others)
+  if refused then return refused end
   local now = delayed > 0 and now_ms()
-  local stamp
-  for i = 6, #args, 4 do
-    local delay, envelope = tonumber(args[i + 1]), args[i + 3]
-    if delay == 0 then
-      stamp = call('XADD', keys[tonumber(args[i])], '*', 'e', envelope)
-    else
-      park(keys[3], keys[4], now + delay, member_of(args[i + 2], envelope), envelope)
-    end
+  write_books(keys[1], b, jobs, bytes, now and delayed)
+  local stamp, why = store(keys, args, names, now)
+  if why then
+    write_books(keys[1], b, 0, 0, now and 0)
+    return why
   end
-  now = now or tonumber(string.match(stamp, '^%d+'))
-  record(keys, args, b, jobs, bytes, delayed, now)
+  local time = now and text(now) or string.match(stamp, '^%d+')
+  call('HSET', keys[2], args[1], args[2] .. ':' .. time)
+  now = now or tonumber(time)
   local stored = stamp and keys[tonumber(args[6])]
   return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, oldest_age(keys[1], keys, now, stored)}
 end
@@ -196,29 +305,48 @@ redis.register_function{function_name = 'ferry_v1_enqueue', callback = enqueue}
 --   reply as enqueue. The jobs are taken at their word: a producer that counts wrong unbalances the
 --         books, and the audit tells.
 --         error FERRYBAD  also when the gate is there already
+--         Nothing is known of the stream's type and last id: where it takes no entries, the books
+--         count jobs that were not stored, and the audit tells.
 --   cost  6 commands, whatever the number of envelopes; two more for the first of a stream
 local function weight_told(_, args)
   local jobs, bytes = tonumber(args[6]), tonumber(args[7])
-  if not is_whole(jobs) or not is_whole(bytes) or jobs < 1 then
-    return nil, bad('the number of jobs or bytes is not a number from 1 on')
+  if not is_whole(jobs, most_envelopes * most_jobs) or jobs < 1 then
+    return nil, bad_number('the number of jobs', args[6], 1, most_envelopes * most_jobs)
+  end
+  if not is_whole(bytes, most_envelopes * most_bytes) then
+    return nil, bad_number('the number of bytes', args[7], 0, most_envelopes * most_bytes)
   end
   return jobs, bytes, 0
+end
+
+-- Hides a stream behind a gate. A stream that does not exist yet is made with its group, also where
+-- a gate is left over: else the end of the transaction would put that in the stream's place,
+-- together with what is refused here.
+-- Returns whether it is hidden, or an error.
+local function hide(stream, gate)
+  local hidden = try('RENAMENX', stream, gate)
+  if not failed(hidden) then return hidden == 1 end
+  if not string.find(hidden.err, 'no such key', 1, true) then return hidden end
+  local made = try('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+  if failed(made) then return made end
+  return call('RENAMENX', stream, gate) == 1
 end
 
 local function open(keys, args)
   local b, jobs, bytes = admit(keys, args, weight_told)
   if not b then return jobs end
+  local refused = denied('HSET', keys[2], args[1], '')
+  if refused then return refused end
   local now = now_ms()
   local age = oldest_age(keys[1], keys, now, keys[4])
-  local moved = redis.pcall('RENAMENX', keys[4], keys[3])
-  if type(moved) == 'table' then
-    call('XGROUP', 'CREATE', keys[4], group, '0', 'MKSTREAM')
-    moved = call('RENAMENX', keys[4], keys[3])
+  write_books(keys[1], b, jobs, bytes)
+  local hidden = hide(keys[4], keys[3])
+  if hidden ~= true then
+    write_books(keys[1], b, 0, 0)
+    return hidden or
+      bad('the key ' .. keys[3] .. ' is left over from a transaction that was none')
   end
-  if moved == 0 then
-    return bad('the key ' .. keys[3] .. ' is left over from a transaction that was none')
-  end
-  record(keys, args, b, jobs, bytes, 0, now)
+  call('HSET', keys[2], args[1], args[2] .. ':' .. text(now))
   return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, age}
 end
 

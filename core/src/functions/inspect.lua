@@ -1,10 +1,7 @@
 -- Jobs of an entry that are not settled.
 local function open_jobs(progress, digit, entry)
   local jobs = head(entry[2][2]) or 0
-  local marks = call('HGET', progress, digit .. ':' .. entry[1])
-  if not marks then return jobs end
-  local _, settled = string.gsub(marks, 'x', '')
-  return jobs - settled
+  return jobs - settled_in(call('HGET', progress, digit .. ':' .. entry[1]), jobs)
 end
 
 -- Jobs not yet settled in the entries of a stream between two ids, at most `most` entries.
@@ -28,13 +25,14 @@ end
 --         paused, server time ms, {last delivered id of each stream}}
 --   cost  about 8 commands and 5 for each stream
 local function counts(keys)
-  local b = books(keys[1])
+  local b, wrong = books(keys[1])
+  if not b then return wrong end
   local now = now_ms()
   local envelopes, leased, oldest, last = 0, 0, nil, {}
   for i = 7, math.min(#keys, 9) do
     envelopes = envelopes + call('XLEN', keys[i])
-    local summary = redis.pcall('XPENDING', keys[i], group)
-    if not summary.err then leased = leased + summary[1] end
+    local summary = try('XPENDING', keys[i], group)
+    if not failed(summary) then leased = leased + summary[1] end
     local at = oldest_waiting(keys[i])
     if at and (not oldest or at < oldest) then oldest = at end
     last[#last + 1] = last_delivered(keys[i])
@@ -51,10 +49,12 @@ end
 --   KEYS  1 progress  2 stream
 --   ARGV  1 from id  2 to id  3 entries at most, 1..500
 --   reply {jobs not settled, bytes, last id looked at, or '' when the range is done}
+--         error FERRYBAD  the number of entries is wrong
 --   cost  1 command and one for each entry
 local function counted(keys, args)
-  local jobs, bytes, last =
-    count_range(keys[2], keys[1], args[1], args[2], tonumber(args[3]))
+  local most, wrong = number_in('the number of entries', args[3], 1, 500)
+  if wrong then return wrong end
+  local jobs, bytes, last = count_range(keys[2], keys[1], args[1], args[2], most)
   return {jobs, bytes, last}
 end
 
@@ -62,9 +62,12 @@ end
 --   KEYS  1 due or dead  2 parked
 --   ARGV  1 from rank  2 entries at most, 1..500
 --   reply {jobs, bytes, entries looked at}
+--         error FERRYBAD  the rank or the number of entries is wrong
 --   cost  2 commands
 local function count_parked(keys, args)
-  local from, most = tonumber(args[1]), tonumber(args[2])
+  local from, wrong_from = number_in('the rank', args[1], 0, exact - 501)
+  local most, wrong_most = number_in('the number of entries', args[2], 1, 500)
+  if not from or not most then return wrong_from or wrong_most end
   local names = call('ZRANGE', keys[1], from, from + most - 1)
   if #names == 0 then return {0, 0, 0} end
   local jobs, bytes = 0, 0
@@ -79,7 +82,8 @@ end
 --   KEYS  1 control
 --   ARGV  1 '1' pause, '0' resume
 --   reply 'OK'
---         error NOPERM  the caller may not write `control`
+--         error FERRYBAD  neither 0 nor 1; nothing was changed
+--         error NOPERM    the caller may not write `control`
 --   cost  1 command
 local function pause(keys, args)
   if not redis.acl_check_cmd('HSET', keys[1], 'paused', '1') then
@@ -88,54 +92,77 @@ local function pause(keys, args)
   end
   if args[1] == '1' then
     call('HSET', keys[1], 'paused', '1')
-  else
+  elseif args[1] == '0' then
     call('HDEL', keys[1], 'paused')
+  else
+    return bad('pause is neither 0 nor 1')
   end
   return 'OK'
+end
+
+-- What a purge removes, at most `most` elements: {delayed, jobs, bytes, names of `due`, for each
+-- stream: its key, the ids of its entries and their fields in `progress`}. Bytes that no enqueue
+-- can have stored were never counted.
+local function to_purge(keys, most)
+  local found = {delayed = 0, jobs = 0, bytes = 0, names = call('ZRANGE', keys[2], 0, most - 1)}
+  local function weigh_one(envelope)
+    if head(envelope) then found.bytes = found.bytes + #envelope end
+  end
+  if #found.names > 0 then
+    for _, envelope in ipairs(call('HMGET', keys[3], unpack(found.names))) do
+      if envelope then
+        found.delayed = found.delayed + (head(envelope) or 0)
+        weigh_one(envelope)
+      end
+    end
+  end
+  most = most - #found.names
+  for i = 5, most > 0 and #keys or 0 do
+    local digit, part = string.match(keys[i], '%d$'), {stream = keys[i], ids = {}, fields = {}}
+    local from = '(' .. last_delivered(keys[i])
+    for at, entry in ipairs(most > 0 and call('XRANGE', keys[i], from, '+', 'COUNT', most) or {}) do
+      part.ids[at], part.fields[at] = entry[1], digit .. ':' .. entry[1]
+      found.jobs = found.jobs + open_jobs(keys[4], digit, entry)
+      weigh_one(entry[2][2])
+    end
+    most = most - #part.ids
+    if #part.ids > 0 then found[#found + 1] = part end
+  end
+  return found
 end
 
 -- ferry_v1_purge: removes a slice of the jobs that wait or are delayed, counted as cancelled.
 --   KEYS  1 state  2 due  3 parked  4 progress  5.. streams
 --   ARGV  1 entries at most, 1..500
---   reply jobs removed, 0 when none are left
---         error NOPERM  the caller is no operator; nothing was changed
---   cost  about 6 commands, 3 for each stream and 2 for each entry
+--   reply jobs removed, 0 when none are left. Delayed names without bytes go as well and hold none.
+--         error FERRYBAD  the number of entries is wrong; nothing was changed
+--         error NOPERM    the caller is no operator; nothing was changed
+--   cost  about 6 commands, 4 for each stream and 1 for each entry
 local function purge(keys, args)
   local refused = not_operator(keys[1])
   if refused then return refused end
+  local most, wrong = number_in('the number of entries', args[1], 1, 500)
+  if wrong then return wrong end
   ages[keys[1]] = nil
-  local most, jobs, bytes, delayed = tonumber(args[1]), 0, 0, 0
-  local names = call('ZRANGE', keys[2], 0, most - 1)
-  if #names > 0 then
-    for _, envelope in ipairs(call('HMGET', keys[3], unpack(names))) do
-      if envelope then delayed, bytes = delayed + (head(envelope) or 1), bytes + #envelope end
-    end
-    call('ZREM', keys[2], unpack(names))
-    call('HDEL', keys[3], unpack(names))
+  local found = to_purge(keys, most)
+  if #found.names > 0 then
+    refused = denied('ZREM', keys[2], '') or denied('HDEL', keys[3], '')
   end
-  most = most - #names
-  for i = 5, #keys do
-    if most > 0 then
-      local digit = string.match(keys[i], '%d$')
-      local ids = {}
-      local from = '(' .. last_delivered(keys[i])
-      for _, entry in ipairs(call('XRANGE', keys[i], from, '+', 'COUNT', most)) do
-        ids[#ids + 1] = entry[1]
-        jobs = jobs + open_jobs(keys[4], digit, entry)
-        -- Bytes that no enqueue can have stored were never counted.
-        if head(entry[2][2]) then bytes = bytes + #entry[2][2] end
-        call('HDEL', keys[4], digit .. ':' .. entry[1])
-      end
-      if #ids > 0 then call('XDEL', keys[i], unpack(ids)) end
-      most = most - #ids
-    end
+  for _, part in ipairs(found) do
+    refused = refused or denied('HDEL', keys[4], '') or denied('XDEL', part.stream, '0-0')
   end
-  if jobs + delayed > 0 then
-    call('HINCRBY', keys[1], 'cancelled', jobs + delayed)
-    if bytes > 0 then call('HINCRBY', keys[1], 'bytes', -bytes) end
-    if delayed > 0 then call('HINCRBY', keys[1], 'delayed', -delayed) end
+  refused = refused or add(keys[1], {'cancelled', text(found.jobs + found.delayed),
+    'bytes', text(-found.bytes), 'delayed', text(-found.delayed)})
+  if refused then return refused end
+  if #found.names > 0 then
+    call('ZREM', keys[2], unpack(found.names))
+    call('HDEL', keys[3], unpack(found.names))
   end
-  return jobs + delayed
+  for _, part in ipairs(found) do
+    call('HDEL', keys[4], unpack(part.fields))
+    call('XDEL', part.stream, unpack(part.ids))
+  end
+  return found.jobs + found.delayed
 end
 
 redis.register_function{

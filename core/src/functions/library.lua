@@ -4,11 +4,22 @@
 --
 -- The files are joined in this order: library, enqueue, lease, beat, settle, parts, due, dead, inspect.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
--- An error in the middle of a function does not undo what it wrote before. So every argument is
--- checked before the first write, and what is refused has changed nothing.
+-- All or nothing: an error in the middle of a function does not undo what it wrote before. So each
+--   1. checks its arguments, then reads every key it will write, which finds keys of another type,
+--      and asks for the rights to what cannot be taken back (`denied`);
+--   2. writes what can still fail, and takes that back when a later one fails (`add`,
+--      `add_entries`, `take_back`);
+--   3. writes last what cannot fail any more: it deletes and acknowledges.
+-- Whatever counts answers FERRYBROKEN, beside what stands above it, for a counter that is no number.
+-- What a hot function cannot know without one more command stands in GUARANTEES.md; the audit finds
+-- it. tests/redis/all_or_nothing_test.cpp lets each command of each function fail.
 
 -- redis.call and Lua's own libraries exist only while a function runs, not while this text loads.
-local function call(...) return redis.call(...) end
+-- `call` throws what Redis refuses; `try` replies it, see `failed`. They become Redis's own with
+-- the first command, so that later ones go through no function of ours.
+local call, try
+call = function(...) call, try = redis.call, redis.pcall; return call(...) end
+try = function(...) call, try = redis.call, redis.pcall; return try(...) end
 local group = 'ferry'
 -- Holds what waits for a newer worker. No worker has such a name, and it is the last in their order.
 local for_newer = '~newer'
@@ -16,8 +27,13 @@ local for_newer = '~newer'
 -- Raise it with every change of these files; `install` replaces a lower one.
 local revision = 5
 
--- The longest delay: 366 days.
-local most_delay_ms = 31622400000
+-- What a call may tell. An envelope is bounded as in core/src/wire/limits.hpp.
+local most_jobs = 1000                  -- in an envelope
+local most_bytes = 16 * 1024 * 1024     -- of an envelope as stored
+local most_envelopes = 1000             -- in a call of a producer
+local most_delay = 366 * 24 * 3600000   -- ms
+local most_lease = 24 * 3600000         -- ms
+local exact = 2 ^ 53                    -- from here on Lua rounds
 
 -- A number as Redis is to store it: Redis formats a number it is given as a fraction with 17 digits,
 -- which takes longer than many a command.
@@ -25,7 +41,7 @@ local function text(number) return string.format('%d', number) end
 
 local function now_ms()
   local t = call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
+  return t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 end
 
 -- Returns the number of jobs in an envelope and the offset of its first id, or nil when the bytes
@@ -55,14 +71,12 @@ local function with_head(envelope, count, first_id)
     string.char(0xc4, 16) .. first_id .. string.sub(envelope, at + 16)
 end
 
-local function hex(raw)
-  return (string.gsub(raw, '.', function(c) return string.format('%02x', string.byte(c)) end))
-end
-
--- The name under which an envelope is parked: its priority, then the id of its first job.
+-- The name under which an envelope is parked: its priority, then the id of its first job in hex.
 local function member_of(priority, envelope)
   local _, at = head(envelope)
-  return priority .. ':' .. hex(string.sub(envelope, at, at + 15))
+  return priority .. string.format(
+    ':%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x',
+    string.byte(envelope, at, at + 15))
 end
 
 local function bad(what)
@@ -84,42 +98,162 @@ local function bad_envelope(which)
   return bad('envelope ' .. which .. ' is not an envelope of version 1 with 1 to 1000 jobs')
 end
 
-local function is_whole(number)
-  return number and number >= 0 and number < 2 ^ 53 and number == math.floor(number)
+-- What is stored is wrong, and no argument is: somebody wrote there by hand.
+local function broken(what)
+  return redis.error_reply('FERRYBROKEN ' .. what .. '; nothing was changed')
 end
 
--- An id for bytes that have none of their own: no other entry of the stream has the same.
-local function id_from_entry(entry_id)
+-- Whether a number that was told is whole and from 0 to `most`; false for NaN and infinity too.
+local function is_whole(number, most)
+  return number and number >= 0 and number <= most and number % 1 == 0
+end
+
+-- Returns the number that a text of digits is, when it lies within the bounds, or nil.
+local function whole(digits, least, most)
+  local number = digits and string.find(digits, '^%d+$') and tonumber(digits)
+  return number and number >= least and number <= most and number or nil
+end
+
+local function bad_number(what, told, least, most)
+  return bad(what .. " is '" .. string.sub(told or '', 1, 32) ..
+    "', expected a whole number from " .. text(least) .. ' to ' .. text(most))
+end
+
+-- Returns the number that a text of digits is; or nil and an error that names it.
+local function number_in(what, digits, least, most)
+  local number = whole(digits, least, most)
+  if number then return number end
+  return nil, bad_number(what, digits, least, most)
+end
+
+-- Whether it is a number of 64 bits in digits, as cursors and the two halves of an entry's id.
+local function fits_64_bits(digits)
+  return digits and string.find(digits, '^%d+$') and
+    (#digits < 20 or #digits == 20 and digits <= '18446744073709551615')
+end
+
+local function is_entry_id(id)
+  if not id or not string.find(id, '^%d+%-%d+$') then return false end
+  if #id < 20 then return true end
+  local ms, count = string.match(id, '^(%d+)%-(%d+)$')
+  return fits_64_bits(ms) and fits_64_bits(count)
+end
+
+-- Returns what is wrong with a call of a worker and the ids of entries behind it, or nil.
+local function wrong_ids(args)
+  if #args > 101 then return bad('the call names ' .. #args - 1 .. ' entries, at most 100') end
+  for i = 2, #args do
+    if not is_entry_id(args[i]) then return bad('an entry id is wrong') end
+  end
+end
+
+-- Whether it has the form of a name under which an envelope is parked.
+local function is_name(name)
+  return #name == 34 and string.find(name, '^[012]:%x+$') ~= nil
+end
+
+-- An id for bytes that have none of their own: no other entry of the stream has the same. `again`
+-- counts from 0 and makes another one.
+local function id_from_entry(entry_id, again)
   local ms, count = string.match(entry_id, '^(%d+)%-(%d+)$')
-  return struct.pack('>I8I8', tonumber(ms), tonumber(count))
+  ms, count = tonumber(ms), tonumber(count)
+  if again == 0 and ms < exact and count < exact then return struct.pack('>I8I8', ms, count) end
+  local digits = redis.sha1hex(entry_id .. ' ' .. again)
+  return (string.gsub(string.sub(digits, 1, 32), '%x%x', function(pair)
+    return string.char(tonumber(pair, 16))
+  end))
 end
 
+<<<<<<< HEAD
 -- Whether it is what `member_of` makes.
 local function is_parked_name(name) return string.find(name, '^[012]:' .. string.rep('%x', 32) .. '$') end
 
 local function is_entry_id(text) return text and string.find(text, '^%d+%-%d+$') end
+=======
+-- Settled jobs in the marks of an envelope. Marks of another length are not those of this envelope.
+local function settled_in(marks, jobs)
+  if not marks or #marks ~= jobs then return 0 end
+  return select(2, string.gsub(marks, 'x', ''))
+end
+>>>>>>> h1
 
--- Parks an envelope under its name until a time. Two jobs with the same id are the same job: the one
--- that is parked already stays, and the caller counts the other as cancelled.
--- Returns whether it was parked.
-local function park(sorted, parked, at, name, envelope)
-  if call('HSETNX', parked, name, envelope) == 0 then return false end
-  call('ZADD', sorted, at, name)
-  return true
+local function failed(reply) return type(reply) == 'table' and reply.err ~= nil end
+
+-- Asks for the caller's right to a command, which costs no command.
+-- Returns nil, or what to reply.
+local function denied(...)
+  if redis.acl_check_cmd(...) then return nil end
+  local words = {...}
+  return redis.error_reply('NOPERM the user has no right to ' ..
+    table.concat(words, ' ', 1, words[1] == 'XGROUP' and 3 or 2) .. '; nothing was changed')
+end
+
+-- Takes back what `add` did to counters, up to a position in `changes`.
+local function take_back(state, changes, last)
+  for i = 1, last or #changes, 2 do
+    if changes[i + 1] ~= '0' then try('HINCRBY', state, changes[i], text(-changes[i + 1])) end
+  end
+end
+
+-- Adds to counters, to all or to none. `changes` = {name, number as text, name, number, …}.
+-- Returns nil, or the error of the one that cannot be changed.
+local function add(state, changes)
+  for i = 1, #changes, 2 do
+    local by = changes[i + 1]
+    local value = by ~= '0' and try('HINCRBY', state, changes[i], by) or 0
+    if failed(value) or value >= exact or value <= -exact then
+      take_back(state, changes, failed(value) and i - 1 or i)
+      local why = failed(value) and value.err or ''
+      if string.find(why, '^ERR value') then
+        return bad('a number is not written as Redis writes it: ' .. string.sub(by, 1, 32))
+      end
+      local refused = why ~= '' and not string.find(why, '^ERR hash value') and
+        not string.find(why, 'overflow', 1, true)
+      return refused and value or broken('the counter ' .. changes[i] .. ' of ' .. state ..
+        ' is no whole number, or would pass 2^53')
+    end
+  end
+end
+
+-- Adds entries to streams, all or none. Each is {stream, field, value, …}.
+-- Returns their ids; or nil and the error.
+local function add_entries(entries)
+  local ids = {}
+  for i, entry in ipairs(entries) do
+    local id = try('XADD', entry[1], '*', unpack(entry, 2))
+    if failed(id) then
+      for added, its_id in ipairs(ids) do try('XDEL', entries[added][1], its_id) end
+      return nil, id
+    end
+    ids[i] = id
+  end
+  return ids
 end
 
 -- The counters of a queue as numbers. Jobs in the streams follow from them.
+-- Returns nil and an error where one that is written back is no whole number, or the sum is none.
 local fields = {'accepted', 'done', 'expired', 'cancelled', 'delayed', 'dead', 'bytes'}
+local function is_exact(number) return number < exact and number > -exact and number % 1 == 0 end
 local function books(state)
   local raw = call('HMGET', state, unpack(fields))
-  local b = {}
-  for i = 1, #fields do b[fields[i]] = tonumber(raw[i]) or 0 end
+  for i = 1, 7 do raw[i] = raw[i] and (tonumber(raw[i]) or 0 / 0) or 0 end
+  local b = {accepted = raw[1], done = raw[2], expired = raw[3], cancelled = raw[4],
+    delayed = raw[5], dead = raw[6], bytes = raw[7], ready = 0}
   b.ready = b.accepted - b.done - b.expired - b.cancelled - b.delayed - b.dead
-  return b
+  if is_exact(b.ready) and is_exact(b.accepted) and is_exact(b.delayed) and is_exact(b.bytes) then
+    return b
+  end
+  for _, name in ipairs(fields) do
+    if not is_exact(b[name]) then
+      return nil, broken('the counter ' .. name .. ' of ' .. state ..
+        ' is no whole number below 2^53')
+    end
+  end
+  return nil, broken('the counters of ' .. state .. ' are too large to be added up')
 end
 
 local function last_delivered(stream)
-  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  local groups = try('XINFO', 'GROUPS', stream)
   if groups.err then return '0-0' end
   for _, g in ipairs(groups) do
     local named, last
@@ -132,9 +266,10 @@ local function last_delivered(stream)
   return '0-0'
 end
 
--- Server time at which the oldest job that no worker has yet was stored, or nil.
+-- Server time at which the oldest job that no worker has yet was stored, or nil; also nil for what
+-- is no stream or may not be read.
 local function oldest_waiting(stream)
-  local entry = call('XRANGE', stream, '(' .. last_delivered(stream), '+', 'COUNT', 1)[1]
+  local entry = try('XRANGE', stream, '(' .. last_delivered(stream), '+', 'COUNT', 1)[1]
   return entry and tonumber(string.match(entry[1], '^%d+'))
 end
 

@@ -1,15 +1,18 @@
--- Deletes entries that are acknowledged, given in ascending order. When nothing that is pending lies
--- before the last of them, all up to it were delivered once and are settled: then whole nodes of the
--- stream go at once, and the whole call takes half the time. Anything that stood there without being
--- pending would go with them; only XGROUP SETID or XACK by hand leave such entries.
-local function delete(stream, ids)
-  local last = ids[#ids]
-  local first_of_all = #ids > 2 and redis.acl_check_cmd('XTRIM', stream, 'MINID', last) and
-    #call('XPENDING', stream, group, '-', last, '1') == 0
-  if first_of_all and call('XTRIM', stream, 'MINID', last) == #ids - 1 then
+-- Deletes the entries that a call of `finish` has acknowledged, in ascending order. When nothing
+-- that is pending lies before the last of them, all up to it were delivered once and are settled:
+-- then whole nodes of the stream go at once, and the whole call takes half the time. Anything that
+-- stood there without being pending would go with them; only XGROUP SETID or XACK by hand leave
+-- such entries.
+-- Cannot fail: the caller has asked for the right to XDEL, and goes without the others.
+local function delete(stream, args)
+  local last, count = args[#args], #args - 4
+  local before = count > 2 and redis.acl_check_cmd('XTRIM', stream, 'MINID', last) and
+    try('XPENDING', stream, group, '-', last, '1')
+  if before and #before == 0 and not before.err and
+    call('XTRIM', stream, 'MINID', last) == count - 1 then
     call('XDEL', stream, last)
   else
-    call('XDEL', stream, unpack(ids))
+    call('XDEL', stream, unpack(args, 5))
   end
 end
 
@@ -24,47 +27,70 @@ end
 --   cost  6 commands, whatever the number of envelopes; two more for three envelopes or more, and one
 --         where any job has progress
 local function finish(keys, args)
-  local state, stream = keys[1], keys[4]
-  local jobs, bytes, ids = tonumber(args[2]), tonumber(args[3]), {unpack(args, 5)}
-  if not is_whole(jobs) or not is_whole(bytes) or #ids == 0 or #args[4] ~= 6 * #ids then
-    return bad('the jobs and bytes are not those of ' .. #ids .. ' envelopes')
+  local state, progress, stream, envelopes = keys[1], keys[3], keys[4], #args - 4
+  local jobs, bytes = tonumber(args[2]), tonumber(args[3])
+  if envelopes < 1 or envelopes > 300 or #args[4] ~= 6 * envelopes then
+    return bad('the call does not tell the jobs and bytes of 1 to 300 envelopes')
+  end
+  if not is_whole(jobs, most_jobs * envelopes) then
+    return bad_number('the number of jobs', args[2], 0, most_jobs * envelopes)
+  end
+  if not is_whole(bytes, most_bytes * envelopes) then
+    return bad_number('the number of bytes', args[3], 0, most_bytes * envelopes)
   end
   if call('HEXISTS', keys[2], args[1]) == 0 then return {'STALE'} end
-  local settled = call('XACK', stream, group, unpack(ids))
-  if settled == 0 then return {'OK', 0} end
-  if settled < #ids then
+  local has_progress = call('EXISTS', progress) == 1
+  local refused = not redis.acl_check_cmd('XDEL', stream, args[5]) and
+    denied('XDEL', stream, args[5]) or has_progress and denied('HDEL', progress, '')
+  if refused then return refused end
+  -- What is counted can be taken back, what is acknowledged cannot.
+  local counted = {'done', args[2], 'bytes', bytes > 0 and '-' .. args[3] or '0'}
+  local wrong = add(state, counted)
+  if wrong then return wrong end
+  local settled = try('XACK', stream, group, unpack(args, 5))
+  if settled == envelopes then
+    delete(stream, args)
+  elseif settled == 0 or failed(settled) then
+    take_back(state, counted)
+    return settled == 0 and {'OK', 0} or settled
+  else
     -- Some were settled before. Which ones: those that are no longer in the stream.
-    jobs, bytes = 0, 0
-    for i, id in ipairs(ids) do
-      if call('XDEL', stream, id) == 1 then
+    local jobs_left, bytes_left = jobs, bytes
+    for i = 1, envelopes do
+      if call('XDEL', stream, args[4 + i]) == 1 then
         local jobs_of_it, bytes_of_it = struct.unpack('>I2I4', args[4], 6 * i - 5)
-        jobs, bytes = jobs + jobs_of_it, bytes + bytes_of_it
+        jobs_left, bytes_left = jobs_left - jobs_of_it, bytes_left - bytes_of_it
       end
     end
-  else
-    delete(stream, ids)
+    take_back(state,
+      {'done', text(math.max(0, jobs_left)), 'bytes', text(-math.max(0, bytes_left))})
   end
-  -- Mostly no envelope has progress, and then there is no such hash.
-  if call('EXISTS', keys[3]) == 1 then
-    local digit = string.match(stream, '%d$')
-    for i = 1, #ids do ids[i] = digit .. ':' .. ids[i] end
-    call('HDEL', keys[3], unpack(ids))
+  -- Mostly no envelope has progress, and then there is no such hash. What is no hash holds none.
+  if has_progress then
+    local digit, of_them = string.match(stream, '%d$'), {}
+    for i = 1, envelopes do of_them[i] = digit .. ':' .. args[4 + i] end
+    try('HDEL', progress, unpack(of_them))
   end
-  if jobs > 0 then call('HINCRBY', state, 'done', text(jobs)) end
-  if bytes > 0 then call('HINCRBY', state, 'bytes', text(-bytes)) end
   return {'OK', settled}
 end
 
 -- ferry_v1_done: ferry_v1_finish as workers up to revision 3 call it.
 --   ARGV  1 worker, then for each envelope: entry id, jobs done now, bytes of the envelope
 local function done(keys, args)
+  if (#args - 1) % 3 ~= 0 or #args > 901 then
+    return bad('the call has ' .. #args ..
+      ' arguments, expected 1 and 3 for each of 1 to 300 envelopes')
+  end
   local jobs, bytes, each, ids = 0, 0, {}, {}
   for i = 2, #args, 3 do
+    local jobs_of_it, wrong_jobs = number_in('the number of jobs', args[i + 1], 0, most_jobs)
+    local bytes_of_it, wrong_bytes = number_in('the number of bytes', args[i + 2], 0, most_bytes)
+    if not jobs_of_it or not bytes_of_it then return wrong_jobs or wrong_bytes end
     ids[#ids + 1] = args[i]
-    each[#each + 1] = struct.pack('>I2I4', args[i + 1], args[i + 2])
-    jobs, bytes = jobs + args[i + 1], bytes + args[i + 2]
+    each[#each + 1] = struct.pack('>I2I4', jobs_of_it, bytes_of_it)
+    jobs, bytes = jobs + jobs_of_it, bytes + bytes_of_it
   end
-  return finish(keys, {args[1], jobs, bytes, table.concat(each), unpack(ids)})
+  return finish(keys, {args[1], text(jobs), text(bytes), table.concat(each), unpack(ids)})
 end
 
 -- Positions from 1 on, or nil when one of them is beyond `total`.
@@ -82,13 +108,96 @@ end
 -- Returns what is wrong with the jobs that move, or nil.
 local function wrong_move(args, total)
   for i = 7, #args, 4 do
-    local index, verb, delay = tonumber(args[i]), args[i + 1], tonumber(args[i + 2])
-    if not is_whole(index) or index >= total then return bad('no job has the index ' .. args[i]) end
+    local verb = args[i + 1]
+    if not whole(args[i], 0, total - 1) then return bad('no job has the index ' .. args[i]) end
     if verb ~= 'r' and verb ~= 'f' then return bad('verb is neither r nor f') end
-    if not is_whole(delay) then return bad('a delay is not a number from 0 on') end
+    if not whole(args[i + 2], 0, most_delay) then
+      return bad_number('the delay of envelope ' .. (i - 3) / 4, args[i + 2], 0, most_delay)
+    end
     if not args[i + 3] or head(args[i + 3]) ~= 1 then
       return bad('envelope ' .. (i - 3) / 4 .. ' is not an envelope of version 1 with one job')
     end
+  end
+end
+
+-- What the outcomes that are told make of an envelope's jobs. A job that is settled is passed over.
+-- Returns {finished: none is open any more, settled, done, expired: numbers of jobs, bytes: of the
+-- entries, entries: to add, parked: {dead, delay, name, envelope} each}.
+local function outcomes(stream, digit, marks, done_at, expired_at, args)
+  local told = {finished = true, settled = 0, done = 0, expired = 0, bytes = 0, entries = {},
+    parked = {}}
+  local function take(at)
+    if marks[at] == 120 then return false end
+    marks[at], told.settled = 120, told.settled + 1
+    return true
+  end
+  for _, at in ipairs(done_at) do
+    if take(at) then told.done = told.done + 1 end
+  end
+  for _, at in ipairs(expired_at) do
+    if take(at) then told.expired = told.expired + 1 end
+  end
+  for i = 7, #args, 4 do
+    local dead, delay, envelope = args[i + 1] == 'f', tonumber(args[i + 2]), args[i + 3]
+    if not take(tonumber(args[i]) + 1) then
+      -- settled before
+    elseif dead or delay > 0 then
+      told.parked[#told.parked + 1] = {dead = dead, delay = dead and 0 or delay,
+        name = member_of(digit, envelope), envelope = envelope}
+    else
+      told.entries[#told.entries + 1] = {stream, 'e', envelope}
+      told.bytes = told.bytes + #envelope
+    end
+  end
+  for at = 1, #marks do told.finished = told.finished and marks[at] == 120 end
+  return told
+end
+
+-- Stores the jobs that move and counts all of them; takes everything back when one of it fails.
+-- Two jobs with the same id are the same job: the one that is parked already stays, and the other
+-- counts as cancelled.
+-- Returns nil, or the error.
+local function carry_out(state, due, parked, dead, told)
+  if #told.parked + #told.entries == 0 then
+    return add(state,
+      {'done', text(told.done), 'expired', text(told.expired), 'bytes', text(told.bytes)})
+  end
+  local now = #told.parked > 0 and now_ms()
+  local ids, why = add_entries(told.entries)
+  if why then return why end
+  local names, to_due, to_dead = {}, {}, {}
+  local cancelled, delayed, died, bytes = 0, 0, 0, told.bytes
+  local function undo(error_reply)
+    for i, id in ipairs(ids) do try('XDEL', told.entries[i][1], id) end
+    if #names > 0 then try('HDEL', parked, unpack(names)) end
+    return error_reply
+  end
+  for _, p in ipairs(told.parked) do
+    local is_new = try('HSETNX', parked, p.name, p.envelope)
+    if failed(is_new) then return undo(is_new) end
+    local list = p.dead and to_dead or to_due
+    if is_new == 0 then
+      cancelled = cancelled + 1
+    else
+      names[#names + 1] = p.name
+      list[#list + 1], list[#list + 2] = now + p.delay, p.name
+      died, delayed = died + (p.dead and 1 or 0), delayed + (p.dead and 0 or 1)
+      bytes = bytes + (p.dead and 0 or #p.envelope)
+    end
+  end
+  local counted = {'done', text(told.done), 'expired', text(told.expired),
+    'cancelled', text(cancelled), 'delayed', text(delayed), 'dead', text(died),
+    'bytes', text(bytes)}
+  why = add(state, counted)
+  if why then return undo(why) end
+  local listed = #to_due > 0 and try('ZADD', due, unpack(to_due))
+  if #to_dead > 0 and not failed(listed) then
+    listed = try('ZADD', dead, unpack(to_dead))
+    for i = 2, failed(listed) and #to_due or 0, 2 do try('ZREM', due, to_due[i]) end
+  end
+  if failed(listed) then
+    take_back(state, counted)
+    return undo(listed)
   end
 end
 
@@ -106,14 +215,14 @@ end
 --         {'STALE'}  the worker's lease has ended
 --         {'GONE'}   the envelope is not pending: settled before
 --         error FERRYBAD  an argument is wrong; nothing was changed
---   cost  8 commands and about 3 for each job that moves
+--   cost  about 9 commands and one for each job that moves
 local function settle(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
-  local total, envelope_bytes = tonumber(args[3]), tonumber(args[4])
-  if not is_whole(total) or total < 1 or total > 1000 or not is_whole(envelope_bytes) then
-    return bad('jobs or bytes of the envelope are wrong')
-  end
-  local done_at, expired_at = positions(args[5], total), positions(args[6], total)
+  local total, wrong_total = number_in('the number of jobs', args[3], 1, most_jobs)
+  local envelope_bytes, wrong_bytes = number_in('the number of bytes', args[4], 0, most_bytes)
+  if not total or not envelope_bytes then return wrong_total or wrong_bytes end
+  if not is_entry_id(id) then return bad('the entry id is wrong') end
+  local done_at, expired_at = positions(args[5] or '-', total), positions(args[6] or '-', total)
   if not done_at or not expired_at then return bad('a job index is not below ' .. total) end
   local wrong = wrong_move(args, total)
   if wrong then return wrong end
@@ -121,54 +230,58 @@ local function settle(keys, args)
   if #call('XPENDING', stream, group, id, id, 1, worker) == 0 then return {'GONE'} end
   local digit = string.match(stream, '%d$')
   local field = digit .. ':' .. id
-  local known = call('HGET', progress, field) or string.rep('.', total)
-  if #known ~= total then return bad('the envelope has ' .. #known .. ' jobs, not ' .. total) end
-  local marks = {string.byte(known, 1, total)}
-  local settled = 0
-  local function take(at)
-    if marks[at] == 120 then return false end
-    marks[at], settled = 120, settled + 1
-    return true
+  local known = call('HGET', progress, field)
+  if known and #known ~= total then
+    return bad('the envelope has ' .. #known .. ' jobs, not ' .. total)
   end
+  local marks = {string.byte(known or string.rep('.', total), 1, total)}
+  local told = outcomes(stream, digit, marks, done_at, expired_at, args)
 
-  local counts = {done = 0, expired = 0, cancelled = 0, delayed = 0, dead = 0, bytes = 0}
-  for _, at in ipairs(done_at) do
-    if take(at) then counts.done = counts.done + 1 end
+  local refused
+  if told.finished then
+    told.bytes = told.bytes - envelope_bytes
+    refused = denied('XACK', stream, group, id) or denied('XDEL', stream, id) or
+      known and denied('HDEL', progress, field)
+  else
+    refused = denied('HSET', progress, field, '')
   end
-  for _, at in ipairs(expired_at) do
-    if take(at) then counts.expired = counts.expired + 1 end
-  end
-  for i = 7, #args, 4 do
-    local verb, delay, envelope = args[i + 1], tonumber(args[i + 2]), args[i + 3]
-    if take(tonumber(args[i]) + 1) then
-      local name = member_of(digit, envelope)
-      if verb == 'r' and delay == 0 then
-        call('XADD', stream, '*', 'e', envelope)
-        counts.bytes = counts.bytes + #envelope
-      elseif verb == 'r' and park(keys[5], keys[6], now_ms() + delay, name, envelope) then
-        counts.delayed, counts.bytes = counts.delayed + 1, counts.bytes + #envelope
-      elseif verb == 'f' and park(keys[7], keys[6], now_ms(), name, envelope) then
-        counts.dead = counts.dead + 1
-      else
-        counts.cancelled = counts.cancelled + 1
-      end
-    end
-  end
-
-  local finished = true
-  for at = 1, total do finished = finished and marks[at] == 120 end
-  if finished then
+  refused = refused or carry_out(state, keys[5], keys[6], keys[7], told)
+  if refused then return refused end
+  if told.finished then
     call('XACK', stream, group, id)
     call('XDEL', stream, id)
-    call('HDEL', progress, field)
-    counts.bytes = counts.bytes - envelope_bytes
+    if known then call('HDEL', progress, field) end
   else
     call('HSET', progress, field, string.char(unpack(marks)))
   end
-  for name, by in pairs(counts) do
-    if by ~= 0 then call('HINCRBY', state, name, by) end
+  return {'OK', told.settled, told.finished and 1 or 0}
+end
+
+-- The letter of an entry that has so many jobs open, under an id that no parked envelope has.
+local function letter_of(digit, id, stored, letter, jobs, parked)
+  local _, at = head(letter)
+  local first_id, again = string.sub(letter, at, at + 15), 0
+  if not stored then first_id, again = id_from_entry(id, 0), 1 end
+  local named = with_head(letter, jobs, first_id)
+  while call('HEXISTS', parked, member_of(digit, named)) == 1 do
+    named = with_head(letter, jobs, id_from_entry(id, again))
+    again = again + 1
   end
-  return {'OK', settled, finished and 1 or 0}
+  return named
+end
+
+-- Buries a letter of so many jobs, in place of an entry with so many bytes in the books.
+-- Returns nil, or the error.
+local function lay_down(state, dead, parked, name, letter, counted)
+  local now = now_ms()
+  local why = add(state, counted)
+  if why then return why end
+  local stored = try('HSETNX', parked, name, letter)
+  local listed = failed(stored) and stored or try('ZADD', dead, now, name)
+  if not failed(listed) then return nil end
+  if not failed(stored) then try('HDEL', parked, name) end
+  take_back(state, counted)
+  return listed
 end
 
 -- ferry_v1_bury: an envelope that cannot be decoded goes to the dead letters whole.
@@ -177,14 +290,16 @@ end
 --   reply {'OK', jobs buried}, {'STALE'} or {'GONE'}
 --         error FERRYBAD  an argument is wrong; nothing was changed
 --   The dead letter counts the jobs that were not settled, whatever its head said. Bytes that no
---   enqueue can have stored count as one job that is accepted at this moment, so that the books stay
---   balanced. Where they have no id, or one that is parked already, the letter's id is the entry's.
+--   enqueue can have stored count as one job that is accepted at this moment, so that the books
+--   stay balanced. Where they have no id, or one that is parked already, the letter's id is made
+--   from the entry's.
 --   cost  about 13 commands
 local function bury(keys, args)
-  local state, stream, worker, id = keys[1], keys[4], args[1], args[2]
-  local envelope_bytes, at = tonumber(args[3]), select(2, head(args[4]))
-  if not at then return bad_envelope(1) end
-  if not is_whole(envelope_bytes) then return bad('bytes of the envelope are wrong') end
+  local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
+  if not args[4] or not head(args[4]) then return bad_envelope(1) end
+  local _, wrong = number_in('the number of bytes', args[3], 0, exact - 1)
+  if wrong then return wrong end
+  if not is_entry_id(id) then return bad('the entry id is wrong') end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
   if #call('XPENDING', stream, group, id, id, 1, worker) == 0 then return {'GONE'} end
   local entry = call('XRANGE', stream, id, id)[1]
@@ -193,29 +308,44 @@ local function bury(keys, args)
     return {'GONE'}
   end
   local digit = string.match(stream, '%d$')
-  local field = digit .. ':' .. id
+  local field, bytes = digit .. ':' .. id, #entry[2][2]
   local stored = head(entry[2][2])
-  local count = stored or 1
-  if stored then
-    local _, settled = string.gsub(call('HGET', keys[3], field) or '', 'x', '')
-    count = stored - settled
+  local count = (stored or 1) - settled_in(call('HGET', progress, field), stored)
+  local refused = denied('XACK', stream, group, id) or denied('XDEL', stream, id) or
+    denied('HDEL', progress, field)
+  if not refused and count > 0 then
+    local letter = letter_of(digit, id, stored, args[4], count, keys[6])
+    local counted = {'dead', text(count), 'bytes', text(-bytes)}
+    if not stored then counted = {'accepted', '1', 'dead', '1'} end
+    refused = lay_down(state, keys[5], keys[6], member_of(digit, letter), letter, counted)
   end
-  local first_id = string.sub(args[4], at, at + 15)
-  if not stored or call('HEXISTS', keys[6], member_of(digit, args[4])) == 1 then
-    first_id = id_from_entry(id)
-  end
-  local letter = with_head(args[4], count, first_id)
-  park(keys[5], keys[6], now_ms(), member_of(digit, letter), letter)
+  refused = refused or count == 0 and add(state, {'bytes', text(-bytes)})
+  if refused then return refused end
   call('XACK', stream, group, id)
   call('XDEL', stream, id)
-  call('HDEL', keys[3], field)
-  call('HINCRBY', state, 'dead', count)
-  if stored then
-    call('HINCRBY', state, 'bytes', -envelope_bytes)
-  else
-    call('HINCRBY', state, 'accepted', count)
-  end
+  call('HDEL', progress, field)
   return {'OK', count}
+end
+
+-- Adds a copy of each entry behind the others, all or none. `held`: ids, and their marks by id.
+-- Returns the new ids by the old ones; or nil and the error.
+local function copy_entries(stream, held)
+  local copies = {}
+  for _, id in ipairs(held) do
+    local entry = call('XRANGE', stream, id, id)[1]
+    local copy, marks = nil, held[id]
+    if entry and marks then
+      copy = try('XADD', stream, '*', 'e', entry[2][2], 'm', marks)
+    elseif entry then
+      copy = try('XADD', stream, '*', 'e', entry[2][2])
+    end
+    if failed(copy) then
+      for _, added in pairs(copies) do try('XDEL', stream, added) end
+      return nil, copy
+    end
+    copies[id] = copy
+  end
+  return copies
 end
 
 -- ferry_v1_release: gives envelopes back untouched, at the end of their stream; no attempt and no
@@ -224,26 +354,35 @@ end
 --   ARGV  1 worker, then entry ids, at most 100
 --   reply {'OK', envelopes given back} or {'STALE'}. An entry with progress carries it along in a
 --         second field `m`, so that whoever fetches it sees it.
+--         error FERRYBAD  an argument is wrong; nothing was changed
 --   cost  1 command and about 6 for each envelope
 local function release(keys, args)
   local progress, stream, worker = keys[3], keys[4], args[1]
-  for i = 2, #args do
-    if not is_entry_id(args[i]) then return bad('an entry id is wrong') end
-  end
+  local wrong = wrong_ids(args)
+  if wrong then return wrong end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
   local digit = string.match(stream, '%d$')
-  local released = 0
+  local held, refused = {}, nil
   for i = 2, #args do
     local id = args[i]
-    local entry = call('XRANGE', stream, id, id)[1]
-    if entry and #call('XPENDING', stream, group, id, id, 1, worker) > 0 then
-      local marks = call('HGET', progress, digit .. ':' .. id)
-      if marks then
-        local moved = call('XADD', stream, '*', 'e', entry[2][2], 'm', marks)
-        call('HSET', progress, digit .. ':' .. moved, marks)
+    if held[id] == nil and #call('XPENDING', stream, group, id, id, 1, worker) > 0 then
+      held[#held + 1], held[id] = id, call('HGET', progress, digit .. ':' .. id)
+      refused = refused or
+        held[id] and (denied('HSET', progress, '', '') or denied('HDEL', progress, ''))
+    end
+  end
+  if #held == 0 then return {'OK', 0} end
+  refused = refused or denied('XRANGE', stream, '-', '+') or denied('XACK', stream, group, '0-0') or
+    denied('XDEL', stream, '0-0')
+  if refused then return refused end
+  local copies, why = copy_entries(stream, held)
+  if not copies then return why end
+  local released = 0
+  for _, id in ipairs(held) do
+    if copies[id] then
+      if held[id] then
+        call('HSET', progress, digit .. ':' .. copies[id], held[id])
         call('HDEL', progress, digit .. ':' .. id)
-      else
-        call('XADD', stream, '*', 'e', entry[2][2])
       end
       call('XACK', stream, group, id)
       call('XDEL', stream, id)

@@ -56,6 +56,9 @@ constexpr std::array rules{
          "Ferry speaks to a single Redis, not to a cluster"},
     Rule{"FERRYBAD", Remedy::tell_caller, ErrorCode::internal,
          "a program of another version, or a bug in Ferry: please report it"},
+    Rule{"FERRYBROKEN", Remedy::tell_caller, ErrorCode::corrupt,
+         "somebody wrote into the queue's keys; set that right, then compare with "
+         "`ferry queue show --audit`"},
     Rule{"WRONGTYPE", Remedy::tell_caller, ErrorCode::internal,
          "a key of Ferry's holds something else; use a prefix that nobody else uses"},
 };

@@ -45,6 +45,8 @@ TEST(ErrorsTest, SortsWhatRedisReplies) {
       {"WRONGTYPE Operation against a key holding the wrong kind of value", Remedy::tell_caller,
        ErrorCode::internal},
       {"FERRYBAD no job has the index 9", Remedy::tell_caller, ErrorCode::internal},
+      {"FERRYBROKEN the counter done of x is no whole number", Remedy::tell_caller,
+       ErrorCode::corrupt},
       {"ERR unknown command 'FCALL'", Remedy::tell_caller, ErrorCode::unsupported},
       {"ERR Function not found", Remedy::install, ErrorCode::unsupported},
       {"NOGROUP No such key 'x' or consumer group 'ferry'", Remedy::make_group,
