@@ -15,7 +15,9 @@ local function register(keys, args)
     local made = redis.pcall('XGROUP', 'CREATE', keys[i], group, '0', 'MKSTREAM')
     if made.err and not string.find(made.err, '^BUSYGROUP') then return made end
   end
-  call('HSET', keys[2], args[1], now_ms())
+  local now = now_ms()
+  call('HSET', keys[2], args[1], now)
+  note_life(keys[2], now)
   return {'OK', call('HGET', keys[1], 'paused') == '1' and 1 or 0}
 end
 
@@ -26,7 +28,9 @@ end
 --   cost  4 commands
 local function renew(keys, args)
   if call('HEXISTS', keys[2], args[1]) == 0 then return {'STALE'} end
-  call('HSET', keys[2], args[1], now_ms())
+  local now = now_ms()
+  call('HSET', keys[2], args[1], now)
+  note_life(keys[2], now)
   return {'OK', call('HGET', keys[1], 'paused') == '1' and 1 or 0}
 end
 
@@ -37,6 +41,7 @@ end
 --   cost  1 command and two for each stream
 local function leave(keys, args)
   call('HDEL', keys[2], args[1])
+  if keepers[keys[2]] and keepers[keys[2]].name == args[1] then keepers[keys[2]] = nil end
   local left = 0
   for i = 3, #keys do
     local pending = redis.pcall('XPENDING', keys[i], group, '-', '+', 1000, args[1])
@@ -59,11 +64,7 @@ end
 --   cost  2 commands, one for each stream, about 3 for each dead worker and stream, 1 for each
 --         envelope taken
 --
--- Call it at least twice in a lease. Nothing is taken until one lease after the first call that this library sees, nor for one lease
--- after a gap between calls that is longer than a lease: so workers have time to come back after a
--- restart, a failover, a long pause or a jump of the clock.
-local watch = {}  -- workers key -> {first call of this watch, last call}
-
+-- Nothing is taken while the watch is younger than a lease: see note_life.
 local function reclaim(keys, args)
   local worker, lease, most = args[1], tonumber(args[2]), tonumber(args[3])
   local now = now_ms()
@@ -72,13 +73,7 @@ local function reclaim(keys, args)
   for i = 1, #heartbeats, 2 do alive[heartbeats[i]] = tonumber(heartbeats[i + 1]) end
   if not alive[worker] then return {'STALE'} end
 
-  local w = watch[keys[2]]
-  if not w or now < w.last or now - w.last > lease then
-    w = {first = now}
-    watch[keys[2]] = w
-  end
-  w.last = now
-  if now - w.first <= lease then return {'OK'} end
+  if now - note_life(keys[2], now, lease).first <= lease then return {'OK'} end
 
   local struck = {}
   for name, seen in pairs(alive) do

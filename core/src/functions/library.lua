@@ -2,7 +2,8 @@
 -- Ferry's transitions, protocol version 1. Every move of a job is one of these functions, so every
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
--- The files are joined in this order: library, enqueue, lease, beat, settle, parts, due, dead, inspect.
+-- The files are joined in this order: library, enqueue, watch, lease, beat, settle, parts, due,
+-- dead, inspect.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
 -- An error in the middle of a function does not undo what it wrote before. So every argument is
 -- checked before the first write, and what is refused has changed nothing.
@@ -95,7 +96,9 @@ local function id_from_entry(entry_id)
 end
 
 -- Whether it is what `member_of` makes.
-local function is_parked_name(name) return string.find(name, '^[012]:' .. string.rep('%x', 32) .. '$') end
+local function is_parked_name(name)
+  return name and #name == 34 and string.find(name, '^[012]:[%da-f]+$') ~= nil
+end
 
 local function is_entry_id(text) return text and string.find(text, '^%d+%-%d+$') end
 
