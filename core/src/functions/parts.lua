@@ -10,14 +10,16 @@ local function all_or_nothing(body)
   end
   local done, result = pcall(body, write)
   if done then return result end
-  local text_of_it = type(result) == 'table' and result.err or 'ERR ' .. tostring(result)
+  -- Redis's pcall returns the text of an error, with its code if Redis made it.
+  local why = type(result) == 'table' and result.err or tostring(result)
+  if not string.find(why, '^%u+ ') then why = 'ERR ' .. why end
   for i = #undo, 1, -1 do
     local undone = redis.pcall(unpack(undo[i]))
     if type(undone) == 'table' and undone.err then
-      text_of_it = text_of_it .. '; ' .. undo[i][1] .. ' to take back what was done: ' .. undone.err
+      why = why .. '; ' .. undo[i][1] .. ' to take back what was done: ' .. undone.err
     end
   end
-  return redis.error_reply(text_of_it)
+  return redis.error_reply(why)
 end
 
 -- Returns what to reply to a caller who has no right to one of the commands, each {command, key}.
