@@ -90,6 +90,31 @@ const NamedWorld worlds[] = {
       .old_calls = false,
       .lost_fetches = false,
       .verbs = "drp"}},
+    {"TwoJobsThatAreSetAside",
+     true,
+     {.envelopes = 1,
+      .jobs_in_an_envelope = 2,
+      .names = 1,
+      .crashes = 1,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "d",
+      .leaving = "a"}},
+    {"TwoJobsThatLeaveAsParts",
+     false,
+     {.envelopes = 1,
+      .jobs_in_an_envelope = 2,
+      .names = 1,
+      .crashes = 0,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "",
+      .leaving = "glb"}},
+    {"PartsSetAsideWithEveryFault", false, {.envelopes = 1, .old_calls = false, .leaving = "aglb"}},
     {"OneJobWithEveryFault", false, {.envelopes = 1}},
     {"TwoEnvelopesWithEveryFault", false, {}},
 };
@@ -109,10 +134,14 @@ INSTANTIATE_TEST_SUITE_P(Worlds, WorldTest, testing::ValuesIn(worlds),
 
 TEST(ExplorationTest, FindsEveryRuleThatIsBroken) {
   for (const auto& [rule, flaw] : flaws()) {
-    // Some rules need a second envelope, some a second job in one.
+    // Some rules need a second envelope, some a second job in one, some that jobs leave.
     Exploration found = explore({.max_jobs = 1, .crashes = 0}, &flaw, 20'000);
     if (found.wrong.empty()) {
       found = explore({.envelopes = 1, .jobs_in_an_envelope = 2, .crashes = 0}, &flaw, 20'000);
+    }
+    if (found.wrong.empty()) {
+      found = explore({.envelopes = 1, .jobs_in_an_envelope = 2, .crashes = 0, .leaving = "aglb"},
+                      &flaw, 20'000);
     }
     EXPECT_NE(found.wrong, "") << "nobody notices when this is broken: " << rule;
     std::cout << rule << ": found after " << found.states << " states, in " << found.path.size()
