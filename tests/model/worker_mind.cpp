@@ -94,7 +94,7 @@ SentCall WorkerMind::release(const HeldEnvelope& held) const {
   return {"release", {name, text_of(held.key.second)}, held.key, {}};
 }
 
-// Each job as a part of its own.
+// Each job as a part of its own, but for neighbours that go back together.
 SentCall WorkerMind::part(const HeldEnvelope& held, const std::string& told) const {
   SentCall sent{"part",
                 {name, text_of(held.key.second), std::to_string(told.size()),
@@ -102,11 +102,16 @@ SentCall WorkerMind::part(const HeldEnvelope& held, const std::string& told) con
                 held.key,
                 told};
   const std::vector<SmallJob> jobs = jobs_of(held.envelope);
-  for (std::size_t i = 0; i < told.size(); ++i) {
+  for (std::size_t i = 0, next = 1; i < told.size(); i = next++) {
     if (told[i] == '.') continue;
-    sent.args.insert(sent.args.end(), {told[i] == 'b' ? "f" : "r", told[i] == 'l' ? "1" : "0",
-                                       big_endian(static_cast<std::int64_t>(i), 2),
-                                       small_envelope(jobs[i].number, 1, jobs[i].attempts)});
+    std::string at = big_endian(static_cast<std::int64_t>(i), 2);
+    while (told[i] != 'b' && next < told.size() && told[next] == told[i] &&
+           jobs[next].attempts == jobs[i].attempts &&
+           jobs[next].number == jobs[next - 1].number + 1) {
+      at += big_endian(static_cast<std::int64_t>(next++), 2);
+    }
+    sent.args.insert(sent.args.end(), {told[i] == 'b' ? "f" : "r", told[i] == 'l' ? "1" : "0", at,
+                                       small_envelope(jobs[i].number, next - i, jobs[i].attempts)});
   }
   return sent;
 }
