@@ -129,6 +129,8 @@ local function look_after(keys, args)
   local workers = keys[1]
   local lease, wrong = read_lease(args[2])
   if not lease then return wrong end
+  local refused = missing_right('HSET', workers, 'HDEL', workers)
+  if refused then return refused end
   local pending, broken = {}, {}
   for i = 2, #keys do
     local summary = redis.pcall('XPENDING', keys[i], group)

@@ -114,7 +114,8 @@ end
 -- large one if any; or nil and an error.
 local function move_due(keys, names, most_bytes, most_inside)
   local state, due, parked = keys[1], keys[2], keys[3]
-  local refused = missing_right({{'ZREM', due}, {'HDEL', parked}})
+  local refused = missing_right('ZREM', due, 'HDEL', parked, 'XDEL', keys[4], 'XDEL', keys[5],
+    'XDEL', keys[6])
   if refused then return nil, refused end
   local picked, bodies, foreign, large = read_due(parked, names, most_inside)
   local out, jobs, grown = pack_due(picked, bodies, most_bytes)
@@ -210,7 +211,7 @@ local function due_open(keys, args)
     return 'GONE'
   end
   -- All that ferry_v1_due_close does must succeed, for by then the job is stored.
-  local refused = missing_right({{'HINCRBY', state}, {'ZREM', due}, {'HDEL', parked}})
+  local refused = missing_right('HINCRBY', state, 'ZREM', due, 'HDEL', parked)
   if refused then return refused end
   local length, renamed = call('XLEN', stream), redis.pcall('RENAMENX', stream, gate)
   if type(renamed) == 'table' then

@@ -81,6 +81,19 @@ local function not_operator(state)
     control .. '; nothing was changed')
 end
 
+-- Returns what to reply to a caller who has no right to one of the commands, given as command, key,
+-- command, key … With it, a command on a key that is known to be of its type can fail no more.
+local function missing_right(...)
+  local words = {...}
+  for i = 1, #words, 2 do
+    if not redis.acl_check_cmd(words[i], words[i + 1], '1', '1') then
+      return redis.error_reply('NOPERM the user has no right to ' .. words[i] .. ' ' ..
+        words[i + 1] .. '; nothing was changed')
+    end
+  end
+  return nil
+end
+
 local function bad_envelope(which)
   return bad('envelope ' .. which .. ' is not an envelope of version 1 with 1 to 1000 jobs')
 end

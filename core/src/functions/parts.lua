@@ -22,18 +22,6 @@ local function all_or_nothing(body)
   return redis.error_reply(why)
 end
 
--- Returns what to reply to a caller who has no right to one of the commands, each {command, key}.
--- A command on a key of the right type can then fail no more.
-local function missing_right(commands)
-  for _, one in ipairs(commands) do
-    if not redis.acl_check_cmd(one[1], one[2], '1', '1') then
-      return redis.error_reply('NOPERM the user has no right to ' .. one[1] .. ' ' .. one[2] ..
-        '; nothing was changed')
-    end
-  end
-  return nil
-end
-
 -- HINCRBY of each counter that changes.
 local function count(write, state, counts)
   for name, by in pairs(counts) do
@@ -142,8 +130,8 @@ local function give_back(write, keys, parts, counts)
   end
 end
 
--- Parks the parts that failed. That they are dead is written by the last command, which is not
--- taken back: a worker has no right to take a dead letter out.
+-- Parks the parts that failed. That they are dead is written by the last command that can fail: a
+-- worker has no right to take a dead letter out again.
 local function bury_parts(write, keys, entry_id, parts)
   local digit, now, words = string.match(keys[4], '%d$'), text(now_ms()), {'ZADD', keys[7]}
   for _, part in ipairs(parts) do
@@ -188,8 +176,7 @@ local function part(keys, args)
   local parts, wrong = read_parts(args, total)
   if not parts then return wrong end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end
-  local held = call('XPENDING', stream, group, id, id, 1, worker)[1]
-  if not held then return {'GONE'} end
+  if #call('XPENDING', stream, group, id, id, 1, worker) == 0 then return {'GONE'} end
   local field = string.match(stream, '%d$') .. ':' .. id
   local had = call('HGET', progress, field)
   local known = had or string.rep('.', total)
@@ -197,7 +184,8 @@ local function part(keys, args)
   local open, leaving, marks = open_parts(parts, known)
   if not open then return leaving end
   local finished = not string.find(marks, '[^x]')
-  local refused = missing_right({{'XDEL', stream}})
+  local refused = missing_right('XDEL', stream, 'XACK', stream, 'HSET', progress, 'HDEL', progress,
+    'HDEL', keys[6], 'ZREM', keys[5])
   if refused then return refused end
   return all_or_nothing(function(write)
     local counts = {bytes = finished and -envelope_bytes or 0, delayed = 0, dead = 0}
@@ -206,21 +194,14 @@ local function part(keys, args)
     end
     give_back(write, keys, open, counts)
     count(write, keys[1], counts)
-    local function restore()
-      return had and {'HSET', progress, field, had} or {'HDEL', progress, field}
-    end
-    local function lease_again()
-      local times = text(math.min(held[4], begun_mark))
-      return {'XCLAIM', stream, group, worker, 0, id, 'RETRYCOUNT', times, 'FORCE', 'JUSTID'}
-    end
-    if finished then
-      if had then write(restore, 'HDEL', progress, field) end
-      write(lease_again, 'XACK', stream, group, id)
-    elseif #open > 0 then
-      write(restore, 'HSET', progress, field, marks)
-    end
     bury_parts(write, keys, id, open)
-    if finished then write(nil, 'XDEL', stream, id) end
+    if finished then
+      write(nil, 'XACK', stream, group, id)
+      write(nil, 'XDEL', stream, id)
+      if had then write(nil, 'HDEL', progress, field) end
+    elseif #open > 0 then
+      write(nil, 'HSET', progress, field, marks)
+    end
     return {'OK', leaving, finished and 1 or 0}
   end)
 end
@@ -236,8 +217,8 @@ end
 --   cost  5 commands and one for each letter
 local function dead_split(keys, args)
   local dead, parked, name = keys[2], keys[3], args[1]
-  local refused = not_operator(keys[1]) or missing_right(
-    {{'HSET', parked}, {'HDEL', parked}, {'ZADD', dead}, {'ZREM', dead}})
+  local refused = not_operator(keys[1]) or
+    missing_right('HSET', parked, 'HDEL', parked, 'ZADD', dead, 'ZREM', dead)
   if refused then return refused end
   if not is_parked_name(name) then return bad('the name is not that of a dead letter') end
   if #args < 2 or #args > 1001 then return bad('there are not 1 to 1000 letters') end
