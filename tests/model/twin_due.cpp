@@ -134,7 +134,7 @@ Answer Twin::promote(const Words& args, std::int64_t now) {
     const auto digit = static_cast<std::size_t>(name[0] - '0');
     jobs += jobs_in(envelope).value_or(0);
     const auto size = size_in_bundle(envelope);
-    if (!size) {
+    if (!size || *size > most_inflated || std::ssize(envelope) > *most_bytes) {
       store(digit, envelope, std::ssize(envelope));
       continue;
     }

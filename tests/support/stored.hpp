@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,8 @@
 namespace ferry::test {
 
 /// Everything a server stores, a line for each thing, sorted: for comparing before and after. What
-/// an undone command may leave is left out: an empty stream, a stream's last id, idle times.
+/// an undone command may leave is left out: an empty stream, a stream's last id, idle times, a
+/// counter of 0.
 inline std::vector<std::string> stored(redis::Connection& connection) {
   std::vector<std::string> lines;
   const auto line = [&](std::string_view key, const std::string& what) {
@@ -20,7 +22,9 @@ inline std::vector<std::string> stored(redis::Connection& connection) {
   };
   const auto pairs = [&](std::string_view key, const redis::Reply& list) {
     for (std::size_t i = 0; i + 1 < list.size; i += 2) {
-      line(key, show(list[i]) + " = " + show(list[i + 1]));
+      const std::string value = show(list[i + 1]);
+      if (value == "0" && key.ends_with(":state")) continue;  // as one that is not there
+      line(key, show(list[i]) + " = " + value);
     }
   };
   const redis::ReplyPtr keys = connection.call({"KEYS", "*"});
@@ -45,6 +49,23 @@ inline std::vector<std::string> stored(redis::Connection& connection) {
   }
   std::sort(lines.begin(), lines.end());
   return lines;
+}
+
+/// Returns: the lines that are on one side only, cut, or nothing.
+inline std::string difference(const std::vector<std::string>& before,
+                              const std::vector<std::string>& after) {
+  constexpr std::size_t most = 200;
+  std::string text;
+  const auto only_in = [&](const char* mark, const std::vector<std::string>& these,
+                           const std::vector<std::string>& those) {
+    std::vector<std::string> rest;
+    std::set_difference(these.begin(), these.end(), those.begin(), those.end(),
+                        std::back_inserter(rest));
+    for (const std::string& line : rest) text += mark + line.substr(0, most) + "\n";
+  };
+  only_in("- ", before, after);
+  only_in("+ ", after, before);
+  return text;
 }
 
 }  // namespace ferry::test

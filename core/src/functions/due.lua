@@ -92,7 +92,7 @@ local function pack_due(names, bodies, most_bytes)
     local count = envelope and head(envelope) or 0
     local inflates = envelope and size_in_bundle(envelope)
     jobs = jobs + count
-    if envelope and not inflates then
+    if envelope and (not inflates or inflates > bundle_inflates_to or #envelope > most_bytes) then
       out[#out + 1] = {digit, envelope}
     elseif envelope then
       local lane = 2 * digit + (string.byte(envelope, 3) >= 16 and 1 or 0)
