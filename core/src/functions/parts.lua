@@ -115,13 +115,13 @@ local function open_parts(parts, known)
 end
 
 -- Stores the parts that go back, and counts them.
-local function give_back(write, keys, parts, counts)
+local function give_back(write, keys, parts, counts, now)
   local digit, due, parked = string.match(keys[4], '%d$'), keys[5], keys[6]
   for _, part in ipairs(parts) do
     local name = part.verb == 'r' and member_of(digit, part.envelope)
     if name then counts.bytes = counts.bytes + #part.envelope end
     if name and part.delay > 0 and park_bytes(write, parked, name, part.envelope) then
-      local at = text(now_ms() + part.delay)
+      local at = text(now + part.delay)
       write(function() return {'ZREM', due, name} end, 'ZADD', due, at, name)
       counts.delayed = counts.delayed + #part.at
     elseif name then
@@ -132,8 +132,8 @@ end
 
 -- Parks the parts that failed. That they are dead is written by the last command that can fail: a
 -- worker has no right to take a dead letter out again.
-local function bury_parts(write, keys, entry_id, parts)
-  local digit, now, words = string.match(keys[4], '%d$'), text(now_ms()), {'ZADD', keys[7]}
+local function bury_parts(write, keys, entry_id, parts, now)
+  local digit, words = string.match(keys[4], '%d$'), {'ZADD', keys[7]}
   for _, part in ipairs(parts) do
     if part.verb == 'f' then
       local letter = part.envelope
@@ -143,7 +143,7 @@ local function bury_parts(write, keys, entry_id, parts)
           error(bad('a letter is parked under the id of the entry already'))
         end
       end
-      words[#words + 1], words[#words + 2] = now, member_of(digit, letter)
+      words[#words + 1], words[#words + 2] = text(now), member_of(digit, letter)
     end
   end
   if #words > 2 then write(nil, unpack(words)) end
@@ -187,14 +187,16 @@ local function part(keys, args)
   local refused = missing_right('XDEL', stream, 'XACK', stream, 'HSET', progress, 'HDEL', progress,
     'HDEL', keys[6], 'ZREM', keys[5])
   if refused then return refused end
+  local counts = {bytes = finished and -envelope_bytes or 0, delayed = 0, dead = 0}
+  local now
+  for _, one in ipairs(open) do
+    if one.verb == 'f' then counts.dead = counts.dead + #one.at end
+    if one.verb == 'f' or one.delay > 0 then now = now or now_ms() end
+  end
   return all_or_nothing(function(write)
-    local counts = {bytes = finished and -envelope_bytes or 0, delayed = 0, dead = 0}
-    for _, one in ipairs(open) do
-      if one.verb == 'f' then counts.dead = counts.dead + #one.at end
-    end
-    give_back(write, keys, open, counts)
+    give_back(write, keys, open, counts, now)
     count(write, keys[1], counts)
-    bury_parts(write, keys, id, open)
+    bury_parts(write, keys, id, open, now)
     if finished then
       write(nil, 'XACK', stream, group, id)
       write(nil, 'XDEL', stream, id)
