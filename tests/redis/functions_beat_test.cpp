@@ -38,7 +38,9 @@ TEST_F(BeatFunctionTest, RefusesALeaseThatIsNone) {
   }
   EXPECT_TRUE(fcall("beat", {keys.control, keys.workers}, {"w"}).starts_with("error FERRYBAD"));
   EXPECT_EQ(command({"HGET", keys.workers, "w"}), "1700000000000") << "nothing was changed";
-  EXPECT_EQ(beat("w", "0", "31622400000"), "[OK, 0, 0, , 0, 1700000000010, 0, []]");
+  for (const char* right : {"31622400000", "1"}) {
+    EXPECT_EQ(beat("w", "0", right), "[OK, 0, 0, , 0, 1700000000010, 0, []]");
+  }
 }
 
 // --- The keeper ---
@@ -220,6 +222,19 @@ TEST_F(BeatFunctionTest, GoesByAShortLeaseUntilOneIsSaid) {
   EXPECT_EQ(look("w"), "[OK, 1, [], []]");
   pass(1);
   EXPECT_EQ(look("w"), "[OK, 1, [1, gone, 1], []]");
+}
+
+TEST_F(BeatFunctionTest, GoesByTheLeaseThatWasSaidLast) {
+  register_worker("w");
+  hold_as("gone");
+  beat("w", "0", "5000");
+  for (int i = 0; i < 3; ++i) {
+    pass(3000);
+    renew("w");  // no gap, by that lease
+  }
+  EXPECT_EQ(look("w"), "[OK, 1, [1, gone, 1], []]");
+  pass(1001);
+  EXPECT_EQ(look("w"), "[OK, 1, [], []]") << "a gap, by the lease of the one who looks";
 }
 
 TEST_F(BeatFunctionTest, StrikesOffADeadWorkerAlthoughTheClockWentBack) {
