@@ -117,7 +117,7 @@ Answer Twin::dead_split(const Words& args) {
   const std::string& name = args[0];
   const bool is_name = name.size() == 34 && name[0] >= '0' && name[0] <= '2' && name[1] == ':' &&
                        name.find_first_not_of("0123456789abcdef", 2) == std::string::npos;
-  if (!is_name || args.size() < 2 || args.size() > 1001) return bad();
+  if (!is_name) return bad();
   const auto digit = static_cast<std::size_t>(name[0] - '0');
   std::int64_t jobs = 0;
   std::set<std::string> names;
@@ -130,7 +130,7 @@ Answer Twin::dead_split(const Words& args) {
     taken = taken || !names.insert(own).second || (own != name && parked.contains(own));
   }
   const auto died = dead.at.find(name);
-  if (died == dead.at.end() || parked.at(name) == args[1]) return 0;
+  if (died == dead.at.end() || (args.size() > 1 && parked.at(name) == args[1])) return 0;
   if (jobs_in(parked.at(name)) != jobs || taken) return bad();
   const std::int64_t when = died->second;
   dead.at.erase(name);

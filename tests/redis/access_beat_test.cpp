@@ -8,6 +8,7 @@
 
 #include "support/access_fixture.hpp"
 #include "support/due_move.hpp"
+#include "support/eventually.hpp"
 #include "support/stored.hpp"
 #include "wire/envelope.hpp"
 
@@ -199,6 +200,28 @@ TEST_F(AccessBeatTest, AWorkerBeatsLooksClaimsPartsAndMovesWhatIsDue) {
   EXPECT_THAT(refusals(), IsEmpty());
   EXPECT_TRUE(look().audit().balanced());
   EXPECT_EQ(look().counts().dead, 1);
+}
+
+TEST_F(AccessBeatTest, AWorkersLookTellsAProducerOfJobsThatItMayNotRead) {
+  store(envelope());
+  redis::Connection hand(options());
+  hand.call({"FCALL", "ferry_v1_register", "5", keys.control, keys.workers, keys.ready[0],
+             keys.ready[1], keys.ready[2], "w"});
+  ASSERT_TRUE(eventually([&] { return look().counts().oldest_age.count() > 300; }));
+  hand.call({"FUNCTION", "FLUSH"});  // what is remembered is forgotten
+  install_functions(options());
+  load_mutant(hand);
+  Client client(producing(Role::producer));
+  client.enqueue(Note{"first"});
+  EXPECT_LT(client.hint("mail").oldest_age, look().counts().oldest_age);
+  EXPECT_TRUE(eventually([&] {
+    answer(Role::worker, {"FCALL", "ferry_v1_look", "4", keys.workers, keys.ready[0], keys.ready[1],
+                          keys.ready[2], "w", "60000"});
+    const auto age = look().counts().oldest_age;
+    client.enqueue(Note{"more"});
+    return client.hint("mail").oldest_age >= age;
+  }));
+  EXPECT_THAT(refusals(), IsEmpty());
 }
 
 // `promote` asks how large a body is only where it may: it does not do so for the others.

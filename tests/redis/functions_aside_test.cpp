@@ -102,6 +102,18 @@ TEST_F(AsideFunctionTest, KeepsTheSuspicionOfWhatADeadWorkerMayHaveBegun) {
   }
 }
 
+TEST_F(AsideFunctionTest, TellsApartWhatWasBegunAndWhatWasNotUnderOneName) {
+  const std::vector<Leased> left = hold("gone", {3, 1000});
+  EXPECT_EQ(claim("a", "gone"), all_of(left, "1"));
+  const std::vector<Leased> fresh = hold("a", {1000, 2});
+  EXPECT_EQ(set_aside("a", "~kind:x", {left[0], fresh[0], left[1], fresh[1]}), "[OK, 4]");
+  EXPECT_EQ(deliveries_of("~kind:x"), "1003 2000 1000 2");
+  const redis::ReplyPtr first = claim_reply("b", "~kind:x", 200, 1003);
+  EXPECT_EQ(show(first->root()), all_of({left[0], left[1]}, "1")) << "1003 jobs";
+  EXPECT_EQ(claim("b", "~kind:x", 200, 1002), all_of(fresh, "0"));
+  EXPECT_EQ(deliveries_of("b"), "2 2 1 1");
+}
+
 TEST_F(AsideFunctionTest, LeavesTheDeliveriesOfWhatANewerWorkerHasToRead) {
   const Leased fresh = hold_as("a", 7);
   const std::vector<Leased> left{hold_as("gone"), hold_as("gone")};
@@ -123,7 +135,10 @@ TEST_F(AsideFunctionTest, PassesOverWhatTheWorkerDoesNotHold) {
   const std::vector<Leased> others = hold("b", {1});
   EXPECT_EQ(set_aside("a", "~free", {held[0], others[0]}), "[OK, 1]");
   EXPECT_EQ(set_aside("a", "~free", {held[0], others[0]}), "[OK, 0]") << "a repeated call";
-  EXPECT_EQ(set_aside("a", "~free", {held[1], held[1]}), "[OK, 1]") << "named twice";
+  EXPECT_EQ(set_aside_words({"a", "~free", held[1].entry_id, "2", held[1].entry_id, "1"}),
+            "[OK, 1]")
+      << "named twice";
+  EXPECT_EQ(deliveries_of("~free"), "1 2");
   EXPECT_EQ(set_aside_words({"a", "~free", "5-5", "1"}), "[OK, 0]");
   EXPECT_EQ(set_aside_words({"a", "~free"}), "[OK, 0]");
   command({"XDEL", keys.ready[1], held[2].entry_id});  // by hand
@@ -144,7 +159,7 @@ TEST_F(AsideFunctionTest, IsNotForAWorkerThatWasStruckOff) {
 
 TEST_F(AsideFunctionTest, RefusesANameThatAWorkerCouldHave) {
   const Leased held = hold_as("a");
-  const std::string longest = "~kind:" + std::string(64, 'k');
+  const std::string longest = "~" + std::string(79, 'k');
   EXPECT_EQ(set_aside("a", longest, {held}), "[OK, 1]");
   EXPECT_EQ(claim("a", longest), all_of({held}, "0"));
   for (const std::string name : {"", "a", "kind", "~", "~a b", "~~", "~a\n", "~\xff", "~a/b"}) {

@@ -285,6 +285,26 @@ TEST_F(BeatFunctionTest, LooksAtTheOtherStreamsWhenOneIsBroken) {
   begin_anew();
 }
 
+// Redis forgets what a consumer holds together with the consumer.
+TEST_F(BeatFunctionTest, ForgetsNoConsumerOfAStreamThatItMayNotLookAt) {
+  register_worker("dead");
+  hold_as("dead");
+  register_worker("w");
+  command({"ACL", "SETUSER", "limited", "reset", "on", ">secret", "~*", "+@all", "-xpending"});
+  redis::Connection limited({.url = "unix://limited:secret@" + server().socket_path()});
+  for (int step = 0; step < 9; ++step) {
+    pass(lease / 4);
+    beat("w");
+  }
+  const redis::ReplyPtr seen =
+      limited.call({"FCALL", "ferry_v1_look", "4", keys.workers, keys.ready[0], keys.ready[1],
+                    keys.ready[2], "w", "1000"});
+  EXPECT_EQ(seen->root()[1].integer, 1) << "it is struck off";
+  EXPECT_EQ(seen->root()[3].size, 6u) << show(seen->root());
+  EXPECT_EQ(deliveries_of("dead"), "1");
+  EXPECT_EQ(look("w"), "[OK, 1, [1, dead, 1], []]");
+}
+
 TEST_F(BeatFunctionTest, LooksAtAQueueWithoutStreamsOrGroups) {
   command({"HSET", keys.workers, "w", std::to_string(start)});
   EXPECT_EQ(look("w"), "[OK, 1, [], []]");

@@ -98,6 +98,27 @@ TEST_F(PartFunctionTest, BuriesAPartUnderAnIdOfItsOwnWhereItsIdIsParkedAlready) 
   EXPECT_EQ(books().cancelled, 0);
 }
 
+TEST_F(PartFunctionTest, BuriesNothingWhereBothIdsAreTaken) {
+  const Leased held = lease_one("w", 2);
+  const Part letter = failed(held, {1});
+  const std::size_t dash = held.entry_id.find('-');
+  std::string hex;
+  for (const char c : big_endian(2, 2) + big_endian(std::stoull(held.entry_id.substr(0, dash)), 6) +
+                          big_endian(std::stoull(held.entry_id.substr(dash + 1)), 8)) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    hex += {digits[static_cast<unsigned char>(c) >> 4], digits[static_cast<unsigned char>(c) & 15]};
+  }
+  command({"HSET", keys.parked, name_of(letter.bytes), "taken", "1:" + hex, "taken"});
+  EXPECT_TRUE(part("w", held, {back(held, {0}), letter})
+                  .starts_with("error FERRYBAD a letter is parked under the id of the entry"));
+  EXPECT_EQ(books().dead, 0);
+  EXPECT_EQ(books().envelopes, 1);
+  command({"HDEL", keys.parked, "1:" + hex});
+  EXPECT_EQ(part("w", held, {back(held, {0}), letter}), "[OK, 2, 1]");
+  EXPECT_EQ(command({"ZRANGE", keys.dead, "0", "-1"}), "[1:" + hex + "]");
+  command({"HDEL", keys.parked, name_of(letter.bytes)});
+}
+
 TEST_F(PartFunctionTest, TakesTheMarksOfSuspectsAlong) {
   const Leased held = lease_one("w", 4);
   start("w", held, {1});
@@ -153,6 +174,12 @@ TEST_F(PartFunctionTest, TakesAThousandPartsOfOneJobAndOnePartOfAThousand) {
 }
 
 TEST_F(PartFunctionTest, RefusesWrongArgumentsBeforeItChangesAnything) {
+  const Leased fresh = lease_one("w", 3, Priority::high);
+  std::vector<std::string> of_fresh = part_words("w", fresh, {back(fresh, {0})});
+  for (const char* total : {"0", "1001"}) {
+    of_fresh[2] = total;  // there is no progress to compare it with
+    EXPECT_TRUE(fcall("part", part_keys(fresh), of_fresh).starts_with("error FERRYBAD")) << total;
+  }
   const Leased held = lease_one("w", 3);
   settle("w", held, {2});
   const std::vector<std::string> right = part_words("w", held, {back(held, {0})});
@@ -199,8 +226,15 @@ TEST_F(PartFunctionTest, RefusesWrongArgumentsBeforeItChangesAnything) {
     EXPECT_TRUE(fcall("part", part_keys(held), words).starts_with("error FERRYBAD"))
         << testing::PrintToString(words);
   }
+  EXPECT_TRUE(fcall("part", part_keys(held), with(5, "31622400001"))
+                  .starts_with("error FERRYBAD delay 31622400001 is not 0 to 31622400000 ms"));
+  EXPECT_TRUE(
+      fcall("part", part_keys(held), with(7, envelope(2)))
+          .starts_with("error FERRYBAD part 1 is not an envelope of version 1 with 1 jobs"));
+  EXPECT_TRUE(
+      fcall("part", part_keys(held), twice).starts_with("error FERRYBAD job 0 leaves twice"));
   EXPECT_EQ(marks_of(held.entry_id), "..x");
-  EXPECT_EQ(books().envelopes, 1);
+  EXPECT_EQ(books().envelopes, 2);
   EXPECT_EQ(fcall("part", part_keys(held), with(5, "31622400000")), "[OK, 1, 0]");
 }
 
@@ -224,6 +258,7 @@ class SplitFunctionTest : public PartsTest {
                           wire::Death{"part 1 is unreadable", 1, 1});
     EXPECT_EQ(bury("w", bundle, letter), "[OK, " + std::to_string(jobs) + "]");
     command({"ZADD", keys.dead, "777", name_of(letter)});
+    letter_of_bundle_ = command({"HGET", keys.parked, name_of(letter)});
     return name_of(letter);
   }
 
@@ -234,6 +269,7 @@ class SplitFunctionTest : public PartsTest {
   }
 
   int at_ = 0;
+  std::string letter_of_bundle_;
 };
 
 TEST_F(SplitFunctionTest, MakesALetterOfEachPartThatDiedWhenTheBundleDid) {
@@ -301,8 +337,15 @@ TEST_F(SplitFunctionTest, RefusesWhatWouldLoseOrDoubleAJob) {
   for (const std::string& bad_name : names) {
     EXPECT_TRUE(split(bad_name, {first, second}).starts_with("error FERRYBAD")) << bad_name;
   }
-  std::vector<std::string> many(1001, letter_of(envelope(1)));
-  EXPECT_TRUE(split(name, many).starts_with("error FERRYBAD"));
+  EXPECT_TRUE(split(name, std::vector<std::string>(1001, first))
+                  .starts_with("error FERRYBAD the letters have 2002 jobs, the dead letter has 3"));
+  EXPECT_TRUE(split(name, {first, "hi"}).starts_with("error FERRYBAD envelope 2 is not"));
+  EXPECT_TRUE(split(name, {first, letter_of(delayed)})
+                  .starts_with("error FERRYBAD the id of letter 2 is parked already"));
+  command({"HSET", keys.parked, name, "hello"});
+  EXPECT_TRUE(split(name, {first, second})
+                  .starts_with("error FERRYBAD the letters have 3 jobs, the dead letter has 0"));
+  command({"HSET", keys.parked, name, letter_of_bundle_});
   EXPECT_EQ(books().dead_entries, 1);
   EXPECT_EQ(books().dead, 3);
   EXPECT_EQ(split(name, {first, second}), "2");

@@ -21,9 +21,9 @@ local holders = {}  -- workers key -> {digit, holder, entries, …}: what can be
 local alive = {}    -- workers key -> how many workers lived at the last look
 local looks = {}    -- workers key -> looks so far
 
-local function is_aside(name) return string.sub(name, 1, 1) == '~' end
+local function is_aside(name) return string.byte(name) == 126 end
 
--- Returns whether this worker is the queue's keeper: the one that promotes and looks.
+-- Returns true when this worker is the queue's keeper: the one that promotes and looks.
 local function duty(workers, worker, wants, now, lease)
   local keeper = keepers[workers]
   if keeper and keeper.name == worker and not wants then
@@ -35,7 +35,6 @@ local function duty(workers, worker, wants, now, lease)
     keepers[workers] = {name = worker, at = now, patience = math.min(lease, 2000)}
     return true
   end
-  return false
 end
 
 -- ferry_v1_beat: a worker's heartbeat, and all that it is told in return.
@@ -134,38 +133,37 @@ local function look_after(keys, args)
   local pending, broken = {}, {}
   for i = 2, #keys do
     local summary = redis.pcall('XPENDING', keys[i], group)
-    pending[i] = not summary.err and summary[4] or {}
     if summary.err and not string.find(summary.err, '^NOGROUP') then
-      broken[#broken + 1], broken[#broken + 2] = tonumber(string.match(keys[i], '%d$')), summary.err
+      broken[#broken + 1], broken[#broken + 2] = tonumber(string.sub(keys[i], -1)), summary.err
+    else
+      pending[i] = summary[4] or {}
     end
   end
   local now = now_ms()
   local lives, struck = strike(workers, args[1], now, lease)
   if not lives then return {'STALE'} end
-  local living, dead, aside, holding = 0, {}, {}, {}
+  local living, dead, aside, in_grace = 0, {}, {}, now - watch[workers].first <= lease
   for _ in pairs(lives) do living = living + 1 end
-  local in_grace = now - watch[workers].first <= lease
   for i = 2, #keys do
-    local digit = tonumber(string.match(keys[i], '%d$'))
-    for _, holder in ipairs(pending[i]) do
-      local name, entries = holder[1], tonumber(holder[2])
-      holding[i .. ':' .. name] = true
+    local digit, holding = tonumber(string.sub(keys[i], -1)), {}
+    for _, holder in ipairs(pending[i] or {}) do
+      local name = holder[1]
+      holding[name] = true
       if is_aside(name) then
-        aside[#aside + 1] = {digit, name, entries}
+        aside[#aside + 1] = {digit, name, tonumber(holder[2])}
       elseif not lives[name] and not in_grace then
-        dead[#dead + 1] = {digit, name, entries}
+        dead[#dead + 1] = {digit, name, tonumber(holder[2])}
       end
     end
-    for _, name in ipairs(struck) do
-      if not holding[i .. ':' .. name] then
-        redis.pcall('XGROUP', 'DELCONSUMER', keys[i], group, name)
-      end
+    -- Redis forgets what a consumer holds together with the consumer.
+    for _, name in ipairs(pending[i] and struck or {}) do
+      if not holding[name] then redis.pcall('XGROUP', 'DELCONSUMER', keys[i], group, name) end
     end
   end
   local list = select_holders(workers, dead, aside)
   alive[workers], holders[workers] = living, list
-  -- Who may read jobs looks for the producers that may not; the age is no reason to fail.
-  pcall(look_for_the_blind, (string.gsub(workers, ':workers$', ':state')), keys, 2, now)
+  -- The age of the oldest job, for producers that may not read jobs; no reason to fail.
+  pcall(look_for_the_blind, string.sub(workers, 1, -#'workers' - 1) .. 'state', keys, 2, now)
   return {'OK', living, list, broken}
 end
 

@@ -1,6 +1,7 @@
 -- Runs `body(write)`. `write(back, words…)` runs a command; when one fails, those before it are
 -- taken back, the last one first, and its error is returned. `back` is nil, or is given the reply
--- and returns the words of the command that takes this one back, or nil for none.
+-- and returns the words of the command that takes this one back, or nil for none. A caller makes
+-- sure that the user has a right to those.
 local function all_or_nothing(body)
   local undo = {}
   local function write(back, ...)
@@ -10,16 +11,8 @@ local function all_or_nothing(body)
   end
   local done, result = pcall(body, write)
   if done then return result end
-  -- Redis's pcall returns the text of an error, with its code if Redis made it.
-  local why = type(result) == 'table' and result.err or tostring(result)
-  if not string.find(why, '^%u+ ') then why = 'ERR ' .. why end
-  for i = #undo, 1, -1 do
-    local undone = redis.pcall(unpack(undo[i]))
-    if type(undone) == 'table' and undone.err then
-      why = why .. '; ' .. undo[i][1] .. ' to take back what was done: ' .. undone.err
-    end
-  end
-  return redis.error_reply(why)
+  for i = #undo, 1, -1 do redis.pcall(unpack(undo[i])) end
+  return redis.error_reply(tostring(result))  -- Redis's pcall gives the text of an error
 end
 
 -- HINCRBY of each counter that changes.
@@ -79,7 +72,7 @@ end
 
 -- Reads the parts that a call names. Returns a list, or nil and what is wrong with them.
 local function read_parts(args, total)
-  if #args < 8 or (#args - 4) % 4 ~= 0 then
+  if #args < 8 or #args % 4 ~= 0 then
     return nil, bad('the call has ' .. #args .. ' arguments, expected 4 and 4 for each part')
   end
   local parts, seen = {}, {}
@@ -211,7 +204,7 @@ end
 -- ferry_v1_dead_split: a dead letter that wraps a bundle becomes a letter for each part, so that
 -- each can be read, retried and dropped by itself. They died when it did.
 --   KEYS  1 state  2 dead  3 parked
---   ARGV  1 the letter's name  2.. the letters, with as many jobs in all; at most 1000
+--   ARGV  1 the letter's name  2.. the letters, with as many jobs in all
 --   reply letters made; 0 when there is no such dead letter (any more), or it was split before
 --         error FERRYBAD  a letter is wrong, its id is parked already, or the jobs are not as many
 --         error NOPERM    the caller is no operator
@@ -223,7 +216,6 @@ local function dead_split(keys, args)
     missing_right('HSET', parked, 'HDEL', parked, 'ZADD', dead, 'ZREM', dead)
   if refused then return refused end
   if not is_parked_name(name) then return bad('the name is not that of a dead letter') end
-  if #args < 2 or #args > 1001 then return bad('there are not 1 to 1000 letters') end
   local jobs = 0
   for i = 2, #args do
     local some = head(args[i])
