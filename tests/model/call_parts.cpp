@@ -1,5 +1,7 @@
 #include "model/call_parts.hpp"
 
+#include <algorithm>
+
 #include "model/twin.hpp"
 
 namespace ferry::model {
@@ -17,8 +19,36 @@ std::string CallParts::envelope_of(std::uint64_t jobs, const std::string& id, bo
     count = big_endian(static_cast<std::int64_t>(jobs), 1);
   else if (short_form && jobs < 0x100)
     count = "\xcc" + big_endian(static_cast<std::int64_t>(jobs), 1);
-  const std::string begin(random_.one_in(9) ? "\x96\x01\x00" : "\x95\x01\x00", 3);
-  return begin + count + "\xc4\x10" + id + std::string(random_.below(40), 'b');
+  std::string begin(random_.one_in(9) ? "\x96\x01\x00" : "\x95\x01\x00", 3);
+  if (random_.one_in(4)) begin[2] = random_.pick<char>({1, 1, 1, 2, 3, 4, 8, 16, 18, 32});
+  std::string content = std::string(random_.below(40), 'b');
+  if ((begin[2] & 1) != 0) content = frame() + content;
+  return begin + count + "\xc4\x10" + id + body(content);
+}
+
+// Mostly the shortest form of a bin that reaches to the end.
+std::string CallParts::body(const std::string& content) {
+  const auto size = static_cast<std::int64_t>(content.size());
+  if (random_.one_in(20)) return content;
+  if (random_.one_in(20)) return "\xc4" + big_endian(size + random_.pick({-1, 1}), 1) + content;
+  if (random_.one_in(8)) return "\xc5" + big_endian(size, 2) + content;
+  if (random_.one_in(8)) return "\xc6" + big_endian(size, 4) + content;
+  return "\xc4" + big_endian(size, 1) + content;
+}
+
+// The head of a zstd frame (RFC 8878, 3.1.1.1) in each of its forms, and rarely none.
+std::string CallParts::frame() {
+  const std::uint64_t form = random_.below(4), single = random_.below(2);
+  const std::uint64_t dictionary = random_.pick<std::uint64_t>({0, 0, 0, 1, 2, 3});
+  std::string text = random_.one_in(15) ? "\x28\xb5\x2f\xfe" : "\x28\xb5\x2f\xfd";
+  text += static_cast<char>(form << 6 | single << 5 | dictionary);
+  if (single == 0) text += 'w';
+  text += std::string(dictionary == 3 ? 4 : dictionary, 'd');
+  // Above a bundle's bound now and then.
+  const std::int64_t size = random_.pick<std::int64_t>({0, 1, 200, 524'288, 1'048'000, 5'000'000});
+  std::string digits = big_endian(size, 8);
+  std::reverse(digits.begin(), digits.end());
+  return text + digits.substr(0, form == 0 ? single : std::size_t{1} << form);
 }
 
 std::string CallParts::fresh_envelope() {

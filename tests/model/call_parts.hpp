@@ -14,7 +14,8 @@ class CallParts {
 
   /// Sixteen bytes of every kind.
   std::string next_id();
-  /// An envelope as a head and some bytes: the functions read no further.
+  /// An envelope as a head and a body of some bytes; rarely one that may not share a bundle. The
+  /// functions read no further than the head of a compressed body.
   std::string envelope_of(std::uint64_t jobs, const std::string& id, bool short_form = true);
   std::string fresh_envelope();
   std::string broken_envelope();
@@ -25,6 +26,9 @@ class CallParts {
   std::string told(std::int64_t value);
 
  private:
+  std::string body(const std::string& content);
+  std::string frame();
+
   RandomSource& random_;
   std::uint64_t next_id_ = 0;
 };

@@ -90,6 +90,31 @@ const NamedWorld worlds[] = {
       .old_calls = false,
       .lost_fetches = false,
       .verbs = "drp"}},
+    {"TwoJobsThatAreSetAside",
+     true,
+     {.envelopes = 1,
+      .jobs_in_an_envelope = 2,
+      .names = 1,
+      .crashes = 1,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "d",
+      .leaving = "a"}},
+    {"TwoJobsThatLeaveAsParts",
+     false,
+     {.envelopes = 1,
+      .jobs_in_an_envelope = 2,
+      .names = 1,
+      .crashes = 0,
+      .purges = 0,
+      .revivals = 0,
+      .old_calls = false,
+      .lost_fetches = false,
+      .verbs = "",
+      .leaving = "glb"}},
+    {"PartsSetAsideWithEveryFault", false, {.envelopes = 1, .old_calls = false, .leaving = "aglb"}},
     {"OneJobWithEveryFault", false, {.envelopes = 1}},
     {"TwoEnvelopesWithEveryFault", false, {}},
 };
@@ -108,11 +133,17 @@ INSTANTIATE_TEST_SUITE_P(Worlds, WorldTest, testing::ValuesIn(worlds),
                          [](const auto& one) { return std::string(one.param.name); });
 
 TEST(ExplorationTest, FindsEveryRuleThatIsBroken) {
-  for (const auto& [rule, flaw] : flaws()) {
-    // Some rules need a second envelope, some a second job in one.
-    Exploration found = explore({.max_jobs = 1, .crashes = 0}, &flaw, 20'000);
-    if (found.wrong.empty()) {
-      found = explore({.envelopes = 1, .jobs_in_an_envelope = 2, .crashes = 0}, &flaw, 20'000);
+  // Some rules need a second envelope, some a second job in one, some that jobs leave.
+  const WorldLimits worlds_to_try[] = {
+      {.max_jobs = 1, .crashes = 0},
+      {.envelopes = 1, .jobs_in_an_envelope = 2, .crashes = 0},
+      {.envelopes = 1, .jobs_in_an_envelope = 2, .crashes = 0, .leaving = "aglb"}};
+  for (const auto& [rule, flaw, leaving] : flaws()) {
+    Exploration found;
+    for (const WorldLimits& limits : worlds_to_try) {
+      if (found.wrong.empty() && leaving == !limits.leaving.empty()) {
+        found = explore(limits, &flaw, 20'000);
+      }
     }
     EXPECT_NE(found.wrong, "") << "nobody notices when this is broken: " << rule;
     std::cout << rule << ": found after " << found.states << " states, in " << found.path.size()

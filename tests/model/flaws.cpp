@@ -147,6 +147,51 @@ void add_settle_flaws(std::vector<NamedFlaw>& list) {
                   })});
 }
 
+/// The flaws of what leaves a worker that cannot begin it.
+void add_leaving_flaws(std::vector<NamedFlaw>& list) {
+  list.push_back({"what is set aside stays pending",
+                  when("set_aside", "OK", [](const SentCall& call, const Twin&, Twin& after) {
+                    const auto at = after.streams[digit].pending.find(call.key.second);
+                    if (at != after.streams[digit].pending.end() &&
+                        at->second.worker == aside_holder) {
+                      after.streams[digit].pending.erase(at);
+                    }
+                  })});
+  list.push_back({"claim takes nothing from the living",
+                  when("claim", "OK", [](const SentCall& call, const Twin&, Twin& after) {
+                    for (auto& [id, pending] : after.streams[digit].pending) {
+                      pending.worker = call.args[0];
+                    }
+                  })});
+  list.push_back({"claim forgets no holder that has entries",
+                  when("claim", "OK", [](const SentCall& call, const Twin& before, Twin& after) {
+                    for (const auto& [id, pending] : before.streams[digit].pending) {
+                      if (pending.worker == call.args[1]) after.streams[digit].pending.erase(id);
+                    }
+                  })});
+  list.push_back({"a part leaves its envelope",
+                  when("part", "OK", [](const SentCall& call, const Twin& before, Twin& after) {
+                    after.progress = before.progress;
+                    const auto& was = before.streams[digit];
+                    if (!was.entries.contains(call.key.second)) return;
+                    after.streams[digit].entries[call.key.second] = was.entries.at(call.key.second);
+                    after.streams[digit].pending[call.key.second] = was.pending.at(call.key.second);
+                  })});
+  list.push_back(
+      {"a part is stored", when("part", "OK", [](const SentCall&, const Twin& before, Twin& after) {
+         for (auto entry = after.streams[digit].entries.begin();
+              entry != after.streams[digit].entries.end();) {
+           const bool is_new = !before.streams[digit].entries.contains(entry->first);
+           entry = is_new ? after.streams[digit].entries.erase(entry) : ++entry;
+         }
+       })});
+  list.push_back({"a part that is repeated leaves once",
+                  [](const SentCall& call, const Answer& answer, const Twin&, Twin& after) {
+                    if (call.function != "part" || !answer.starts_with("OK")) return;
+                    if (answer[1].text == "0") after.streams[digit].add(now, call.args[7]);
+                  }});
+}
+
 }  // namespace
 
 std::vector<NamedFlaw> flaws() {
@@ -154,6 +199,12 @@ std::vector<NamedFlaw> flaws() {
   add_queue_flaws(list);
   add_lease_flaws(list);
   add_settle_flaws(list);
+  std::vector<NamedFlaw> leaving;
+  add_leaving_flaws(leaving);
+  for (NamedFlaw& one : leaving) {
+    one.leaving = true;
+    list.push_back(std::move(one));
+  }
   return list;
 }
 

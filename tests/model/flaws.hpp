@@ -11,6 +11,7 @@ namespace ferry::model {
 struct NamedFlaw {
   std::string rule;
   Flaw flaw;
+  bool leaving = false;  ///< only a world in which jobs leave workers can show it
 };
 
 /// One for each rule that an exploration has to guard.

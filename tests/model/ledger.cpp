@@ -39,6 +39,9 @@ std::string Ledger::look(const SentCall& sent, const Answer& answer, const Twin&
     return enqueues ? "an enqueue that was not OK changed something"
                     : f + " of a worker that does not hold the envelope changed something";
   }
+  if (f == "set_aside" && answer.starts_with("OK") && answer[1].text != "0") {
+    owners_[sent.key] = sent.args[1];
+  }
   const auto was = open_jobs(before), is = open_jobs(after);
   for (const auto& [number, place] : is) {
     const auto known = fates_.find(number);

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "model/call_parts.hpp"
+#include "model/operation_aside.hpp"
 #include "model/random_source.hpp"
 #include "model/twin.hpp"
 
@@ -38,12 +39,7 @@ class Generator {
   }
 
  private:
-  struct Lease {
-    std::size_t digit = 1;
-    std::string id;
-    std::string worker;
-    std::string envelope;
-  };
+  using Lease = DrawnLease;
 
   void pass_time() {
     now_ += random_.pick({0, 0, 0, 1, 1, 7, 40, 100, 101, 150, 450, 1000, 1001});
@@ -58,7 +54,7 @@ class Generator {
         {2, &Generator::release},         {1, &Generator::put_off}, {2, &Generator::start},
         {1, &Generator::register_worker}, {2, &Generator::renew},   {1, &Generator::leave},
         {3, &Generator::reclaim},         {2, &Generator::promote}, {1, &Generator::dead},
-        {2, &Generator::count},           {1, &Generator::rarely},
+        {2, &Generator::count},           {1, &Generator::rarely},  {15, &Generator::aside},
     };
     std::uint64_t weights = 0;
     for (const auto& [weight, draw] : draws) weights += weight;
@@ -295,14 +291,11 @@ class Generator {
             {worker(), parts_.told(lease_ms), random_.pick<std::string>({"1", "2", "200", "201"})}};
   }
 
+  Operation aside() { return aside_.next(worker(), digit(), leases()); }
+
   // --- Upkeep and people ---
 
-  Operation promote() {
-    return {"promote",
-            1,
-            {random_.pick<std::string>({"1", "2", "500"}),
-             random_.pick<std::string>({"60", "1048576"})}};
-  }
+  Operation promote() { return aside_.promote(); }
 
   Operation dead() {
     Words names = twin_.dead.first(1 + random_.below(3));
@@ -351,7 +344,7 @@ class Generator {
   }
 
   Operation rarely() {
-    switch (random_.below(8)) {
+    switch (random_.below(11)) {
       case 0:
       case 1:
         return {"pause", 1, {random_.pick<std::string>({"0", "1", "2"})}};
@@ -364,6 +357,10 @@ class Generator {
                 1,
                 {random_.one_in(9) ? "x" : "0",
                  random_.pick<std::string>({"0", "1000", "60000", "31622400001"})}};
+      case 6:
+      case 7:
+      case 8:
+        return aside_.stray(now_);
       default:
         return {"alien", digit(), {random_.one_in(3) ? std::string() : parts_.broken_envelope()}};
     }
@@ -372,6 +369,7 @@ class Generator {
   RandomSource random_;
   CallParts parts_{random_};
   Twin twin_;
+  AsideCalls aside_{random_, parts_, twin_};
   std::int64_t now_ = 1'700'000'000'000;
   std::map<std::string, std::int64_t> sequences_;
   Words names_;

@@ -9,7 +9,8 @@
 namespace ferry::model {
 
 /// One call at one moment. `function` is a function of the library without its prefix, or `fetch`
-/// (XREADGROUP), `open` (the whole transaction) or `alien` (an entry that no producer stored).
+/// (XREADGROUP), `open` and `due_move` (whole transactions), `alien` (an entry that no producer
+/// stored) or `stray` (bytes that no function parked, with a due time or without).
 struct Operation {
   std::string function;
   std::size_t digit = 1;  ///< of the stream, where the function has one

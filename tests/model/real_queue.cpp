@@ -37,7 +37,7 @@ call = function(...) return on_clock(redis.call, ...) end
 try = function(...) return on_clock(redis.pcall, ...) end
 )lua";
 
-// XADD on that clock, for entries that no function stores.
+// XADD on that clock, for entries that no function stores; and for what no function parks.
 constexpr std::string_view add_with_clock = R"lua(
 redis.register_function('ferry_test_add', function(keys, args)
   for i = 2, #args do
@@ -47,6 +47,11 @@ redis.register_function('ferry_test_add', function(keys, args)
       call('XADD', keys[1], '*', 'e', args[i])
     end
   end
+  return 'OK'
+end)
+redis.register_function('ferry_test_park', function(keys, args)
+  if args[1] ~= '' then call('ZADD', keys[1], args[1], args[2]) end
+  call('HSET', keys[2], args[2], args[3])
   return 'OK'
 end)
 )lua";
@@ -140,6 +145,12 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
     return {k.state, k.workers, k.progress, stream};
   if (f == "settle") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
   if (f == "bury") return {k.state, k.workers, k.progress, stream, k.dead, k.parked};
+  if (f == "beat") return {k.control, k.workers};
+  if (f == "look") return and_streams({k.workers});
+  if (f == "claim") return {k.control, k.workers, k.progress, stream};
+  if (f == "set_aside") return {k.workers, stream};
+  if (f == "part") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
+  if (f == "dead_split") return {k.state, k.dead, k.parked};
   if (f == "promote") return and_streams({k.state, k.due, k.parked});
   if (f == "expire_producers") return {k.producers};
   if (f == "dead_retry") return and_streams({k.state, k.dead, k.parked});
@@ -177,6 +188,20 @@ void RealQueue::append_call(const Operation& operation) {
   connection_.append({"EXEC"});
 }
 
+void RealQueue::append_move(const Operation& operation) {
+  const std::string& stream = keys_.ready[operation.digit];
+  const std::string gate = keys_.gate_of("w");
+  const Words& args = operation.args;
+  connection_.append({"MULTI"});
+  connection_.append({"FCALL", "ferry_v1_due_open", "5", keys_.state, keys_.due, keys_.parked, gate,
+                      stream, args[0], args[1], args[2], args[3]});
+  connection_.append({"FCALL", "ferry_test_add", "1", gate, "NOMKSTREAM", args[4]});
+  connection_.append({"RENAMENX", gate, stream});
+  connection_.append(
+      {"FCALL", "ferry_v1_due_close", "4", keys_.state, keys_.due, keys_.parked, stream, args[0]});
+  connection_.append({"EXEC"});
+}
+
 void RealQueue::append(const Operation& operation) {
   const std::string& stream = keys_.ready[operation.digit];
   connection_.append({"SET", "clock", std::to_string(operation.now)});
@@ -188,6 +213,11 @@ void RealQueue::append(const Operation& operation) {
                         "STREAMS", stream, ">"});
   } else if (operation.function == "alien") {
     connection_.append({"FCALL", "ferry_test_add", "1", stream, "", operation.args[0]});
+  } else if (operation.function == "stray") {
+    connection_.append({"FCALL", "ferry_test_park", "2", keys_.due, keys_.parked, operation.args[0],
+                        operation.args[1], operation.args[2]});
+  } else if (operation.function == "due_move") {
+    append_move(operation);
   } else {
     append_call(operation);
   }
@@ -205,6 +235,10 @@ Effect RealQueue::read(const Operation& operation) {
     const auto replies = connection_.read();
     effect.answer =
         replies->root().size == 0 ? answer_of(replies->root()) : answer_of(replies->root()[0]);
+  } else if (operation.function == "due_move") {
+    for (int queued = 0; queued < 5; ++queued) connection_.read();
+    const auto replies = connection_.read();
+    effect.answer = Answer::list({answer_of(replies->root()[0]), answer_of(replies->root()[3])});
   } else {
     effect.answer = answer_of(connection_.read()->root());
   }

@@ -38,6 +38,7 @@ class RealQueue {
 
  private:
   void append_call(const Operation& operation);
+  void append_move(const Operation& operation);
   void append_look();
   Words read_look();
   std::vector<std::string> keys_of(const Operation& operation) const;

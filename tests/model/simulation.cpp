@@ -128,8 +128,7 @@ void Simulation::work(Worker& worker) {
     return;
   }
   if (now_ - worker.renewed_at > 250 || now_ < worker.renewed_at) {
-    worker.renewed_at = now_;
-    if (call({"renew", {mind.name}}).starts_with("STALE")) mind.forget();
+    live(worker);
   } else if (mind.unanswered || (!mind.holds.empty() && !random_.one_in(4))) {
     tell(worker);
   } else {
@@ -137,9 +136,45 @@ void Simulation::work(Worker& worker) {
   }
 }
 
+// As workers of before do, or as those that are told what there is to claim.
+void Simulation::live(Worker& worker) {
+  const std::string& name = worker.mind.name;
+  worker.renewed_at = now_;
+  if (random_.one_in(3)) {
+    if (call({"renew", {name}}).starts_with("STALE")) worker.mind.forget();
+    return;
+  }
+  const Answer answer =
+      call({"beat", {name, std::to_string(lease_ms), random_.one_in(10) ? "0" : "1"}});
+  if (answer.starts_with("STALE")) return worker.mind.forget();
+  worker.keeps = answer[4].text == "1";
+  worker.holders.clear();
+  for (std::size_t i = 0; i < answer[7].parts.size(); i += 3) {
+    worker.holders.emplace_back(answer[7][i].text[0] - '0', answer[7][i + 1].text);
+  }
+}
+
+void Simulation::claim(Worker& worker, std::size_t digit, const std::string& holder) {
+  WorkerMind& mind = worker.mind;
+  const Answer answer = call({"claim",
+                              {mind.name, holder, random_.pick<std::string>({"1", "3", "200"}),
+                               random_.pick<std::string>({"0", "2"})},
+                              {digit, {}}});
+  if (answer.starts_with("STALE")) return mind.forget();
+  adopt(worker, claimed(digit, answer, twin_), !reply_is_lost());
+}
+
 void Simulation::take(Worker& worker) {
   WorkerMind& mind = worker.mind;
-  if (random_.one_in(3)) {
+  if (worker.keeps && random_.one_in(4)) {
+    if (call({"look", {mind.name, std::to_string(lease_ms)}}).starts_with("STALE")) mind.forget();
+    return;
+  }
+  if (!worker.holders.empty() && random_.one_in(2)) {
+    const auto [digit, holder] = random_.pick(worker.holders);
+    return claim(worker, digit, holder);
+  }
+  if (random_.one_in(6)) {
     const std::string most = random_.pick<std::string>({"1", "3", "200"});
     const Answer answer = call({"reclaim", {mind.name, std::to_string(lease_ms), most}});
     if (answer.starts_with("STALE")) return mind.forget();
@@ -176,34 +211,51 @@ void Simulation::crash(Worker& worker) {
 
 void Simulation::tell(Worker& worker) {
   WorkerMind& mind = worker.mind;
-  if (!mind.unanswered) {
-    auto at = mind.holds.begin();
-    std::advance(at, static_cast<std::ptrdiff_t>(random_.below(mind.holds.size())));
-    const HeldEnvelope& held = at->second;
-    const std::vector<SmallJob> jobs = jobs_of(held.envelope);
-    std::string told;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      const bool retries = jobs[i].attempts + 1 < most_attempts;
-      const char verb = retries ? random_.pick({'.', 'd', 'd', 'e', 'r', 'p', 'f'})
-                                : random_.pick({'.', 'd', 'd', 'f'});
-      told += held.marks[i] == 'x' ? '.' : verb;
-    }
-    const SentCall start = mind.start(held, most_starts);
-    if (held.suspect && start.args.size() > 1) {
-      mind.unanswered = start;
-    } else if (random_.one_in(8)) {
-      mind.unanswered = mind.release(held);
-    } else if (random_.one_in(2)) {
-      mind.unanswered = mind.done(held);
-    } else {
-      mind.unanswered = mind.settle(held, told);
-    }
-  }
+  if (!mind.unanswered) mind.unanswered = next_report(worker);
   const SentCall sent = *mind.unanswered;
   const Answer answer = call(sent);
   if (reply_is_lost()) return;
   mind.learn(answer);
-  remember(sent);
+  // A copy of set_aside that arrives when the worker holds the envelope again sets it aside again:
+  // it may run twice. Here each job is to run once.
+  if (sent.function != "set_aside") remember(sent);
+}
+
+/// What becomes of an envelope that a worker cannot begin.
+std::string Simulation::leaving(const HeldEnvelope& held) {
+  std::string told;
+  for (const char mark : held.marks) {
+    const bool started = mark >= '1' && mark <= '9';
+    const char how = random_.pick({'.', 'g', 'g', 'l', 'b'});
+    told += mark == 'x' || (started && how == 'l') ? '.' : how;
+  }
+  if (told.find_first_not_of('.') == std::string::npos) return {};
+  // Neighbours that go back together go as one part: no marks then.
+  const bool any_started = held.marks.find_first_of("123456789") != std::string::npos;
+  return any_started && told.find('l') != std::string::npos ? std::string() : told;
+}
+
+SentCall Simulation::next_report(Worker& worker) {
+  const WorkerMind& mind = worker.mind;
+  auto at = mind.holds.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random_.below(mind.holds.size())));
+  const HeldEnvelope& held = at->second;
+  const SentCall start = mind.start(held, most_starts);
+  if (held.suspect && start.args.size() > 1) return start;
+  if (random_.one_in(8)) return mind.release(held);
+  if (random_.one_in(8)) return mind.set_aside(held);
+  const std::string leaves = leaving(held);
+  if (random_.one_in(6) && !leaves.empty()) return mind.part(held, leaves);
+  if (random_.one_in(2)) return mind.done(held);
+  const std::vector<SmallJob> jobs = jobs_of(held.envelope);
+  std::string told;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const bool retries = jobs[i].attempts + 1 < most_attempts;
+    const char verb = retries ? random_.pick({'.', 'd', 'd', 'e', 'r', 'p', 'f'})
+                              : random_.pick({'.', 'd', 'd', 'f'});
+    told += held.marks[i] == 'x' ? '.' : verb;
+  }
+  return mind.settle(held, told);
 }
 
 void Simulation::repeat_an_old_call() {
@@ -248,8 +300,16 @@ bool Simulation::drain() {
   // Two leases until all others are taken for dead, two seconds until the last job is due.
   for (int round = 0; round < 400 && wrong_.empty() && c.ready() + c.delayed > 0; ++round) {
     now_ += 300;
-    call({"renew", {"last"}});
-    adopt(last, reclaimed(call({"reclaim", {"last", std::to_string(lease_ms), "200"}})), true);
+    live(last);
+    if (last.mind.name.empty()) break;  // struck off: nothing here may do that
+    if (random_.one_in(2)) {
+      adopt(last, reclaimed(call({"reclaim", {"last", std::to_string(lease_ms), "200"}})), true);
+    }
+    call({"look", {"last", std::to_string(lease_ms)}});
+    for (const auto& [digit, holder] : last.holders) {
+      const Answer answer = call({"claim", {"last", holder, "200", "0"}, {digit, {}}});
+      adopt(last, claimed(digit, answer, twin_), true);
+    }
     for (std::size_t digit = 0; digit < 3; ++digit) {
       adopt(last, fetched(digit, call({"fetch", {"last", "50"}, {digit, {}}})), true);
     }

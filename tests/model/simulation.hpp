@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/ledger.hpp"
@@ -50,6 +51,8 @@ class Simulation {
     WorkerMind mind{};
     std::int64_t renewed_at = 0;
     std::int64_t asleep_until = 0;
+    bool keeps = false;  ///< the queue: it looks for what can be claimed
+    std::vector<std::pair<std::size_t, std::string>> holders{};  ///< it was told of
   };
 
   Answer call(const SentCall& sent);
@@ -61,7 +64,11 @@ class Simulation {
   SentCall next_call(Producer& producer);
   void work(Worker& worker);
   void take(Worker& worker);
+  void live(Worker& worker);
+  void claim(Worker& worker, std::size_t digit, const std::string& holder);
   void tell(Worker& worker);
+  SentCall next_report(Worker& worker);
+  std::string leaving(const HeldEnvelope& held);
   void adopt(Worker& worker, const std::vector<HeldEnvelope>& list, bool answered);
   void crash(Worker& worker);
   void repeat_an_old_call();

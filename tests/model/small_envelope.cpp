@@ -17,7 +17,8 @@ std::int64_t number_at(const std::string& bytes, std::size_t at, std::size_t siz
 
 std::string small_envelope(std::int64_t first, std::size_t jobs, int attempts) {
   return std::string("\x95\x01\x00\xcd", 4) + big_endian(static_cast<std::int64_t>(jobs), 2) +
-         "\xc4\x10" + std::string(8, '\0') + big_endian(first, 8) +
+         "\xc4\x10" + std::string(8, '\0') + big_endian(first, 8) + "\xc4" +
+         big_endian(static_cast<std::int64_t>(jobs), 1) +
          std::string(jobs, static_cast<char>('0' + attempts));
 }
 
@@ -27,8 +28,9 @@ std::vector<SmallJob> jobs_of(const std::string& envelope) {
   std::vector<SmallJob> jobs;
   if (envelope[2] != bundle_flag) {
     const std::int64_t first = number_at(envelope, 16, 8);
-    for (std::size_t i = head_bytes; i < envelope.size(); ++i) {
-      jobs.push_back({first + static_cast<std::int64_t>(i - head_bytes), envelope[i] - '0'});
+    const std::size_t body = head_bytes + 2;  // behind the bin's own head
+    for (std::size_t i = body; i < envelope.size(); ++i) {
+      jobs.push_back({first + static_cast<std::int64_t>(i - body), envelope[i] - '0'});
     }
     return jobs;
   }

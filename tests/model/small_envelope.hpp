@@ -7,8 +7,8 @@
 
 namespace ferry::model {
 
-/// A job as the explorations know it: behind the head of their envelopes stands one character for
-/// each job, the attempts so far.
+/// A job as the explorations know it: the body of their envelopes is one character for each job,
+/// the attempts so far.
 struct SmallJob {
   std::int64_t number = 0;
   int attempts = 0;

@@ -179,7 +179,14 @@ Answer Twin::call(const std::string& function, std::size_t digit, const Words& a
   if (function == "bury") return bury(digit, args, now);
   if (function == "put_off") return put_off(digit, args);
   if (function == "release") return release(digit, args, now);
+  if (function == "beat") return beat(args, now);
+  if (function == "look") return look(args, now);
+  if (function == "claim") return claim(digit, args);
+  if (function == "set_aside") return set_aside(digit, args);
+  if (function == "part") return part(digit, args, now);
+  if (function == "dead_split") return dead_split(args);
   if (function == "promote") return promote(args, now);
+  if (function == "due_move") return due_move(digit, args, now);
   if (function == "expire_producers") return expire_producers(args, now);
   if (function == "dead_retry") return dead_retry(args, now);
   if (function == "dead_drop") return dead_drop(args);
@@ -190,6 +197,11 @@ Answer Twin::call(const std::string& function, std::size_t digit, const Words& a
   if (function == "purge") return purge(args);
   if (function == "alien") {  // bytes that no producer stored
     streams[digit].add(now, args[0]);
+    return "OK";
+  }
+  if (function == "stray") {  // bytes that no function parked, and a due time
+    parked[args[1]] = args[2];
+    if (!args[0].empty()) due.at[args[1]] = *whole(args[0]);
     return "OK";
   }
   std::abort();  // the generator and this list belong together

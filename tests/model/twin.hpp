@@ -80,11 +80,25 @@ struct Memory {
     double pace = 0;
   };
   struct Watch {
-    std::int64_t first = 0, last = 0;
+    std::int64_t first = 0, last = 0, lease = 0;
+  };
+  struct Keeper {
+    std::string name;
+    std::int64_t at = 0, patience = 0;
+  };
+  /// Entries that are pending under a name that does not live.
+  struct Holder {
+    std::size_t digit = 0;
+    std::string name;
+    std::int64_t entries = 0;
   };
   std::optional<Age> age;
   std::optional<Rate> rate;
   std::optional<Watch> watch;
+  std::optional<Keeper> keeper;
+  std::vector<Holder> holders{};
+  std::int64_t alive = 0;
+  std::size_t looks = 0;
 };
 
 /// What core/src/functions/ must do: one queue in plain maps, moved by the same calls with the same
@@ -118,7 +132,16 @@ class Twin {
   Answer release(std::size_t digit, const Words& args, std::int64_t now);
   Answer put_off(std::size_t digit, const Words& args);
 
+  Answer beat(const Words& args, std::int64_t now);
+  Answer look(const Words& args, std::int64_t now);
+  Answer claim(std::size_t digit, const Words& args);
+  Answer set_aside(std::size_t digit, const Words& args);
+  Answer part(std::size_t digit, const Words& args, std::int64_t now);
+  Answer dead_split(const Words& args);
+
   Answer promote(const Words& args, std::int64_t now);
+  /// The whole transaction of `ferry_v1_due_open`. ARGV: those four, then the bytes to store.
+  Answer due_move(std::size_t digit, const Words& args, std::int64_t now);
   Answer expire_producers(const Words& args, std::int64_t now);
   Answer dead_retry(const Words& args, std::int64_t now);
   Answer dead_drop(const Words& args);
@@ -153,6 +176,12 @@ class Twin {
   void record(const Words& args, const Load& load, std::int64_t now);
   std::int64_t oldest_age(std::int64_t now);
   std::int64_t retry_after(std::int64_t bound, std::int64_t now);
+
+  Memory::Watch note_life(std::int64_t now, std::optional<std::int64_t> lease);
+  bool keeps(const std::string& worker, bool wants, std::int64_t now, std::int64_t lease);
+  void tell_of(std::size_t digit, const std::string& holder, std::optional<std::int64_t> more);
+  /// Returns: nothing when the caller is not one of the living.
+  std::optional<Words> strike(const std::string& worker, std::int64_t now, std::int64_t lease);
 
   bool park(Timetable& names, std::int64_t at, const std::string& name,
             const std::string& envelope);

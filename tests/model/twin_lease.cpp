@@ -8,12 +8,14 @@ namespace ferry::model {
 Answer Twin::enroll(const Words& args, std::int64_t now) {
   for (Stream& stream : streams) stream.exists = stream.has_group = true;
   workers[args[0]] = now;
+  note_life(now, std::nullopt);
   return Answer::list({"OK", paused ? 1 : 0});
 }
 
 Answer Twin::renew(const Words& args, std::int64_t now) {
   if (!workers.contains(args[0])) return Answer::list({"STALE"});
   workers[args[0]] = now;
+  note_life(now, std::nullopt);
   return Answer::list({"OK", paused ? 1 : 0});
 }
 
@@ -33,6 +35,7 @@ std::vector<EntryId> held(const Stream& stream, const std::string& worker) {
 Answer Twin::leave(const Words& args) {
   const std::string& worker = args[0];
   workers.erase(worker);
+  if (memory.keeper && memory.keeper->name == worker) memory.keeper.reset();
   std::int64_t left = 0;
   for (Stream& stream : streams) {
     const std::size_t holds = held(stream, worker).size();
@@ -51,11 +54,7 @@ Answer Twin::reclaim(const Words& args, std::int64_t now) {
   auto most = static_cast<std::size_t>(*told_most);
   if (!workers.contains(worker)) return Answer::list({"STALE"});
 
-  // One lease of grace after the first call, and after a gap: workers may come back.
-  auto& watch = memory.watch;
-  if (!watch || now < watch->last || now - watch->last > lease) watch = Memory::Watch{now, now};
-  watch->last = now;
-  if (now - watch->first <= lease) return Answer::list({"OK"});
+  if (now - note_life(now, lease).first <= lease) return Answer::list({"OK"});
 
   Words struck;
   for (auto& [name, seen] : workers) {

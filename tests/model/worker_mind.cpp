@@ -1,5 +1,7 @@
 #include "model/worker_mind.hpp"
 
+#include <algorithm>
+
 #include "model/small_envelope.hpp"
 
 namespace ferry::model {
@@ -11,7 +13,7 @@ std::string all_open(const std::string& envelope) { return std::string(*jobs_in(
 
 bool SentCall::tells() const {
   return function == "finish" || function == "settle" || function == "release" ||
-         function == "start";
+         function == "start" || function == "part" || function == "set_aside";
 }
 
 void WorkerMind::forget() {
@@ -41,7 +43,8 @@ void WorkerMind::learn(const Answer& answer) {
     return;
   }
   const bool whole = marks.find_first_not_of('x') == std::string::npos;
-  if (whole || sent.function == "release" || answer.starts_with("GONE")) holds.erase(held);
+  const bool given = sent.function == "release" || sent.function == "set_aside";
+  if (whole || given || answer.starts_with("GONE")) holds.erase(held);
 }
 
 SentCall WorkerMind::start(const HeldEnvelope& held, int max_starts) const {
@@ -91,6 +94,36 @@ SentCall WorkerMind::release(const HeldEnvelope& held) const {
   return {"release", {name, text_of(held.key.second)}, held.key, {}};
 }
 
+// Each job as a part of its own, but for neighbours that go back together.
+SentCall WorkerMind::part(const HeldEnvelope& held, const std::string& told) const {
+  SentCall sent{"part",
+                {name, text_of(held.key.second), std::to_string(told.size()),
+                 std::to_string(held.envelope.size())},
+                held.key,
+                told};
+  const std::vector<SmallJob> jobs = jobs_of(held.envelope);
+  for (std::size_t i = 0, next = 1; i < told.size(); i = next++) {
+    if (told[i] == '.') continue;
+    std::string at = big_endian(static_cast<std::int64_t>(i), 2);
+    while (told[i] != 'b' && next < told.size() && told[next] == told[i] &&
+           jobs[next].attempts == jobs[i].attempts &&
+           jobs[next].number == jobs[next - 1].number + 1) {
+      at += big_endian(static_cast<std::int64_t>(next++), 2);
+    }
+    sent.args.insert(sent.args.end(), {told[i] == 'b' ? "f" : "r", told[i] == 'l' ? "1" : "0", at,
+                                       small_envelope(jobs[i].number, next - i, jobs[i].attempts)});
+  }
+  return sent;
+}
+
+SentCall WorkerMind::set_aside(const HeldEnvelope& held) const {
+  const auto open = std::ssize(held.marks) - std::count(held.marks.begin(), held.marks.end(), 'x');
+  return {"set_aside",
+          {name, aside_holder, text_of(held.key.second), std::to_string(open)},
+          held.key,
+          {}};
+}
+
 std::vector<HeldEnvelope> fetched(std::size_t digit, const Answer& answer) {
   std::vector<HeldEnvelope> list;
   for (const Answer& one : answer.parts) {
@@ -110,6 +143,19 @@ std::vector<HeldEnvelope> reclaimed(const Answer& answer) {
                     one[2].text,
                     marks,
                     true});
+  }
+  return list;
+}
+
+std::vector<HeldEnvelope> claimed(std::size_t digit, const Answer& answer, const Twin& twin) {
+  std::vector<HeldEnvelope> list;
+  for (std::size_t i = 1; i < answer.parts.size(); ++i) {
+    const Answer& one = answer[i];
+    const EntryId id = *entry_id(one[0].text);
+    const std::string& envelope = twin.streams[digit].entries.at(id).envelope;
+    const std::string marks = one[1].text.empty() ? all_open(envelope) : one[1].text;
+    const bool started = marks.find_first_of("123456789") != std::string::npos;
+    list.push_back({{digit, id}, envelope, marks, started || one[2].text == "1"});
   }
   return list;
 }

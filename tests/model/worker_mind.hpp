@@ -26,7 +26,8 @@ struct SentCall {
   Words args;
   EntryKey key{1, {}};  ///< the envelope that it is about
   /// For each job of it what the call says: `.` nothing, d done, e expired, r retry at once, p
-  /// retry later, f fail, s started.
+  /// retry later, f fail, s started; of jobs that leave as parts g to the queue at once, l later, b
+  /// to the dead letters.
   std::string told{};
 
   /// Whether only the holder of the envelope may send it.
@@ -49,10 +50,17 @@ struct WorkerMind {
   SentCall settle(const HeldEnvelope& held, const std::string& told) const;
   SentCall done(const HeldEnvelope& held) const;
   SentCall release(const HeldEnvelope& held) const;
+  SentCall part(const HeldEnvelope& held, const std::string& told) const;
+  SentCall set_aside(const HeldEnvelope& held) const;
 };
+
+/// Where workers of the model set envelopes aside.
+inline constexpr const char* aside_holder = "~kind:a";
 
 /// What the replies to `fetch` and `reclaim` hand over.
 std::vector<HeldEnvelope> fetched(std::size_t digit, const Answer& answer);
 std::vector<HeldEnvelope> reclaimed(const Answer& answer);
+/// What a reply to `claim` hands over; the bodies are read from the stream.
+std::vector<HeldEnvelope> claimed(std::size_t digit, const Answer& answer, const Twin& twin);
 
 }  // namespace ferry::model

@@ -29,7 +29,9 @@ void World::blame(const std::string& what) {
 Answer World::call(const SentCall& sent) {
   const Twin before = twin_;
   const std::int64_t at = sent.function == "promote" ? now + delay : now;
-  if (sent.function == "reclaim") twin_.memory.watch = Memory::Watch{0, now};  // no grace
+  if (sent.function == "reclaim" || sent.function == "look") {
+    twin_.memory.watch = Memory::Watch{0, now, lease};  // no grace
+  }
   const Answer answer = twin_.call(sent.function, digit, sent.args, at);
   if (flaw_ != nullptr) (*flaw_)(sent, answer, before, twin_);
   twin_.memory = {};
@@ -85,6 +87,22 @@ void World::reclaim(std::size_t who, bool answered) {
   }
 }
 
+Answer World::look(std::size_t who) {
+  const Answer answer = call({"look", {workers_[who].name, std::to_string(lease)}});
+  if (answer.starts_with("STALE")) workers_[who].forget();
+  return answer;
+}
+
+void World::claim(std::size_t who, const std::string& holder, bool answered) {
+  WorkerMind& mind = workers_[who];
+  const Answer answer = call({"claim", {mind.name, holder, "200", "0"}});
+  if (answer.starts_with("STALE")) return mind.forget();
+  for (const HeldEnvelope& held : claimed(digit, answer, twin_)) {
+    ledger_.gave(held.key, mind.name);
+    if (answered) mind.adopt(held);
+  }
+}
+
 // A worker that lost replies looks up what is pending under its name.
 void World::recover(std::size_t who) {
   WorkerMind& mind = workers_[who];
@@ -113,9 +131,16 @@ std::string World::drained() const {
   WorkerMind& mind = after.workers_[0];
   // Twice: what was parked comes back as a bundle.
   for (int round = 0; round < 2; ++round) {
-    after.reclaim(0, true);
+    if (limits_->leaving.empty()) {
+      after.reclaim(0, true);
+    } else {
+      const Answer seen = after.look(0);
+      for (std::size_t i = 1; i < seen[2].parts.size(); i += 3) {
+        after.claim(0, seen[2][i].text, true);
+      }
+    }
     while (!after.twin_.streams[digit].entries.empty()) {
-      after.fetch(0, true);
+      if (mind.holds.empty()) after.fetch(0, true);
       if (mind.holds.empty()) return "there is an entry that nobody gets";
       const HeldEnvelope held = mind.holds.begin()->second;
       std::string told;

@@ -28,6 +28,8 @@ struct WorldLimits {
   bool lost_fetches = true;  ///< replies to fetch and reclaim may be lost, too
   /// What workers say of single jobs, see SentCall::told.
   std::string_view verbs = "derpf";
+  /// How jobs leave a worker that cannot begin them: as parts, see SentCall::told; `a` set aside.
+  std::string_view leaving = "";
 };
 
 /// A tampering with what the twin did, to see whether the exploration notices. Called after each
@@ -67,11 +69,15 @@ class World {
   void producer_steps(std::vector<Step>& steps) const;
   void worker_steps(std::size_t who, std::vector<Step>& steps) const;
   void settle_steps(std::size_t who, const HeldEnvelope& held, std::vector<Step>& steps) const;
+  std::vector<SentCall> leaving_calls(const WorkerMind& mind, const HeldEnvelope& held) const;
+  std::vector<std::string> holders() const;
   void upkeep_steps(std::vector<Step>& steps) const;
 
   void enroll(std::size_t who);
   void fetch(std::size_t who, bool answered);
   void reclaim(std::size_t who, bool answered);
+  Answer look(std::size_t who);
+  void claim(std::size_t who, const std::string& holder, bool answered);
   void recover(std::size_t who);
   void send(std::size_t who, const SentCall& sent, bool answered);
   void fall_silent(const std::string& name);

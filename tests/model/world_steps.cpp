@@ -77,7 +77,14 @@ void World::worker_steps(std::size_t who, std::vector<Step>& steps) const {
     if (mind.holds.size() >= limits_->envelopes) break;  // its credits
     const std::string lost = answered ? "" : ", reply lost";
     step("fetches" + lost, [=](World& w) { w.fetch(who, answered); });
-    step("reclaims" + lost, [=](World& w) { w.reclaim(who, answered); });
+    if (limits_->leaving.empty()) {
+      step("reclaims" + lost, [=](World& w) { w.reclaim(who, answered); });
+      continue;
+    }
+    for (const std::string& holder : holders()) {
+      step("claims from " + holder + lost, [=](World& w) { w.claim(who, holder, answered); });
+    }
+    if (answered) step("looks", [who](World& w) { w.look(who); });
   }
   if (limits_->lost_fetches && mind.holds.empty())
     step("recovers", [who](World& w) { w.recover(who); });
@@ -101,6 +108,7 @@ void World::settle_steps(std::size_t who, const HeldEnvelope& held,
     }
   };
   tell(mind.release(held));
+  for (const SentCall& sent : leaving_calls(mind, held)) tell(sent);
   // A suspect is written down before it runs; one that was started too often is given up.
   if (held.suspect) {
     const SentCall start = mind.start(held, limits_->max_starts);
@@ -118,6 +126,38 @@ void World::settle_steps(std::size_t who, const HeldEnvelope& held,
     }
   }
   tell(mind.done(held));
+}
+
+// All open jobs, each as a part; the first one alone; or the whole set aside.
+std::vector<SentCall> World::leaving_calls(const WorkerMind& mind, const HeldEnvelope& held) const {
+  std::vector<SentCall> calls;
+  for (const char how : limits_->leaving) {
+    if (how == 'a') {
+      calls.push_back(mind.set_aside(held));
+      continue;
+    }
+    // What was started as a suspect is not parked: its marks would be lost.
+    const bool started = held.marks.find_first_of("123456789") != std::string::npos;
+    if (how == 'l' && started) continue;
+    std::string first(held.marks.size(), '.'), all = first;
+    for (std::size_t i = held.marks.size(); i-- > 0;) {
+      if (held.marks[i] == 'x') continue;
+      all[i] = how;
+      first.assign(held.marks.size(), '.')[i] = how;
+    }
+    calls.push_back(mind.part(held, first));
+    if (all != first) calls.push_back(mind.part(held, all));
+  }
+  return calls;
+}
+
+/// Names under which something can be claimed.
+std::vector<std::string> World::holders() const {
+  std::set<std::string> names;
+  for (const auto& [id, pending] : twin_.streams[digit].pending) {
+    if (!twin_.workers.contains(pending.worker)) names.insert(pending.worker);
+  }
+  return {names.begin(), names.end()};
 }
 
 void World::upkeep_steps(std::vector<Step>& steps) const {
@@ -160,6 +200,7 @@ std::map<std::string, char> World::short_names(std::size_t first) const {
       if (*sent && (sent != &mind.old || limits_->old_calls)) others.insert((*sent)->args[0]);
     }
   }
+  names.emplace(aside_holder, '~');
   for (const std::string& name : others) names.emplace(name, static_cast<char>('a' + names.size()));
   return names;
 }
@@ -193,7 +234,9 @@ std::string World::ordered(std::size_t first) const {
     text += entry.envelope.substr(2) + entry.marks;
     const auto pending = stream.pending.find(id);
     if (pending != stream.pending.end()) {
-      text += {'@', names.at(pending->second.worker), pending->second.deliveries > 1 ? '2' : '1'};
+      // Set aside, the number is that of the jobs, and above a thousand where it was begun.
+      const int times = pending->second.deliveries;
+      text += {'@', names.at(pending->second.worker), times > 1000 ? '3' : times > 1 ? '2' : '1'};
     }
     const auto marks = twin_.progress.find(field_of(digit, id));
     if (marks != twin_.progress.end()) text += "%" + marks->second;

@@ -1,4 +1,5 @@
--- Several envelopes become one bundle: an envelope with flag 4 whose body is a msgpack array of them.
+-- Several envelopes become one bundle: an envelope with flag 4 whose body is a msgpack array of
+-- them.
 local function bundle(list, jobs)
   if #list == 1 then return list[1] end
   local _, at = head(list[1])
@@ -12,8 +13,18 @@ local function bundle(list, jobs)
     string.sub(list[1], at, at + 15) .. string.char(0xc6) .. struct.pack('>I4', #body) .. body
 end
 
--- What a zstd frame says that it inflates to (RFC 8878, 3.1.1.1), or nil when it does not say it.
-local function frame_size(frame)
+-- Returns where the content of a msgpack bin begins, if it reaches to the very end; else nil.
+local function last_bin(bytes, at)
+  local digits = ({[0xc4] = 1, [0xc5] = 2, [0xc6] = 4})[string.byte(bytes, at)]
+  if not digits or #bytes < at + digits then return nil end
+  local size = struct.unpack('>I' .. digits, bytes, at + 1)
+  return at + digits + size == #bytes and at + digits + 1 or nil
+end
+
+-- Returns what a zstd frame says that it inflates to (RFC 8878, 3.1.1.1), or nil where it does not
+-- say it.
+local function frame_size(bytes, at)
+  local frame = string.sub(bytes, at, at + 17)
   if string.sub(frame, 1, 4) ~= '\40\181\47\253' or #frame < 18 then return nil end
   local descriptor = string.byte(frame, 5)
   local form, single = math.floor(descriptor / 64), math.floor(descriptor / 32) % 2
@@ -23,73 +34,105 @@ local function frame_size(frame)
   return form == 1 and size + 256 or size
 end
 
--- Returns what an envelope inflates to when it may share a bundle, else nil: what a bundle's reader
--- might refuse travels alone, so that it takes nobody along.
+-- Returns what an envelope inflates to when it may share a bundle, else nil: what a reader of today
+-- might refuse, and a container, travels alone, so that it takes no other job along.
 local function size_in_bundle(envelope)
-  local count, at = head(envelope)
+  local _, at = head(envelope)
   local flags = string.byte(envelope, 3)
-  if not count or string.byte(envelope, 1) ~= 0x95 or math.floor(flags / 32) > 0 then return nil end
+  if not at or string.byte(envelope, 1) ~= 0x95 or flags >= 32 then return nil end
   if math.floor(flags / 4) % 4 > 0 then return nil end  -- a bundle, or opaque
-  if flags % 2 == 0 then return #envelope end
-  local skip = ({[0xc4] = 2, [0xc5] = 3, [0xc6] = 5})[string.byte(envelope, at + 16)]
-  return skip and frame_size(string.sub(envelope, at + 16 + skip, at + 16 + skip + 17))
+  local body = last_bin(envelope, at + 16)
+  if not body or flags % 2 == 0 then return body and #envelope end
+  return frame_size(envelope, body)
 end
 
--- Units: bytes of the bodies that one call reads, but for a single one; bytes a bundle inflates to.
+-- Units: bytes of the bodies that one call reads, but for a single one; bytes that a bundle
+-- inflates to.
 local promoted_bytes, bundle_inflates_to = 1048576, 1048576
 
--- Sorts names that are due. Returns those to move, as many as make a slice; what is no parked job at
--- all, to be removed; and the first one whose body is too large to be moved in here.
-local function pick_due(parked, names, most_inside)
+-- Takes what is due, in order: names that make a slice, with their bodies (false where there is
+-- none); names that are no parked job's, to be removed; and the first whose body is larger than
+-- `most_inside`, with its bytes, which stays. A user of before revision 5 has no right to ask how
+-- large a body is; then each is read to know it.
+local function read_due(parked, names, most_inside)
   local sized = redis.acl_check_cmd('HSTRLEN', parked, 'x')
-  local picked, foreign, large, bytes = {}, {}, nil, 0
+  local picked, bodies, foreign, large, bytes = {}, {}, {}, nil, 0
   for _, name in ipairs(names) do
-    if not is_parked_name(name) then
+    local body = not sized and call('HMGET', parked, name)[1] or false
+    local size = sized and call('HSTRLEN', parked, name) or (body and #body or 0)
+    if not is_name(name) then
       foreign[#foreign + 1] = name
+    elseif sized and size > most_inside then
+      large = large or {name, size}
+    elseif #picked > 0 and bytes + size > promoted_bytes then
+      break
     else
-      local size = sized and call('HSTRLEN', parked, name) or promoted_bytes / 16
-      if size > most_inside then
-        large = large or {name, size}
-      elseif #picked > 0 and bytes + size > promoted_bytes then
-        break
-      else
-        picked[#picked + 1], bytes = name, bytes + size
-      end
+      picked[#picked + 1], bodies[#picked + 1], bytes = name, body, bytes + size
     end
   end
-  return picked, foreign, large
+  if sized and #picked > 0 then bodies = call('HMGET', parked, unpack(picked)) end
+  return picked, bodies, foreign, large
 end
 
--- Returns the envelopes to store, each {digit, bytes}, with how many delayed jobs they hold and by how
+-- Returns the envelopes to store, each {digit, bytes}, how many delayed jobs they hold and by how
 -- many bytes they are larger than what was parked. A name without bytes has nothing to store.
-local function pack_due(names, stored, most_bytes)
+-- Sealed jobs share bundles with their like: there are readers that leave such bundles to newer
+-- ones.
+local function pack_due(names, bodies, most_bytes)
   local out, open, jobs, grown = {}, {}, 0, 0
-  local function close(digit)
-    local o = open[digit]
+  local function close(lane)
+    local o = open[lane]
     if not o then return end
     local envelope = bundle(o.list, o.jobs)
-    out[#out + 1] = {digit, envelope}
-    grown, open[digit] = grown + #envelope - o.bytes, nil
+    out[#out + 1] = {math.floor(lane / 2), envelope}
+    grown, open[lane] = grown + #envelope - o.bytes, nil
   end
-  for i, envelope in ipairs(stored) do
-    local digit, count = tonumber(string.sub(names[i], 1, 1)), envelope and head(envelope)
+  for i, name in ipairs(names) do
+    local digit, envelope = tonumber(string.sub(name, 1, 1)), bodies[i]
+    local count = envelope and head(envelope) or 0
     local inflates = envelope and size_in_bundle(envelope)
-    jobs = jobs + (count or 0)
-    if envelope and not inflates then
+    jobs = jobs + count
+    if envelope and (not inflates or inflates > bundle_inflates_to or #envelope > most_bytes) then
       out[#out + 1] = {digit, envelope}
     elseif envelope then
-      local o = open[digit]
+      local lane = 2 * digit + (string.byte(envelope, 3) >= 16 and 1 or 0)
+      local o = open[lane]
       if o and (o.jobs + count > 1000 or o.bytes + #envelope > most_bytes or
           o.inflates + inflates > bundle_inflates_to) then
-        close(digit)
+        close(lane)
       end
-      o = open[digit] or {list = {}, jobs = 0, bytes = 0, inflates = 0}
-      open[digit], o.list[#o.list + 1] = o, envelope
+      o = open[lane] or {list = {}, jobs = 0, bytes = 0, inflates = 0}
+      open[lane], o.list[#o.list + 1] = o, envelope
       o.jobs, o.bytes, o.inflates = o.jobs + count, o.bytes + #envelope, o.inflates + inflates
     end
   end
-  for digit = 0, 2 do close(digit) end
+  for lane = 0, 5 do close(lane) end
   return out, jobs, grown
+end
+
+-- Moves a slice of what is due. Returns jobs moved, whether all `names` have left `due`, and the
+-- large one if any; or nil and an error.
+local function move_due(keys, names, most_bytes, most_inside)
+  local state, due, parked = keys[1], keys[2], keys[3]
+  local refused = missing_right('ZREM', due, 'HDEL', parked, 'XDEL', keys[4], 'XDEL', keys[5],
+    'XDEL', keys[6])
+  if refused then return nil, refused end
+  local picked, bodies, foreign, large = read_due(parked, names, most_inside)
+  local out, jobs, grown = pack_due(picked, bodies, most_bytes)
+  local gone = {unpack(picked)}
+  for _, name in ipairs(foreign) do gone[#gone + 1] = name end
+  if #gone == 0 then return 0, false, large end
+  local failed = all_or_nothing(function(write)
+    for _, one in ipairs(out) do
+      local stream = keys[4 + one[1]]
+      write(function(id) return {'XDEL', stream, id} end, 'XADD', stream, '*', 'e', one[2])
+    end
+    count(write, state, {delayed = -jobs, bytes = grown})
+    write(nil, 'ZREM', due, unpack(gone))
+    write(nil, 'HDEL', parked, unpack(gone))
+  end)
+  if failed then return nil, failed end
+  return math.max(jobs, #out), #gone == #names, large
 end
 
 -- ferry_v1_promote: moves jobs whose time has come to their streams, many in one envelope.
@@ -97,97 +140,104 @@ end
 --   ARGV  1 parked envelopes to move at most, 1..500  2 bytes for one new envelope at most
 --         3 bytes of a body that may be moved in here (workers up to revision 4 do not say it: any)
 --   reply {jobs moved, ms until the next one is due or -1}, and where a body is larger than ARGV 3:
---         its name and its bytes; see ferry_v1_due_open
---   cost  7 commands, two for each envelope moved; 6 more at most ten times a second for a queue
---         whose producers may not read jobs and so cannot see how old the oldest is. About 1 MiB of
---         bodies, or one of them, is read in a call: what is left is due at once.
+--         its name and its bytes; see ferry_v1_due_open. Other envelopes are moved all the same.
+--         An envelope whose head cannot be read counts as one job in this reply alone.
+--         error FERRYBAD, and any error of Redis: nothing was changed
+--   Names that no function parks are removed: their jobs were never accepted.
+--   cost  2 commands when nothing is due, else 7, two for each envelope moved, one for each bundle;
+--         6 more at most ten times a second for a queue whose producers may not read jobs and so
+--         cannot see how old the oldest is. About 1 MiB of bodies, or one of them, is read in a
+--         call: what is left is due at once.
 local function promote(keys, args)
-  local state, due, parked = keys[1], keys[2], keys[3]
-  local most, most_bytes = tonumber(args[1]), tonumber(args[2])
+  local due, most, most_bytes = keys[2], tonumber(args[1]), tonumber(args[2])
   local most_inside = args[3] and tonumber(args[3]) or math.huge
-  if not is_whole(most) or most < 1 or most > 500 or not is_whole(most_bytes) or
-      (args[3] and not is_whole(most_inside)) then
+  if not is_whole(most, exact) or most < 1 or most > 500 or not is_whole(most_bytes, exact) or
+      (args[3] and not is_whole(most_inside, exact)) then
     return bad('the envelopes are not 1 to 500, or the bytes no number from 0 on')
   end
-  local now = now_ms()
-  local names = call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)
-  local picked, foreign, large = pick_due(parked, names, most_inside)
-  local moved = 0
-  if #picked + #foreign > 0 then
-    local stored = #picked > 0 and call('HMGET', parked, unpack(picked)) or {}
-    local out, jobs, grown = pack_due(picked, stored, most_bytes)
-    local gone = {unpack(picked)}
-    for _, name in ipairs(foreign) do gone[#gone + 1] = name end
-    local failed = all_or_nothing(function(write)
-      for _, one in ipairs(out) do
-        local stream = keys[4 + one[1]]
-        write(function(id) return {'XDEL', stream, id} end, 'XADD', stream, '*', 'e', one[2])
-      end
-      count(write, state, {delayed = -jobs, bytes = grown})
-      write(nil, 'ZREM', due, unpack(gone))
-      write(nil, 'HDEL', parked, unpack(gone))
-    end)
-    if failed then return failed end
-    moved = math.max(jobs, #out)
+  local now, moved, large = now_ms(), 0, nil
+  local next_due = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
+  if next_due and next_due <= now then
+    local names = call('ZRANGEBYSCORE', due, '-inf', text(now), 'LIMIT', 0, text(most))
+    local behind = tonumber(call('ZRANGE', due, #names, #names, 'WITHSCORES')[2])
+    local jobs, all, other = move_due(keys, names, most_bytes, most_inside)
+    if not jobs then return all end
+    moved, large = jobs, other
+    if all then next_due = behind end
   end
-  look_for_the_blind(state, keys, 4, now)
-  local next_due = call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
-  local wait = next_due and math.max(0, math.min(most_delay_ms, tonumber(next_due) - now)) or -1
-  if large then return {moved, math.floor(wait), large[1], large[2]} end
-  return {moved, math.floor(wait)}
+  -- Only a cache: no reason to fail when the jobs have been moved.
+  pcall(look_for_the_blind, keys[1], keys, 4, now)
+  local wait = next_due and math.max(0, math.min(most_delay, next_due - now)) or -1
+  if large then return {moved, math.ceil(wait), large[1], large[2]} end
+  return {moved, math.ceil(wait)}
 end
 
--- A body that Lua does not see: what `ferry_v1_open` is for producers, for delayed envelopes that are
--- too large for `ferry_v1_promote`.
---     HMGET parked <name>; ZSCORE due <name>          the caller reads the body, then
+-- A body that Lua does not see: what `ferry_v1_open` is for producers, for delayed envelopes that
+-- are too large for `ferry_v1_promote`.
+--     HMGET parked <name>; ZSCORE due <name>      the caller reads the body, then
 --     MULTI
---     FCALL ferry_v1_due_open …                       ready:1 becomes gate:<worker>, if it is still so
+--     FCALL ferry_v1_due_open …                   ready:1 becomes gate:<worker>, if all is well
 --     XADD …gate:<worker> NOMKSTREAM * e <bytes>
 --     RENAMENX …gate:<worker> …ready:1
---     FCALL ferry_v1_due_close …                      it leaves `due`, if it was stored
+--     FCALL ferry_v1_due_close …                  it leaves `due`, if it was stored
 --     EXEC
--- Never send one without the others.
-local moving  -- {stream, its length before}
+-- Never send one without the others. Whatever refuses a part of it (a lack of rights or of memory,
+-- a missing library, a stream at its last id) leaves the job parked; without memory, or without the
+-- rights, call `ferry_v1_promote` without ARGV 3. A gate that is there before is left over from a
+-- call outside of a transaction: then the copy stays in it, the job stays parked, and every
+-- repetition adds a copy, so take another gate.
+local moving  -- {stream, its length before, name, jobs}
 
 -- ferry_v1_due_open
 --   KEYS  1 state  2 due  3 parked  4 gate  5 the stream it leads to
---   ARGV  1 name  2 its due time as read  3 its bytes
+--   ARGV  1 name  2 its due time as read  3 its bytes  4 jobs in the envelope, 0 where its head
+--         cannot be read: they are taken at their word
 --   reply 'OK', or 'GONE' where something else is parked under the name now
+--         error FERRYBAD or NOPERM, and any error of Redis: nothing was changed
 --   cost  5 commands; two more for the first of a stream
 local function due_open(keys, args)
   moving = nil
-  if not is_parked_name(args[1]) then return bad('the name is not that of a parked job') end
-  local delayed = call('HGET', keys[1], 'delayed')
-  if delayed and not tonumber(delayed) then return bad('delayed is not a number in ' .. keys[1]) end
-  local score = call('ZSCORE', keys[2], args[1])
-  if score ~= args[2] or call('HSTRLEN', keys[3], args[1]) ~= tonumber(args[3]) then
+  local state, due, parked, gate, stream = unpack(keys)
+  local name, jobs = args[1], tonumber(args[4])
+  if not is_name(name) then return bad('the name is not that of a parked job') end
+  if not is_whole(jobs, exact) or jobs > 1000 then return bad('jobs are not 0 to 1000') end
+  local delayed = call('HGET', state, 'delayed') or '0'
+  if #delayed > 16 or not string.find(delayed, '^%-?[1-9]%d*$') and delayed ~= '0' then
+    return bad('delayed is not a number in ' .. state)
+  end
+  local score = call('ZSCORE', due, name)
+  if not score or tonumber(score) ~= tonumber(args[2]) or
+      call('HSTRLEN', parked, name) ~= tonumber(args[3]) then
     return 'GONE'
   end
-  local renamed = redis.pcall('RENAMENX', keys[5], keys[4])
+  -- All that ferry_v1_due_close does must succeed, for by then the job is stored.
+  local refused = missing_right('HINCRBY', state, 'ZREM', due, 'HDEL', parked)
+  if refused then return refused end
+  local length, renamed = call('XLEN', stream), redis.pcall('RENAMENX', stream, gate)
   if type(renamed) == 'table' then
-    call('XGROUP', 'CREATE', keys[5], group, '0', 'MKSTREAM')
-    renamed = call('RENAMENX', keys[5], keys[4])
+    call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+    renamed = call('RENAMENX', stream, gate)
   end
   if renamed == 0 then
-    return bad('the key ' .. keys[4] .. ' is left over from a transaction that was none')
+    return bad('the key ' .. gate .. ' is left over from a transaction that was none')
   end
-  moving = {keys[5], call('XLEN', keys[4])}
+  moving = {stream, length, name, jobs}
   return 'OK'
 end
 
 -- ferry_v1_due_close
 --   KEYS  1 state  2 due  3 parked  4 stream
---   ARGV  1 name  2 jobs in the envelope, 0 where its head cannot be read
+--   ARGV  1 name
 --   reply 1 when it has left `due`, else 0
 --   cost  4 commands
 local function due_close(keys, args)
-  local jobs, was = tonumber(args[2]), moving
+  local was, name = moving, args[1]
   moving = nil
-  if not is_whole(jobs) or jobs > 1000 then return bad('jobs are not 0 to 1000') end
-  if not was or was[1] ~= keys[4] or call('XLEN', keys[4]) ~= was[2] + 1 then return 0 end
-  if jobs > 0 then call('HINCRBY', keys[1], 'delayed', text(-jobs)) end
-  call('ZREM', keys[2], args[1])
-  call('HDEL', keys[3], args[1])
+  if not was or was[1] ~= keys[4] or was[3] ~= name then return 0 end
+  if call('XLEN', keys[4]) ~= was[2] + 1 then return 0 end
+  call('ZREM', keys[2], name)
+  call('HDEL', keys[3], name)
+  if was[4] > 0 then call('HINCRBY', keys[1], 'delayed', text(-was[4])) end
   return 1
 end
 

@@ -35,7 +35,8 @@ struct Keys {
   std::string dead;       ///< sorted set: dead letters by time of death, ms
   std::array<std::string, priority_count> ready;  ///< streams, the most urgent first
 
-  /// A stream's name inside a producer's transaction; at all other times there is no such key.
+  /// A stream's name inside a transaction of a producer or a worker; at all other times there is no
+  /// such key.
   std::string gate_of(std::string_view producer) const { return (base + "gate:").append(producer); }
 };
 

@@ -23,7 +23,9 @@ local function register(keys, args)
     if refused then return refused end
     if not found then without_group[#without_group + 1] = keys[i] end
   end
-  call('HSET', keys[2], args[1], now_ms())
+  local now = now_ms()
+  call('HSET', keys[2], args[1], now)
+  note_life(keys[2], now)
   for _, stream in ipairs(without_group) do
     call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
   end
@@ -38,7 +40,9 @@ end
 local function renew(keys, args)
   if call('HEXISTS', keys[2], args[1]) == 0 then return {'STALE'} end
   local paused = call('HGET', keys[1], 'paused') == '1' and 1 or 0
-  call('HSET', keys[2], args[1], now_ms())
+  local now = now_ms()
+  call('HSET', keys[2], args[1], now)
+  note_life(keys[2], now)
   return {'OK', paused}
 end
 
@@ -62,6 +66,7 @@ local function leave(keys, args)
     end
   end
   call('HDEL', keys[2], args[1])
+  if keepers[keys[2]] and keepers[keys[2]].name == args[1] then keepers[keys[2]] = nil end
   for _, stream in ipairs(to_forget) do call('XGROUP', 'DELCONSUMER', stream, group, args[1]) end
   return left
 end
@@ -125,13 +130,9 @@ end
 --   cost  2 commands, one for each stream, about 3 for each dead worker and stream, 1 for each
 --         envelope taken
 --
--- Call it at least twice in a lease. Nothing is taken until one lease after the first call that
--- this library sees, nor for one lease after a gap between calls that is longer than a lease: so
--- workers have time to come back after a restart, a failover, a long pause or a jump of the clock.
--- A stream that cannot be read is passed over. A heartbeat that is no number is taken for one from
--- the future: it is set to now.
-local watch = {}  -- workers key -> {first call of this watch, last call}
-
+-- Nothing is taken while the watch is younger than a lease: see note_life. A stream that cannot be
+-- read is passed over. A heartbeat that is no number is taken for one from the future: it is set to
+-- now.
 local function reclaim(keys, args)
   local worker = args[1]
   local lease, wrong_lease = number_in('the lease', args[2], 1, most_lease)
@@ -145,13 +146,7 @@ local function reclaim(keys, args)
   end
   if not alive[worker] then return {'STALE'} end
 
-  local w = watch[keys[2]]
-  if not w or now < w.last or now - w.last > lease then
-    w = {first = now}
-    watch[keys[2]] = w
-  end
-  w.last = now
-  if now - w.first <= lease then return {'OK'} end
+  if now - note_life(keys[2], now, lease).first <= lease then return {'OK'} end
 
   local ahead, struck = judge(alive, worker, lease, now)
   local found, holding = holdings_of_the_dead(keys, alive, most)

@@ -2,7 +2,8 @@
 -- Ferry's transitions, protocol version 1. Every move of a job is one of these functions, so every
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
--- The files are joined in this order: library, enqueue, lease, beat, settle, parts, due, dead, inspect.
+-- The files are joined in this order: library, enqueue, watch, lease, beat, settle, parts, due,
+-- dead, inspect.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
 -- All or nothing: an error in the middle of a function does not undo what it wrote before. So each
 --   1. checks its arguments, then reads every key it will write, which finds keys of another type,
@@ -94,6 +95,19 @@ local function not_operator(state)
     control .. '; nothing was changed')
 end
 
+-- Returns what to reply to a caller who has no right to one of the commands, given as command, key,
+-- command, key … With it, a command on a key that is known to be of its type can fail no more.
+local function missing_right(...)
+  local words = {...}
+  for i = 1, #words, 2 do
+    if not redis.acl_check_cmd(words[i], words[i + 1], '1', '1') then
+      return redis.error_reply('NOPERM the user has no right to ' .. words[i] .. ' ' ..
+        words[i + 1] .. '; nothing was changed')
+    end
+  end
+  return nil
+end
+
 local function bad_envelope(which)
   return bad('envelope ' .. which .. ' is not an envelope of version 1 with 1 to 1000 jobs')
 end
@@ -149,7 +163,7 @@ end
 
 -- Whether it has the form of a name under which an envelope is parked.
 local function is_name(name)
-  return #name == 34 and string.find(name, '^[012]:%x+$') ~= nil
+  return name and #name == 34 and string.find(name, '^[012]:[%da-f]+$') ~= nil
 end
 
 -- An id for bytes that have none of their own: no other entry of the stream has the same. `again`
@@ -164,18 +178,11 @@ local function id_from_entry(entry_id, again)
   end))
 end
 
-<<<<<<< HEAD
--- Whether it is what `member_of` makes.
-local function is_parked_name(name) return string.find(name, '^[012]:' .. string.rep('%x', 32) .. '$') end
-
-local function is_entry_id(text) return text and string.find(text, '^%d+%-%d+$') end
-=======
 -- Settled jobs in the marks of an envelope. Marks of another length are not those of this envelope.
 local function settled_in(marks, jobs)
   if not marks or #marks ~= jobs then return 0 end
   return select(2, string.gsub(marks, 'x', ''))
 end
->>>>>>> h1
 
 local function failed(reply) return type(reply) == 'table' and reply.err ~= nil end
 

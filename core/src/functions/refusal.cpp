@@ -19,7 +19,7 @@ constexpr std::array uses{
     Use{"ferry_v1_counts", "viewer"},       Use{"ferry_v1_count_range", "viewer"},
     Use{"ferry_v1_count_parked", "viewer"}, Use{"ferry_v1_pause", "admin"},
     Use{"ferry_v1_purge", "admin"},         Use{"ferry_v1_dead_retry", "admin"},
-    Use{"ferry_v1_dead_drop", "admin"}};
+    Use{"ferry_v1_dead_drop", "admin"},     Use{"ferry_v1_dead_split", "admin"}};
 
 std::string_view role_of(std::string_view function) {
   const auto found = std::ranges::find(uses, function, &Use::function);

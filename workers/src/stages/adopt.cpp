@@ -129,7 +129,7 @@ bool Adopter::read_claimed(redis::Connection& connection) {
 }
 
 void Adopter::adopt(redis::Connection& connection, const std::vector<Claimed>& some) {
-  const auto asks_marks = [](const Claimed& entry) { return entry.suspect && !entry.has_marks; };
+  const auto asks_marks = [](const Claimed& entry) { return !entry.has_marks; };
   connection.connect();
   for (const Claimed& entry : some) {
     const Keys& keys = leases_.queues()[entry.key.queue];

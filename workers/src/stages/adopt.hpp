@@ -24,7 +24,7 @@ namespace ferry::detail {
 struct Claimed {
   LeaseKey key;
   bool suspect = false;    ///< it was begun by a worker that is gone
-  bool has_marks = false;  ///< `progress` is known; else it is asked for where it is a suspect
+  bool has_marks = false;  ///< `progress` is known; else it is asked for
   std::string progress{};
 };
 
