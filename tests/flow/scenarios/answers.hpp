@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "flow/live/live_run.hpp"
+#include "flow/oracle/oracle.hpp"
+#include "flow/scenarios/sheet.hpp"
+#include "flow/score/commands.hpp"
+#include "flow/score/score.hpp"
+
+namespace ferry::flow {
+
+/// Nothing lost, nothing run twice, balanced books, constant credits, no process that ended.
+void must_be_sound(Sheet& sheet, const LiveEvidence& evidence);
+
+/// Returns: what the oracle makes of the jobs as they were really stored, with the run times that
+/// were really measured.
+Trace oracle_of(const Mix& mix, const LiveEvidence& evidence);
+
+/// Returns: the mix with each kind's call as much longer as its calls took longer than they were
+/// meant to, on average: sleeps end late on a busy machine.
+Mix with_measured_times(const Mix& mix, const Trace& trace);
+
+/// Redis commands of a run.
+struct CommandUse {
+  std::int64_t all = 0;
+  std::int64_t producers = 0;
+  double upkeep = 0;   ///< what idle workers make in so long
+  double workers = 0;  ///< the rest
+};
+CommandUse commands_of(const LiveEvidence& evidence);
+
+/// How often jobs were given back, as the tap saw it.
+struct GiveBacks {
+  std::int64_t most = 0;             ///< of one job, in its life
+  std::int64_t most_in_a_second = 0;
+  std::int64_t all = 0;
+};
+GiveBacks give_backs_of(const LiveEvidence& evidence);
+
+/// Units: MiB that the worker had at most, above what it had idle.
+double memory_mib(const WorkerEvidence& worker);
+
+std::string times(std::size_t count, const std::string& what);
+
+}  // namespace ferry::flow

@@ -1,0 +1,93 @@
+// Does a bulk of slow jobs reach every idle worker?
+
+#include <algorithm>
+#include <set>
+
+#include "flow/scenarios/answers.hpp"
+#include "flow/scenarios/scenario.hpp"
+
+namespace ferry::flow {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Cell {
+  std::size_t jobs;
+  std::chrono::milliseconds takes;
+};
+
+constexpr Cell cells[]{{200, 50ms}, {10'000, 5ms}, {100, 2000ms}, {20, 500ms}, {2000, 1ms},
+                       {100'000, 0ms}};
+
+/// All jobs in one `enqueue_all`; as many workers as said, four handlers in all.
+Mix mix_of(const Cell& cell, std::size_t workers) {
+  Mix mix;
+  mix.name = "sharing";
+  mix.seed = 1;
+  mix.workers.assign(workers, {4 / workers, 0ms});
+  mix.length = 100ms;
+  MixKind kind;
+  kind.job_takes = cell.takes;
+  kind.arrivals = Arrivals::bulk;
+  kind.jobs = cell.jobs;
+  mix.kinds = {kind};
+  return mix;
+}
+
+Moment makespan(const LiveEvidence& evidence) {
+  Moment from = Moment::max();
+  Moment to{0};
+  for (const SentJob& sent : evidence.sent) from = std::min(from, sent.handed);
+  for (const Call& call : evidence.trace.calls) to = std::max(to, call.end);
+  return to - from;
+}
+
+double commands_a_job(const LiveEvidence& evidence) {
+  return commands_of(evidence).workers / static_cast<double>(evidence.schedule.size());
+}
+
+std::size_t workers_that_ran(const LiveEvidence& evidence) {
+  std::set<std::uint32_t> ran;
+  for (const Call& call : evidence.trace.calls) ran.insert(call.worker);
+  return ran.size();
+}
+
+void run_cell(const Cell& cell, const std::string& name, Sheet& sheet) {
+  sheet.begin("sharing", name);
+  const LiveEvidence one = run_live(mix_of(cell, 1));
+  const LiveEvidence four = run_live(mix_of(cell, 4));
+  must_be_sound(sheet, four);
+  const double ideal =
+      static_cast<double>((cell.jobs + 3) / 4) * static_cast<double>(cell.takes.count());
+  sheet.figure("makespan", ms_of(makespan(four)), "ms");
+  if (cell.takes > 0ms) {
+    sheet.at_most("times the ideal", ms_of(makespan(four)) / ideal, 1.2, "");
+    sheet.figure("times the ideal, one worker", ms_of(makespan(one)) / ideal, "");
+  } else {
+    sheet.figure("makespan, one worker", ms_of(makespan(one)), "ms");
+  }
+  sheet.figure("commands a job, one worker", commands_a_job(one), "");
+  sheet.figure("commands a job", commands_a_job(four), "");
+  sheet.at_most("more commands a job", commands_a_job(four) - commands_a_job(one), 0.25, "");
+  sheet.figure("workers that ran", static_cast<double>(workers_that_ran(four)), "");
+}
+
+void run_brief(Sheet& sheet) {
+  sheet.begin("sharing", "brief");
+  const LiveEvidence evidence = run_live(mix_of({60, 50ms}, 4));
+  must_be_sound(sheet, evidence);
+  sheet.must_hold("every worker ran some", workers_that_ran(evidence) == 4);
+}
+
+}  // namespace
+
+void run_sharing(const ScenarioSettings& settings, Sheet& sheet) {
+  if (settings.brief) return run_brief(sheet);
+  for (const Cell& cell : cells) {
+    const std::string name =
+        std::to_string(cell.jobs) + " x " + std::to_string(cell.takes.count()) + "ms";
+    if (settings.wants(name)) run_cell(cell, name, sheet);
+  }
+}
+
+}  // namespace ferry::flow
