@@ -13,8 +13,8 @@
 
 namespace ferry::flow {
 
-/// Reads every entry that is added to the streams of some queues, as a consumer of no group does, and
-/// notes in which a job appears. More than one: it was given back.
+/// Reads every entry that is added to the streams of some queues, as a consumer of no group does,
+/// and notes in which a job appears. More than one: it was given back.
 ///
 /// What is added and removed again between two reads is missed; `missed` says how much, since a
 /// stream counts what was ever added.

@@ -45,8 +45,8 @@ class LiveRun {
   LiveRun(const Mix& mix, const LiveOptions& options)
       : mix_(mix),
         options_(options),
-        redis_(PrivateRedisOptions{.arguments = {"--slowlog-log-slower-than", "-1",
-                                                 "--slowlog-max-len", "100000"}}),
+        redis_(PrivateRedisOptions{
+            .arguments = {"--slowlog-log-slower-than", "-1", "--slowlog-max-len", "100000"}}),
         meter_(reach()) {
     evidence_.schedule = schedule_of(mix);
     std::ofstream(folder_.file("mix.json")) << json_of(mix).dump(1);
@@ -64,11 +64,7 @@ class LiveRun {
     began_ = Clock::now();
     if (options_.kill_first || stored_first) end_workers();
     if (options_.tap) tap_.emplace(reach(), queue_names());
-    if (stored_first) {
-      producers_->start(true, began_);
-      producers_->join();
-      evidence_.counts_stored_first = producers_->counts();
-    }
+    if (stored_first) store_first();
     if (options_.slow_log) watch_slow();
     meter_.start();
     evidence_.began = now();
@@ -129,6 +125,15 @@ class LiveRun {
     }
   }
 
+  void store_first() {
+    meter_.start();
+    producers_->start(true, began_);
+    producers_->join();
+    evidence_.counts_stored_first = producers_->counts();
+    evidence_.storing_commands = meter_.since_start().commands;
+    take_out_own(evidence_.storing_commands);
+  }
+
   void end_workers() {
     for (const auto& worker : workers_) {
       const std::string wrong = worker->end(time_to_end);
@@ -183,9 +188,9 @@ class LiveRun {
       std::thread joining([&] { producers_->join(); });
       const auto all = evidence_.schedule.size();
       const auto drained = [&] { return done() >= all || look(); };
-      evidence_.drained = test::eventually(
-          drained, std::chrono::duration_cast<std::chrono::milliseconds>(length) +
-                       options_.drain_within);
+      evidence_.drained =
+          test::eventually(drained, std::chrono::duration_cast<std::chrono::milliseconds>(length) +
+                                        options_.drain_within);
       producers_->stop();
       joining.join();
       if (!evidence_.drained) complain("the queues did not drain");
@@ -238,7 +243,8 @@ class LiveRun {
 
   /// Returns: the median of five times HGET and XADD of the largest payload's bytes.
   std::int64_t plain_time(redis::Connection& admin) {
-    const std::size_t bytes = std::ranges::max(mix_.kinds, {}, &MixKind::payload_bytes).payload_bytes;
+    const std::size_t bytes =
+        std::ranges::max(mix_.kinds, {}, &MixKind::payload_bytes).payload_bytes;
     admin.call({"HSET", "plain:hash", "f", std::string(bytes, 'x')});
     admin.call({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
     std::vector<std::int64_t> times;
@@ -269,10 +275,10 @@ class LiveRun {
       const PlannedJob& planned = evidence_.schedule[i];
       const SentJob& sent = evidence_.sent[i];
       const bool is_stored = sent.stored >= Moment{0};
-      trace.jobs.push_back({planned.kind, planned.key, static_cast<std::uint8_t>(planned.priority),
-                            is_stored ? std::max({sent.stored, planned.due, evidence_.began})
-                                      : Moment::max(),
-                            no_call});
+      trace.jobs.push_back(
+          {planned.kind, planned.key, static_cast<std::uint8_t>(planned.priority),
+           is_stored ? std::max({sent.stored, planned.due, evidence_.began}) : Moment::max(),
+           no_call});
     }
     const std::size_t first = mix_.workers.size() - files.size();
     for (std::size_t worker = 0; worker < files.size(); ++worker) {

@@ -53,17 +53,18 @@ struct LiveEvidence {
   std::vector<SentJob> sent;
   SentCounts counts;
   SentCounts counts_stored_first;  ///< of these, before `commands` were counted
-  Trace trace;  ///< first runs; refused jobs are never ready
+  Trace trace;                     ///< first runs; refused jobs are never ready
   std::vector<JobEvidence> jobs;
   std::vector<WorkerEvidence> workers;
   std::vector<AuditReport> audits;  ///< by queue
   std::vector<std::string> complaints;
 
-  Moment began{0};    ///< when the workers started, or the first job came
-  Moment ended{0};    ///< when the last job was done, or the run was cut off
+  Moment began{0};  ///< when the workers started, or the first job came
+  Moment ended{0};  ///< when the last job was done, or the run was cut off
   bool drained = false;
   test::CommandCounts commands;  ///< while it ran, without those of the harness
   test::CommandCounts idle_commands;
+  test::CommandCounts storing_commands;  ///< of what was stored before any worker started
   Moment idle_watched{0};
   std::int64_t entries_missed = 0;  ///< by the tap
   std::int64_t slowest_us = 0;

@@ -40,8 +40,8 @@ class Producers {
   Producers(const Producers&) = delete;
   Producers& operator=(const Producers&) = delete;
 
-  /// Begins with the kinds that are to be stored first, or with all others; `began` is the schedule's
-  /// zero.
+  /// Begins with the kinds that are to be stored first, or with all others; `began` is the
+  /// schedule's zero.
   void start(bool stored_first, std::chrono::steady_clock::time_point began);
   /// Waits until all that was begun is answered.
   void join();

@@ -74,10 +74,11 @@ class MixHandlers {
 
   void run(const MixKind& kind, std::size_t index, std::span<const std::uint64_t> numbers) {
     const std::int64_t begin = monotonic_ns();
-    take_time(worker_.call_takes.count() > 0
-                  ? microseconds(worker_.call_takes)
-                  : kind.call_takes + kind.job_takes * static_cast<microseconds::rep>(numbers.size()),
-              kind.spins);
+    take_time(
+        worker_.call_takes.count() > 0
+            ? microseconds(worker_.call_takes)
+            : kind.call_takes + kind.job_takes * static_cast<microseconds::rep>(numbers.size()),
+        kind.spins);
     const std::int64_t end = monotonic_ns();
     std::vector<RunRecord> records;
     records.reserve(numbers.size());
@@ -181,12 +182,17 @@ int main(int argc, char** argv) {
   test::Child::die_with_parent();
   // Handlers that sleep for 50 µs are not to sleep for 100; threads inherit it.
   ::prctl(PR_SET_TIMERSLACK, 1);
-  const fault::Arguments arguments(
-      argc, argv,
-      {{"--redis", ""}, {"--mix", ""}, {"--index", "0"}, {"--runs", ""}, {"--note", ""}, {"--name", ""}});
+  const fault::Arguments arguments(argc, argv,
+                                   {{"--redis", ""},
+                                    {"--mix", ""},
+                                    {"--index", "0"},
+                                    {"--runs", ""},
+                                    {"--note", ""},
+                                    {"--name", ""}});
   std::ifstream in(arguments.text("--mix"));
   const flow::Mix mix = flow::mix_of(nlohmann::ordered_json::parse(in));
-  const flow::MixWorker& own = mix.workers.at(static_cast<std::size_t>(arguments.number("--index")));
+  const flow::MixWorker& own =
+      mix.workers.at(static_cast<std::size_t>(arguments.number("--index")));
   WorkerOptions options = flow::options_of(mix, own);
   options.redis.url = arguments.text("--redis");
   options.name = arguments.text("--name");

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds length = 10s;
 /// What two shared cores can enqueue and run beside everything else.
-constexpr double most_jobs_a_second = 1500;
+constexpr double most_jobs_a_second = 2500;
 constexpr double most_bytes_a_second = 8e6;
 constexpr double most_short_load = 0.2;
 /// What a job costs a worker besides its handler, for kinds that do nothing.
@@ -48,8 +48,8 @@ Policy draw_policy(const MixKind& kind, Dice& dice) {
       break;
   }
   const microseconds call = kind.call_takes + kind.job_takes;
-  return latency_budget(std::max<microseconds>(dice.pick<microseconds>({50ms, 200ms, 1s}), 4 * call),
-                        size);
+  return latency_budget(
+      std::max<microseconds>(dice.pick<microseconds>({50ms, 200ms, 1s}), 4 * call), size);
 }
 
 void draw_form(MixKind& kind, Dice& dice) {
@@ -77,7 +77,7 @@ void draw_arrivals(MixKind& kind, Dice& dice) {
 double rate_bound(const MixKind& kind, const Mix& mix, std::size_t short_kinds) {
   const auto kinds = static_cast<double>(mix.kinds.size());
   const double job = seconds_a_job(kind, mix.workers.size());
-  double bound = std::min(most_jobs_a_second,
+  double bound = std::min(most_jobs_a_second / kinds,
                           most_bytes_a_second / kinds / static_cast<double>(kind.payload_bytes));
   if (job < 1e-3) {
     bound = std::min(bound, most_short_load / static_cast<double>(short_kinds) /

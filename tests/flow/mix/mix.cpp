@@ -35,8 +35,8 @@ double expected_batch(const MixKind& kind, std::size_t workers) {
                           : kind.policy.kind == PolicyKind::latency_budget
                               ? seconds(kind.policy.budget) / 2
                               : 0;
-  const double lanes =
-      static_cast<double>(std::max<std::size_t>(1, kind.batch_keys) * std::max<std::size_t>(1, workers));
+  const double lanes = static_cast<double>(std::max<std::size_t>(1, kind.batch_keys) *
+                                           std::max<std::size_t>(1, workers));
   return std::clamp(1 + kind.per_second / lanes * held_for, 1.0, most);
 }
 

@@ -42,10 +42,10 @@ struct MixKind {
 
   Arrivals arrivals = Arrivals::steady;
   std::size_t jobs = 0;
-  double per_second = 0;                ///< without meaning for a bulk
-  std::size_t portion = 1;              ///< jobs handed over together when they come steadily
-  std::chrono::milliseconds from{0};    ///< when the first may come
-  bool stored_first = false;            ///< waits in Redis before any worker starts
+  double per_second = 0;              ///< without meaning for a bulk
+  std::size_t portion = 1;            ///< jobs handed over together when they come steadily
+  std::chrono::milliseconds from{0};  ///< when the first may come
+  bool stored_first = false;          ///< waits in Redis before any worker starts
 };
 
 struct MixWorker {

@@ -164,8 +164,9 @@ Mix mix_of(const Json& json) {
   each_setting(mix, Read{json});
   mix.workers.clear();
   for (const Json& worker : json.at("workers")) {
-    mix.workers.push_back({worker.at("concurrency").get<std::size_t>(),
-                           std::chrono::milliseconds{worker.at("call_takes_ms").get<std::int64_t>()}});
+    mix.workers.push_back(
+        {worker.at("concurrency").get<std::size_t>(),
+         std::chrono::milliseconds{worker.at("call_takes_ms").get<std::int64_t>()}});
   }
   for (const Json& one : json.at("kinds")) each_field(mix.kinds.emplace_back(), Read{one});
   return mix;

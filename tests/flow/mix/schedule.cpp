@@ -71,7 +71,8 @@ void add(std::uint32_t index, const MixKind& kind, std::uint64_t seed,
   std::uint32_t number = 0;
   for (const Portion& portion : portions_of(kind, dice)) {
     for (std::size_t i = 0; i < portion.jobs; ++i) {
-      PlannedJob job{index, portion.at, Moment{0}, keys.next(dice), priority_of(kind, dice), number};
+      PlannedJob job{index, portion.at, Moment{0}, keys.next(dice), priority_of(kind, dice),
+                     number};
       if (dice.chance(kind.delayed_percent)) job.due = job.at + kind.delay;
       if (kind.all_due_at.count() > 0) job.due = kind.all_due_at;
       all.push_back(job);

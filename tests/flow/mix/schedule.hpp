@@ -13,8 +13,8 @@ namespace ferry::flow {
 /// One job that is to be enqueued.
 struct PlannedJob {
   std::uint32_t kind = 0;
-  Moment at{0};   ///< when it is handed over
-  Moment due{0};  ///< when it may run; 0 = at once
+  Moment at{0};           ///< when it is handed over
+  Moment due{0};          ///< when it may run; 0 = at once
   std::uint32_t key = 0;  ///< its batch key, counted from 1; 0 = none
   Priority priority = Priority::normal;
   std::uint32_t portion = 0;  ///< jobs of a kind with the same one are handed over together

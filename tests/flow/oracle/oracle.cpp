@@ -41,7 +41,8 @@ class Oracle {
       if (!timers_.empty()) now = std::min(now, timers_.begin()->first);
       if (now == Moment::max()) break;
       while (!ends_.empty() && ends_.top().first <= now) end_call();
-      while (next < order.size() && trace_.jobs[order[next]].ready <= now) arrive(order[next++], now);
+      while (next < order.size() && trace_.jobs[order[next]].ready <= now)
+        arrive(order[next++], now);
       while (!timers_.empty() && timers_.begin()->first <= now) {
         make_ready(timers_.begin()->second);
       }
@@ -214,9 +215,13 @@ Moment allowed_at(const OracleKind& kind, std::size_t jobs, Moment first, Moment
     case PolicyKind::latency_budget:
       break;
   }
-  const auto budget = static_cast<Moment::rep>(
-      budget_part * static_cast<double>(Moment(kind.policy.budget).count()));
-  return std::min(full, std::max(first, first + Moment{budget} - run_time(kind, jobs)));
+  const auto budget = Moment{static_cast<Moment::rep>(
+      budget_part * static_cast<double>(Moment(kind.policy.budget).count()))};
+  // A job that joins makes the run longer, and so may find the last moment gone by.
+  const auto latest = [&](std::size_t n) {
+    return std::max(first, first + budget - run_time(kind, n));
+  };
+  return std::min({full, std::max(latest(jobs), last), latest(1)});
 }
 
 Trace run_oracle(const OracleSettings& settings, std::vector<TracedJob> jobs) {

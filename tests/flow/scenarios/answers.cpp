@@ -22,6 +22,17 @@ std::int64_t looks_at_ages(const test::CommandCounts& counts) {
   return 2 * count_of(counts, "xinfo|groups");
 }
 
+/// Returns: the commands of producers by the formula, where the server's counts tell large calls
+/// and delayed envelopes from others.
+std::int64_t made_by(const SentCounts& sent, const test::CommandCounts& counts) {
+  ProducerWork work;
+  work.calls = sent.calls;
+  work.envelopes = sent.envelopes;
+  work.transactions = std::min(count_of(counts, "multi"), work.calls);
+  work.delayed_envelopes = std::min(count_of(counts, "hsetnx"), work.envelopes);
+  return commands_of(work) + looks_at_ages(counts);
+}
+
 std::int64_t most_within_a_second(std::vector<std::int64_t> at_ms) {
   std::ranges::sort(at_ms);
   std::int64_t most = 0;
@@ -68,15 +79,19 @@ Trace oracle_of(const Mix& mix, const LiveEvidence& evidence) {
   return run_oracle(settings, std::move(jobs));
 }
 
+double producers_beside_formula(const LiveEvidence& evidence) {
+  const auto formula = made_by(evidence.counts_stored_first, evidence.storing_commands);
+  if (formula == 0) return 0;
+  return static_cast<double>(sum_of(evidence.storing_commands)) / static_cast<double>(formula);
+}
+
 CommandUse commands_of(const LiveEvidence& evidence) {
   CommandUse use;
   use.all = sum_of(evidence.commands);
-  ProducerWork work;
-  work.calls = evidence.counts.calls - evidence.counts_stored_first.calls;
-  work.envelopes = evidence.counts.envelopes - evidence.counts_stored_first.envelopes;
-  work.transactions = count_of(evidence.commands, "multi");
-  work.delayed_envelopes = std::min(count_of(evidence.commands, "hsetnx"), work.envelopes);
-  use.producers = commands_of(work) + looks_at_ages(evidence.commands);
+  SentCounts sent;
+  sent.calls = evidence.counts.calls - evidence.counts_stored_first.calls;
+  sent.envelopes = evidence.counts.envelopes - evidence.counts_stored_first.envelopes;
+  use.producers = made_by(sent, evidence.commands);
   const double watched = seconds_of(evidence.idle_watched);
   use.upkeep = static_cast<double>(sum_of(evidence.idle_commands)) / std::max(watched, 1e-3) *
                seconds_of(evidence.ended - evidence.began);
@@ -92,19 +107,15 @@ GiveBacks give_backs_of(const LiveEvidence& evidence) {
     found.all += again;
     found.most = std::max(found.most, again);
     // The first entry is the producer's.
-    found.most_in_a_second = std::max(
-        found.most_in_a_second,
-        most_within_a_second({job.entries_ms.begin() + 1, job.entries_ms.end()}));
+    found.most_in_a_second =
+        std::max(found.most_in_a_second,
+                 most_within_a_second({job.entries_ms.begin() + 1, job.entries_ms.end()}));
   }
   return found;
 }
 
 double memory_mib(const WorkerEvidence& worker) {
   return static_cast<double>(worker.peak_rss_kib - worker.idle_rss_kib) / 1024;
-}
-
-std::string times(std::size_t count, const std::string& what) {
-  return std::to_string(count) + " " + what;
 }
 
 }  // namespace ferry::flow

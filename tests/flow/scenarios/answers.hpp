@@ -31,9 +31,13 @@ struct CommandUse {
 };
 CommandUse commands_of(const LiveEvidence& evidence);
 
+/// Returns: how many times as many commands as `commands_of(ProducerWork)` says were really made by
+/// the producers that stored their jobs before any worker started; 0 when there were none.
+double producers_beside_formula(const LiveEvidence& evidence);
+
 /// How often jobs were given back, as the tap saw it.
 struct GiveBacks {
-  std::int64_t most = 0;             ///< of one job, in its life
+  std::int64_t most = 0;  ///< of one job, in its life
   std::int64_t most_in_a_second = 0;
   std::int64_t all = 0;
 };
@@ -41,7 +45,5 @@ GiveBacks give_backs_of(const LiveEvidence& evidence);
 
 /// Units: MiB that the worker had at most, above what it had idle.
 double memory_mib(const WorkerEvidence& worker);
-
-std::string times(std::size_t count, const std::string& what);
 
 }  // namespace ferry::flow

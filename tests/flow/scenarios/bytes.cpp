@@ -119,9 +119,8 @@ void run_bytes(const ScenarioSettings& settings, Sheet& sheet) {
   for (const auto& [payload, jobs] :
        {std::pair<std::size_t, std::size_t>{large, 200}, {4 * mib, 300}, {256 * 1024, 2000}}) {
     for (const Way way : {Way::fetched, Way::taken_over, Way::due, Way::after_small}) {
-      const std::string name =
-          name_of(way) + ", " + std::to_string(jobs) + " of " +
-          std::to_string(payload / 1024) + " KiB";
+      const std::string name = name_of(way) + ", " + std::to_string(jobs) + " of " +
+                               std::to_string(payload / 1024) + " KiB";
       if (settings.wants(name)) run_cell({way, jobs, payload, 64 * mib}, name, sheet);
     }
   }

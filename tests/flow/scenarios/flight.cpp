@@ -15,7 +15,7 @@ struct Cell {
   std::chrono::milliseconds takes;
 };
 
-constexpr Cell cells[]{{100, 256, 10'000, 0ms}, {100, 256, 3000, 5ms}, {100, 1000, 10'000, 0ms},
+constexpr Cell cells[]{{100, 256, 10'000, 0ms}, {100, 256, 3000, 5ms},  {100, 1000, 10'000, 0ms},
                        {100, 1, 10'000, 0ms},   {16, 256, 10'000, 0ms}, {1000, 256, 20'000, 0ms}};
 
 /// Jobs wait in Redis when the worker starts, half of them behind small envelopes, so that it has
@@ -48,6 +48,9 @@ void run_cell(const Cell& cell, const std::string& name, bool brief, Sheet& shee
   const auto held = static_cast<double>(evidence.workers[0].note.most_jobs_out);
   const auto most = static_cast<double>(cell.most + cell.envelope_jobs);
   sheet.at_most("most held", held, most, "jobs");
+  const double beside = producers_beside_formula(evidence);
+  sheet.figure("producers' commands beside the formula", beside, "times");
+  if (brief) sheet.must_hold("the formula counts producers right", beside > 0.9 && beside < 1.1);
   if (brief) sheet.must_hold("no more held than asked for", held <= most);
 }
 

@@ -55,8 +55,8 @@ Mix mix_of(const Cell& cell, bool with_held, double per_second) {
 
 void run_cell(const Cell& cell, const std::string& name, Sheet& sheet) {
   sheet.begin("holding", name);
-  const LiveEvidence without = run_live(mix_of(cell, false, 50));
-  const LiveEvidence with = run_live(mix_of(cell, true, 50));
+  const LiveEvidence without = run_live(mix_of(cell, false, 100));
+  const LiveEvidence with = run_live(mix_of(cell, true, 100));
   must_be_sound(sheet, with);
   for (const auto& [kind, what] :
        {std::pair{urgent, "other queue"}, std::pair{urgent_beside, "same queue, high"}}) {
@@ -97,9 +97,10 @@ void run_brief(Sheet& sheet) {
 
 void run_holding(const ScenarioSettings& settings, Sheet& sheet) {
   if (settings.brief) return run_brief(sheet);
-  for (const auto& [name, cell] : {std::pair<std::string, Cell>{"10000 of 1 KiB", {10'000, 1024, 30s, 13s}},
-                                   {"10000 of 6 KiB", {10'000, 6 * 1024, 30s, 13s}},
-                                   {"60000 of 100 B", {60'000, 100, 30s, 13s}}}) {
+  for (const auto& [name, cell] :
+       {std::pair<std::string, Cell>{"10000 of 1 KiB", {10'000, 1024, 30s, 13s}},
+        {"10000 of 6 KiB", {10'000, 6 * 1024, 30s, 13s}},
+        {"60000 of 100 B", {60'000, 100, 30s, 13s}}}) {
     if (settings.wants(name)) run_cell(cell, name, sheet);
   }
 }

@@ -16,8 +16,8 @@ struct Cell {
   std::chrono::milliseconds takes;
 };
 
-constexpr Cell cells[]{{200, 50ms}, {10'000, 5ms}, {100, 2000ms}, {20, 500ms}, {2000, 1ms},
-                       {100'000, 0ms}};
+constexpr Cell cells[]{{200, 50ms}, {10'000, 5ms}, {100, 2000ms},
+                       {20, 500ms}, {2000, 1ms},   {100'000, 0ms}};
 
 /// All jobs in one `enqueue_all`; as many workers as said, four handlers in all.
 Mix mix_of(const Cell& cell, std::size_t workers) {

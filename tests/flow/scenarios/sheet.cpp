@@ -50,10 +50,9 @@ std::string verdict_of(const Line& line) {
   if (line.kept.empty()) return {};
   const auto kept = static_cast<std::size_t>(std::ranges::count(line.kept, true));
   if (kept == line.kept.size()) return "yes";
-  const std::string often =
-      line.kept.size() == 1
-          ? ""
-          : " (" + std::to_string(kept) + " of " + std::to_string(line.kept.size()) + ")";
+  const std::string often = line.kept.size() == 1 ? ""
+                                                  : " (" + std::to_string(kept) + " of " +
+                                                        std::to_string(line.kept.size()) + ")";
   return (line.row.must ? "BROKEN" : "no") + often;
 }
 

@@ -30,8 +30,7 @@ class Sheet {
 
   void figure(const std::string& measure, double measured, const std::string& unit);
   void at_most(const std::string& measure, double measured, double most, const std::string& unit);
-  void at_least(const std::string& measure, double measured, double least,
-                const std::string& unit);
+  void at_least(const std::string& measure, double measured, double least, const std::string& unit);
   /// What has to be true on any machine; `count` is how often it was not.
   void must(const std::string& sentence, std::int64_t count);
   void must_hold(const std::string& sentence, bool holds) { must(sentence, holds ? 0 : 1); }

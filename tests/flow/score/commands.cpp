@@ -69,8 +69,8 @@ CommandBound command_bound(const Trace& oracle, std::span<const std::uint32_t> e
     ++whole_with[own.ends.back().second];
     bound.parts += settle * parts_of(own);
   }
-  bound.fetches = fetch * static_cast<std::int64_t>(
-                              std::max(stored_instants.size(), beginning.size()));
+  bound.fetches =
+      fetch * static_cast<std::int64_t>(std::max(stored_instants.size(), beginning.size()));
   for (const auto& [call, count] : whole_with) {
     bound.finishes += count >= many ? finish_of_many : finish;
   }

@@ -47,7 +47,8 @@ void close_gaps(std::vector<DueCall>& calls, Moment turnaround) {
 
 class Sweep {
  public:
-  explicit Sweep(const IdleQuestion& question) : question_(question), idle_(question.workers.begin(), question.workers.end()) {
+  explicit Sweep(const IdleQuestion& question)
+      : question_(question), idle_(question.workers.begin(), question.workers.end()) {
     waiting_.resize(question.kinds.size());
     for (const OracleKind& kind : question.kinds) {
       auto& row = may_run_.emplace_back();
@@ -70,8 +71,7 @@ class Sweep {
     if (question_.to > at) add(question_.to - at);
     std::size_t handlers = 0;
     for (const std::size_t each : question_.workers) handlers += each;
-    const double all =
-        static_cast<double>(handlers) * seconds_of(question_.to - question_.from);
+    const double all = static_cast<double>(handlers) * seconds_of(question_.to - question_.from);
     return all > 0 ? IdleTime{busy_ / all, wasted_ / all} : IdleTime{};
   }
 
@@ -116,8 +116,7 @@ std::vector<DueCall> due_calls(const Trace& trace, std::span<const OracleKind> k
   for (std::size_t i = 0; i < spans.size(); ++i) {
     if (spans[i].jobs == 0) continue;
     const OracleKind& kind = kinds[trace.calls[i].kind];
-    all.push_back(
-        {trace.calls[i], allowed_at(kind, spans[i].jobs, spans[i].first, spans[i].last)});
+    all.push_back({trace.calls[i], allowed_at(kind, spans[i].jobs, spans[i].first, spans[i].last)});
   }
   for (auto& [lane, ready] : left) {
     const OracleKind& kind = kinds[std::get<0>(lane)];

@@ -22,8 +22,10 @@ KindScore compare(std::uint32_t kind, const Trace& real, const Trace& oracle, Mo
   const auto delays = delays_of(real, kind, to);
   const auto best = delays_of(oracle, kind, to);
   score.jobs = delays.size();
-  score.not_begun = static_cast<std::size_t>(std::ranges::count_if(
-      real.jobs, [&](const TracedJob& job) { return is_of(job.kind, kind) && job.call == no_call; }));
+  score.not_begun =
+      static_cast<std::size_t>(std::ranges::count_if(real.jobs, [&](const TracedJob& job) {
+        return is_of(job.kind, kind) && job.call == no_call;
+      }));
   score.p50 = quantile(delays, 0.5);
   score.p99 = quantile(delays, 0.99);
   score.oracle_p50 = quantile(best, 0.5);

@@ -28,8 +28,8 @@ struct KindScore {
 struct Score {
   std::vector<KindScore> kinds;
   KindScore all;
-  IdleTime idle;           ///< of the real run
-  IdleTime idle_1ms;       ///< the same, gaps of a handler up to a millisecond taken as busy
+  IdleTime idle;      ///< of the real run
+  IdleTime idle_1ms;  ///< the same, gaps of a handler up to a millisecond taken as busy
   IdleTime oracle_idle;
 
   /// Returns: the kind whose p99 is furthest behind the oracle's.
