@@ -36,20 +36,26 @@ int run(const fault::Arguments& arguments) {
   ScenarioSettings settings;
   settings.brief = arguments.text("--brief") == "yes";
   settings.only = arguments.text("--only");
+  settings.mix_file = arguments.text("--mix");
   settings.seeds = numbers_in(arguments.text("--seeds"));
   if (arguments.text("--show") == "yes") {
-    for (const std::uint64_t seed : settings.seeds) std::puts(line_of(generate(seed)).c_str());
+    for (const std::uint64_t seed : settings.seeds) {
+      const Mix mix = generate(seed);
+      std::printf("%s\n%s\n", line_of(mix).c_str(), json_of(mix).dump().c_str());
+    }
     return 0;
   }
   Sheet sheet;
+  sheet.on_begin = [](const std::string& scenario, const std::string& cell) {
+    std::fprintf(stderr, "%s: %s\n", scenario.c_str(), cell.c_str());
+  };
   bool found = false;
   for (std::int64_t i = 0; i < arguments.number("--repetitions"); ++i) {
     for (const Scenario& scenario : all_scenarios()) {
-      const std::string& wanted = arguments.text("--scenario");
+      const std::string wanted = settings.mix_file.empty() ? arguments.text("--scenario") : "mixes";
       if (!wanted.empty() && wanted != scenario.name) continue;
       found = true;
       scenario.run(settings, sheet);
-      std::fprintf(stderr, "%s: %zu figures\n", scenario.name, sheet.rows().size());
     }
   }
   if (!found) {
@@ -81,6 +87,7 @@ int main(int argc, char** argv) {
                                            {"--only", ""},
                                            {"--seeds", ""},
                                            {"--show", "no"},
+                                           {"--mix", ""},
                                            {"--repetitions", "1"},
                                            {"--brief", "no"},
                                            {"--json", ""}});

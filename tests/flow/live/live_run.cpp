@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "ferry/private_redis.hpp"
+#include "flow/live/command_log.hpp"
 #include "flow/live/worker_process.hpp"
 #include "flow/mix/mix_json.hpp"
 #include "redis/connection.hpp"
@@ -20,7 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
-using test::CommandCounts;
 
 constexpr auto time_to_end = 60s;
 constexpr auto look_every = 5ms;
@@ -31,14 +31,6 @@ struct IdHash {
         {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
   }
 };
-
-/// Commands that only the harness makes.
-void take_out_own(CommandCounts& counts) {
-  for (const char* own : {"info", "xread", "slowlog|reset", "slowlog|get", "xinfo|stream",
-                          "config|set", "config|resetstat"}) {
-    counts.erase(own);
-  }
-}
 
 class LiveRun {
  public:
@@ -64,9 +56,12 @@ class LiveRun {
     began_ = Clock::now();
     if (options_.kill_first || stored_first) end_workers();
     if (options_.tap) tap_.emplace(reach(), queue_names());
-    if (stored_first) store_first();
-    if (options_.slow_log) watch_slow();
-    meter_.start();
+    if (stored_first) {
+      producers_->start(true, began_);
+      producers_->join();
+    }
+    if (options_.slow_log) log_commands_above("200");
+    if (options_.trace) log_.emplace(reach());
     evidence_.began = now();
     if (options_.kill_first) kill_first();
     if (workers_.empty()) start_workers(options_.kill_first ? 1 : 0, "worker");
@@ -116,22 +111,14 @@ class LiveRun {
     meter_.start();
     const auto from = Clock::now();
     std::this_thread::sleep_for(options_.idle_watch);  // measured: what nothing to do costs
-    evidence_.idle_commands = meter_.since_start().commands;
-    take_out_own(evidence_.idle_commands);
+    for (const auto& [name, calls] : meter_.since_start().commands) {
+      evidence_.idle_commands += calls;
+    }
     evidence_.idle_watched = Clock::now() - from;
     evidence_.workers.resize(mix_.workers.size());
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       evidence_.workers[i].idle_rss_kib = workers_[i]->rss_kib();
     }
-  }
-
-  void store_first() {
-    meter_.start();
-    producers_->start(true, began_);
-    producers_->join();
-    evidence_.counts_stored_first = producers_->counts();
-    evidence_.storing_commands = meter_.since_start().commands;
-    take_out_own(evidence_.storing_commands);
   }
 
   void end_workers() {
@@ -142,10 +129,10 @@ class LiveRun {
     workers_.clear();
   }
 
-  /// The longest command from here on; what producers store is not looked at.
-  void watch_slow() {
+  /// From here on; what was stored first is not looked at.
+  void log_commands_above(const char* us) {
     redis::Connection admin(reach());
-    admin.call({"CONFIG", "SET", "slowlog-log-slower-than", "200"});
+    admin.call({"CONFIG", "SET", "slowlog-log-slower-than", us});
     admin.call({"SLOWLOG", "RESET"});
   }
 
@@ -206,9 +193,11 @@ class LiveRun {
   }
 
   void finish() {
-    evidence_.commands = meter_.since_start().commands;
-    take_out_own(evidence_.commands);
     if (options_.slow_log) read_slow_log();
+    if (options_.trace) {
+      log_->stop();
+      evidence_.commands = log_->commands();
+    }
     const std::size_t first = mix_.workers.size() - workers_.size();
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       evidence_.workers[first + i].peak_rss_kib = workers_[i]->peak_rss_kib();
@@ -241,14 +230,14 @@ class LiveRun {
     evidence_.plain_us = plain_time(admin);
   }
 
-  /// Returns: the median of five times HGET and XADD of the largest payload's bytes.
+  /// Returns: the median of fifteen times HGET and XADD of the largest payload's bytes.
   std::int64_t plain_time(redis::Connection& admin) {
     const std::size_t bytes =
         std::ranges::max(mix_.kinds, {}, &MixKind::payload_bytes).payload_bytes;
     admin.call({"HSET", "plain:hash", "f", std::string(bytes, 'x')});
     admin.call({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
     std::vector<std::int64_t> times;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 15; ++i) {
       admin.call({"SLOWLOG", "RESET"});
       const redis::ReplyPtr read = admin.call({"HGET", "plain:hash", "f"});
       admin.call({"XADD", "plain:stream", "*", "e", read->root().text});
@@ -358,6 +347,7 @@ class LiveRun {
   std::vector<Queue> queues_;
   LiveEvidence evidence_;
   std::optional<EntryTap> tap_;
+  std::optional<CommandLog> log_;
   std::optional<Producers> producers_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;
   std::unique_ptr<WorkerProcess> first_;  ///< the one that is killed

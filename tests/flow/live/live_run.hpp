@@ -26,6 +26,8 @@ struct LiveOptions {
   bool tap = false;
   /// Look for the longest command while the workers run.
   bool slow_log = false;
+  /// Keep every command that Redis ran, in its own log; not together with `slow_log`.
+  bool trace = false;
   /// SIGKILL the first worker once it holds all that it fetches; the others start only then.
   bool kill_first = false;
   /// Watch idle workers before the first job, for the commands that upkeep makes.
@@ -52,8 +54,7 @@ struct LiveEvidence {
   std::vector<PlannedJob> schedule;
   std::vector<SentJob> sent;
   SentCounts counts;
-  SentCounts counts_stored_first;  ///< of these, before `commands` were counted
-  Trace trace;                     ///< first runs; refused jobs are never ready
+  Trace trace;  ///< first runs; refused jobs are never ready
   std::vector<JobEvidence> jobs;
   std::vector<WorkerEvidence> workers;
   std::vector<AuditReport> audits;  ///< by queue
@@ -62,9 +63,8 @@ struct LiveEvidence {
   Moment began{0};  ///< when the workers started, or the first job came
   Moment ended{0};  ///< when the last job was done, or the run was cut off
   bool drained = false;
-  test::CommandCounts commands;  ///< while it ran, without those of the harness
-  test::CommandCounts idle_commands;
-  test::CommandCounts storing_commands;  ///< of what was stored before any worker started
+  std::vector<test::Traced> commands;  ///< while it ran, with a trace only
+  std::int64_t idle_commands = 0;      ///< of the workers, before there was any job
   Moment idle_watched{0};
   std::int64_t entries_missed = 0;  ///< by the tap
   std::int64_t slowest_us = 0;

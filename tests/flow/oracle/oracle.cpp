@@ -150,10 +150,15 @@ class Oracle {
 
   /// Between queues the one that had fewer jobs for its weight; within one priority, then age.
   bool goes_first(std::size_t a, std::size_t b) const {
+    const auto& best_a = *kinds_[a].ready.begin();
+    const auto& best_b = *kinds_[b].ready.begin();
+    if (settings_.urgent_before_share && std::get<0>(best_a) != std::get<0>(best_b)) {
+      return std::get<0>(best_a) < std::get<0>(best_b);
+    }
     const std::uint32_t queue_a = settings_.kinds[a].queue;
     const std::uint32_t queue_b = settings_.kinds[b].queue;
     if (queue_a != queue_b) return served_[queue_a] < served_[queue_b];
-    return *kinds_[a].ready.begin() < *kinds_[b].ready.begin();
+    return best_a < best_b;
   }
 
   void start(std::size_t index, std::size_t worker, Moment now) {

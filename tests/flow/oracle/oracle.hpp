@@ -4,6 +4,7 @@
 //
 //   enqueued ─at once─> lane (kind, key, priority, worker) ─full, linger, deadline─> ready
 //   ready ─> a free handler: the queue that had least for its weight, then priority, then age
+//            (or priority before the queues' shares)
 
 #include <cstddef>
 #include <vector>
@@ -31,6 +32,9 @@ struct OracleSettings {
   /// kind, as a job in a worker's memory does. Any worker may run the batch when it leaves. Without
   /// it all workers form their batches together.
   bool dealt = true;
+  /// Whether an urgent job of one queue goes before others of another queue that had less than its
+  /// share. Nobody promises either.
+  bool urgent_before_share = false;
   /// The part of a latency budget by whose end a batch has to be run.
   double budget_part = 0.95;
   /// Calls that would begin later do not.

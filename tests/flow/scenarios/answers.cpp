@@ -5,34 +5,6 @@
 namespace ferry::flow {
 namespace {
 
-std::int64_t count_of(const test::CommandCounts& counts, const std::string& name) {
-  const auto at = counts.find(name);
-  return at == counts.end() ? 0 : at->second;
-}
-
-std::int64_t sum_of(const test::CommandCounts& counts) {
-  std::int64_t sum = 0;
-  for (const auto& [name, calls] : counts) sum += calls;
-  return sum;
-}
-
-/// Returns: commands that looks at the age of the oldest job make; at most ten looks a second for a
-/// queue, whatever else happens.
-std::int64_t looks_at_ages(const test::CommandCounts& counts) {
-  return 2 * count_of(counts, "xinfo|groups");
-}
-
-/// Returns: the commands of producers by the formula, where the server's counts tell large calls
-/// and delayed envelopes from others.
-std::int64_t made_by(const SentCounts& sent, const test::CommandCounts& counts) {
-  ProducerWork work;
-  work.calls = sent.calls;
-  work.envelopes = sent.envelopes;
-  work.transactions = std::min(count_of(counts, "multi"), work.calls);
-  work.delayed_envelopes = std::min(count_of(counts, "hsetnx"), work.envelopes);
-  return commands_of(work) + looks_at_ages(counts);
-}
-
 std::int64_t most_within_a_second(std::vector<std::int64_t> at_ms) {
   std::ranges::sort(at_ms);
   std::int64_t most = 0;
@@ -70,33 +42,20 @@ Mix with_measured_times(const Mix& mix, const Trace& trace) {
   return measured;
 }
 
-Trace oracle_of(const Mix& mix, const LiveEvidence& evidence) {
+Trace oracle_of(const Mix& mix, const LiveEvidence& evidence, bool urgent_before_share) {
   OracleSettings settings = oracle_settings_of(with_measured_times(mix, evidence.trace));
   settings.until = evidence.ended;
+  settings.urgent_before_share = urgent_before_share;
   std::vector<TracedJob> jobs = evidence.trace.jobs;
   for (TracedJob& job : jobs) job.call = no_call;
   // Jobs that were never stored come when it is too late for them.
   return run_oracle(settings, std::move(jobs));
 }
 
-double producers_beside_formula(const LiveEvidence& evidence) {
-  const auto formula = made_by(evidence.counts_stored_first, evidence.storing_commands);
-  if (formula == 0) return 0;
-  return static_cast<double>(sum_of(evidence.storing_commands)) / static_cast<double>(formula);
-}
-
 CommandUse commands_of(const LiveEvidence& evidence) {
-  CommandUse use;
-  use.all = sum_of(evidence.commands);
-  SentCounts sent;
-  sent.calls = evidence.counts.calls - evidence.counts_stored_first.calls;
-  sent.envelopes = evidence.counts.envelopes - evidence.counts_stored_first.envelopes;
-  use.producers = made_by(sent, evidence.commands);
-  const double watched = seconds_of(evidence.idle_watched);
-  use.upkeep = static_cast<double>(sum_of(evidence.idle_commands)) / std::max(watched, 1e-3) *
-               seconds_of(evidence.ended - evidence.began);
-  use.workers = static_cast<double>(use.all - use.producers) - use.upkeep;
-  return use;
+  std::int64_t fetched = 0;
+  for (const WorkerEvidence& worker : evidence.workers) fetched += worker.note.fetched_envelopes;
+  return command_use(evidence.commands, fetched);
 }
 
 GiveBacks give_backs_of(const LiveEvidence& evidence) {

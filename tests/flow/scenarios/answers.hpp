@@ -6,7 +6,7 @@
 #include "flow/live/live_run.hpp"
 #include "flow/oracle/oracle.hpp"
 #include "flow/scenarios/sheet.hpp"
-#include "flow/score/commands.hpp"
+#include "flow/score/command_use.hpp"
 #include "flow/score/score.hpp"
 
 namespace ferry::flow {
@@ -16,24 +16,14 @@ void must_be_sound(Sheet& sheet, const LiveEvidence& evidence);
 
 /// Returns: what the oracle makes of the jobs as they were really stored, with the run times that
 /// were really measured.
-Trace oracle_of(const Mix& mix, const LiveEvidence& evidence);
+Trace oracle_of(const Mix& mix, const LiveEvidence& evidence, bool urgent_before_share = false);
 
 /// Returns: the mix with each kind's call as much longer as its calls took longer than they were
 /// meant to, on average: sleeps end late on a busy machine.
 Mix with_measured_times(const Mix& mix, const Trace& trace);
 
-/// Redis commands of a run.
-struct CommandUse {
-  std::int64_t all = 0;
-  std::int64_t producers = 0;
-  double upkeep = 0;   ///< what idle workers make in so long
-  double workers = 0;  ///< the rest
-};
+/// Of a run with a trace.
 CommandUse commands_of(const LiveEvidence& evidence);
-
-/// Returns: how many times as many commands as `commands_of(ProducerWork)` says were really made by
-/// the producers that stored their jobs before any worker started; 0 when there were none.
-double producers_beside_formula(const LiveEvidence& evidence);
 
 /// How often jobs were given back, as the tap saw it.
 struct GiveBacks {

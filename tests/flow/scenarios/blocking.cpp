@@ -91,7 +91,7 @@ std::vector<Moment> waits_beside_backlog(const LiveEvidence& evidence, std::uint
 
 void run_cell(const Cell& cell, const std::string& name, Sheet& sheet) {
   sheet.begin("blocking", name);
-  const LiveEvidence alone = run_live(mix_of(cell, false));
+  const LiveEvidence alone = run_live(mix_of(cell, false), {.tap = true});
   const LiveEvidence evidence = run_live(mix_of(cell, true), {.tap = true});
   must_be_sound(sheet, evidence);
   const double most_ms = cell.backlog > 10'000 ? 1000 : 50;

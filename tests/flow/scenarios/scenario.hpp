@@ -17,6 +17,8 @@ struct ScenarioSettings {
   std::string only;
   /// Of the mixes; empty = those of `seeds`.
   std::vector<std::uint64_t> seeds;
+  /// A file with a mix as the JSON of a run has it, to run in their place.
+  std::string mix_file;
 
   bool wants(const std::string& cell) const {
     return only.empty() || cell.find(only) != std::string::npos;

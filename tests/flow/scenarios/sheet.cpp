@@ -70,6 +70,7 @@ std::string measured_of(const Line& line) {
 void Sheet::begin(const std::string& scenario, const std::string& cell) {
   scenario_ = scenario;
   cell_ = cell;
+  if (on_begin) on_begin(scenario, cell);
 }
 
 void Sheet::add(Row row) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ struct Row {
 /// Threads: one thread at a time.
 class Sheet {
  public:
+  /// Told of each scenario and cell that begins.
+  std::function<void(const std::string& scenario, const std::string& cell)> on_begin{};
+
   /// Rows from now on are of this scenario and cell.
   void begin(const std::string& scenario, const std::string& cell);
 

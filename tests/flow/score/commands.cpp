@@ -78,10 +78,4 @@ CommandBound command_bound(const Trace& oracle, std::span<const std::uint32_t> e
   return bound;
 }
 
-std::int64_t commands_of(const ProducerWork& work) {
-  const std::int64_t plain = work.calls - work.transactions;
-  return 5 * plain + 10 * work.transactions + (work.envelopes - work.delayed_envelopes) +
-         4 * work.delayed_envelopes;
-}
-
 }  // namespace ferry::flow

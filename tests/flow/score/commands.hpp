@@ -33,16 +33,4 @@ struct CommandBound {
 CommandBound command_bound(const Trace& oracle, std::span<const std::uint32_t> envelope,
                            std::span<const Moment> due);
 
-/// What producers made, as their own counts tell and the server's.
-struct ProducerWork {
-  std::int64_t calls = 0;
-  std::int64_t transactions = 0;  ///< of these calls: the large ones, counted by their MULTI
-  std::int64_t envelopes = 0;
-  std::int64_t delayed_envelopes = 0;
-};
-
-/// Returns: the commands of so many enqueue calls: 5 each besides those of the envelopes, 10 for a
-/// transaction; an envelope is one XADD, a delayed one three commands, and its call asks the time.
-std::int64_t commands_of(const ProducerWork& work);
-
 }  // namespace ferry::flow

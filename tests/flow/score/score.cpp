@@ -16,11 +16,11 @@ bool is_of(std::uint32_t kind, std::uint32_t wanted) {
   return wanted == every_kind || kind == wanted;
 }
 
-KindScore compare(std::uint32_t kind, const Trace& real, const Trace& oracle, Moment to) {
+KindScore compare(std::uint32_t kind, const Trace& real, std::span<const Trace> oracles,
+                  Moment to) {
   KindScore score;
   score.kind = kind;
   const auto delays = delays_of(real, kind, to);
-  const auto best = delays_of(oracle, kind, to);
   score.jobs = delays.size();
   score.not_begun =
       static_cast<std::size_t>(std::ranges::count_if(real.jobs, [&](const TracedJob& job) {
@@ -28,10 +28,13 @@ KindScore compare(std::uint32_t kind, const Trace& real, const Trace& oracle, Mo
       }));
   score.p50 = quantile(delays, 0.5);
   score.p99 = quantile(delays, 0.99);
-  score.oracle_p50 = quantile(best, 0.5);
-  score.oracle_p99 = quantile(best, 0.99);
+  for (const Trace& oracle : oracles) {
+    const auto best = delays_of(oracle, kind, to);
+    score.oracle_p50 = std::max(score.oracle_p50, quantile(best, 0.5));
+    score.oracle_p99 = std::max(score.oracle_p99, quantile(best, 0.99));
+  }
   score.mean_batch = mean_batch(real, kind);
-  score.oracle_mean_batch = mean_batch(oracle, kind);
+  score.oracle_mean_batch = mean_batch(oracles.front(), kind);
   return score;
 }
 
@@ -68,13 +71,13 @@ double mean_batch(const Trace& trace, std::uint32_t kind) {
   return calls > 0 ? jobs / calls : 0;
 }
 
-Score score_of(const Mix& mix, const Trace& real, const Trace& oracle, Moment to) {
+Score score_of(const Mix& mix, const Trace& real, std::span<const Trace> oracles, Moment to) {
   Score score;
   const OracleSettings settings = oracle_settings_of(mix);
   for (std::uint32_t kind = 0; kind < mix.kinds.size(); ++kind) {
-    score.kinds.push_back(compare(kind, real, oracle, to));
+    score.kinds.push_back(compare(kind, real, oracles, to));
   }
-  score.all = compare(every_kind, real, oracle, to);
+  score.all = compare(every_kind, real, oracles, to);
 
   IdleQuestion question{settings.workers, settings.kinds, Moment::max(), to};
   for (const TracedJob& job : real.jobs) question.from = std::min(question.from, job.ready);
@@ -83,8 +86,8 @@ Score score_of(const Mix& mix, const Trace& real, const Trace& oracle, Moment to
   question.turnaround = 1ms;
   score.idle_1ms = idle_time(question, due);
   question.turnaround = 0ms;
-  question.to = std::min(to, last_end(oracle));
-  score.oracle_idle = idle_time(question, due_calls(oracle, settings.kinds, question.to));
+  question.to = std::min(to, last_end(oracles.front()));
+  score.oracle_idle = idle_time(question, due_calls(oracles.front(), settings.kinds, question.to));
   return score;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "flow/mix/mix.hpp"
@@ -36,8 +37,11 @@ struct Score {
   const KindScore& worst() const;
 };
 
-/// `to`: when the run ended. Both traces have the same jobs.
-Score score_of(const Mix& mix, const Trace& real, const Trace& oracle, Moment to);
+/// `to`: when the run ended. All traces have the same jobs.
+///
+/// There may be several oracles that differ in what is not promised, such as whose turn it is. A
+/// kind's delays are those of the one that let it wait longest; the rest is the first one's.
+Score score_of(const Mix& mix, const Trace& real, std::span<const Trace> oracles, Moment to);
 
 /// Returns: how long the jobs of a kind waited; those that did not begin, until `to`.
 std::vector<Moment> delays_of(const Trace& trace, std::uint32_t kind, Moment to);

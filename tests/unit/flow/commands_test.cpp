@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "flow/score/command_use.hpp"
+
 namespace ferry::flow {
 namespace {
 
@@ -92,10 +94,57 @@ TEST(FlowCommandsTest, LeavesOutWhatNeverBegan) {
   EXPECT_EQ(command_bound(trace, envelopes, due).total(), 0);
 }
 
-TEST(FlowCommandsTest, KnowsWhatProducersCost) {
-  EXPECT_EQ(commands_of(ProducerWork{1, 0, 1, 0}), 6);
-  EXPECT_EQ(commands_of(ProducerWork{2, 1, 8, 0}), 5 + 10 + 8);
-  EXPECT_EQ(commands_of(ProducerWork{1, 0, 2, 1}), 5 + 1 + 4);
+/// A command as the server's log has it; of a function with the commands inside.
+test::Traced traced(std::vector<std::string> words, std::vector<std::string> inside = {}) {
+  test::Traced one;
+  one.size = words.size();
+  one.words = std::move(words);
+  one.inside = std::move(inside);
+  return one;
+}
+
+TEST(FlowCommandsTest, KnowsForWhomACommandWasMade) {
+  struct Case {
+    test::Traced command;
+    CommandPurpose expected;
+  };
+  for (const Case& one :
+       {Case{traced({"FCALL", "ferry_v1_enqueue"}, {"HMGET", "XADD"}), CommandPurpose::producers},
+        Case{traced({"FCALL", "ferry_v1_open"}), CommandPurpose::producers},
+        Case{traced({"MULTI"}), CommandPurpose::producers},
+        Case{traced({"XADD", "ferry:{q0:0}:gate:p", "*", "e", "x"}), CommandPurpose::producers},
+        Case{traced({"RENAMENX", "ferry:{q0:0}:gate:p", "y"}), CommandPurpose::producers},
+        Case{traced({"XADD", "ferry:{q0:0}:ready:1", "*", "e", "x"}), CommandPurpose::work},
+        Case{traced({"HGET", "ferry:{q0:0}:parked", "x"}), CommandPurpose::work},
+        Case{traced({"XREADGROUP", "GROUP", "ferry"}), CommandPurpose::fetch},
+        Case{traced({"FCALL", "ferry_v1_finish"}, {"XACK"}), CommandPurpose::work},
+        Case{traced({"FCALL", "ferry_v1_of_later"}, {"XACK"}), CommandPurpose::work},
+        Case{traced({"FCALL", "ferry_v1_promote"}, {"TIME", "ZRANGE"}), CommandPurpose::upkeep},
+        Case{traced({"FCALL", "ferry_v1_promote"}, {"TIME", "XADD"}), CommandPurpose::work},
+        Case{traced({"FCALL", "ferry_v1_reclaim"}, {"TIME", "XPENDING"}), CommandPurpose::upkeep},
+        Case{traced({"FCALL", "ferry_v1_reclaim"}, {"TIME", "XCLAIM"}), CommandPurpose::work},
+        Case{traced({"FCALL", "ferry_v1_renew"}, {"HSET"}), CommandPurpose::upkeep},
+        Case{traced({"FCALL", "ferry_v1_beat"}, {"HSET"}), CommandPurpose::upkeep},
+        Case{traced({"FCALL", "ferry_v1_counts"}, {"HMGET"}), CommandPurpose::upkeep},
+        Case{traced({"SELECT", "0"}), CommandPurpose::upkeep},
+        Case{traced({"XREAD", "COUNT", "1"}), CommandPurpose::harness},
+        Case{traced({"CONFIG", "SET", "x", "y"}), CommandPurpose::harness}}) {
+    EXPECT_EQ(purpose_of(one.command), one.expected) << testing::PrintToString(one.command.words);
+  }
+}
+
+TEST(FlowCommandsTest, CountsTheCommandsInsideOfFunctionsAndOnlyFetchesThatBroughtSomething) {
+  std::vector<test::Traced> trace{traced({"FCALL", "ferry_v1_finish"}, {"XACK", "XDEL"}),
+                                  traced({"FCALL", "ferry_v1_renew"}, {"HSET"}),
+                                  traced({"FCALL", "ferry_v1_enqueue"}, {"XADD"}),
+                                  traced({"XREAD"})};
+  for (int i = 0; i < 10; ++i) trace.push_back(traced({"XREADGROUP"}));
+  const CommandUse use = command_use(trace, 4);
+  EXPECT_EQ(use.producers, 2);
+  EXPECT_EQ(use.fetches, 4);
+  EXPECT_EQ(use.work, 3);
+  EXPECT_EQ(use.upkeep, 2 + 6);
+  EXPECT_EQ(use.workers(), 7);
 }
 
 }  // namespace

@@ -78,8 +78,8 @@ TEST(FlowOracleTest, TakesTheUrgentFirstAndThenTheOldest) {
 }
 
 TEST(FlowOracleTest, HoldsABatchAsLongAsItsBudgetLets) {
-  const OracleSettings settings{
-      {batched(latency_budget(100ms, 10), 5ms, 5ms)}, {1}, {1}, true, 1.0};
+  OracleSettings settings{{batched(latency_budget(100ms, 10), 5ms, 5ms)}, {1}};
+  settings.budget_part = 1;
   // The second job makes the run longer, so both have to leave earlier.
   const Trace trace = run_oracle(settings, {job(0, 0ms), job(0, 20ms)});
   EXPECT_EQ(begins(trace), (Begins{85ms, 85ms}));
@@ -113,6 +113,14 @@ TEST(FlowOracleTest, GivesAQueueThatWasEmptyNoCreditForThatTime) {
   const auto at = begins(run_oracle(settings, jobs));
   // In turn with the first queue: the 50 take 100 ms, not 50.
   EXPECT_NEAR(ms_of(at.back()), 199, 2);
+}
+
+TEST(FlowOracleTest, PutsSharesOfQueuesBeforePrioritiesUnlessToldOtherwise) {
+  OracleSettings settings{{per_job(10ms, 0, 0), per_job(10ms, 0, 1)}, {1}, {1, 1}};
+  const std::vector<TracedJob> jobs{job(0, 0ms, 0, 0), job(0, 0ms, 0, 0), job(1, 0ms, 0, 2)};
+  EXPECT_EQ(begins(run_oracle(settings, jobs)), (Begins{0ms, 20ms, 10ms}));
+  settings.urgent_before_share = true;
+  EXPECT_EQ(begins(run_oracle(settings, jobs)), (Begins{0ms, 10ms, 20ms}));
 }
 
 TEST(FlowOracleTest, BeginsNothingAfterTheEndOfTheRun) {

@@ -46,7 +46,7 @@ TEST(FlowScoreTest, SetsEachKindBesideTheOracle) {
   for (MixKind& kind : mix.kinds) kind.job_takes = 10ms;
   const Trace real = Runs().job(0, 0ms, 2ms).job(1, 0ms, 60ms).left(1, 50ms).trace;
   const Trace oracle = Runs().job(0, 0ms, 0ms).job(1, 0ms, 0ms).job(1, 50ms, 50ms).trace;
-  const Score score = score_of(mix, real, oracle, 100ms);
+  const Score score = score_of(mix, real, std::vector<Trace>{oracle}, 100ms);
   ASSERT_EQ(score.kinds.size(), 2u);
   EXPECT_EQ(score.kinds[0].behind(), 2ms);
   EXPECT_EQ(score.kinds[1].behind(), 60ms);
@@ -57,6 +57,17 @@ TEST(FlowScoreTest, SetsEachKindBesideTheOracle) {
   EXPECT_NEAR(score.idle.busy, 0.1, 1e-9);
   EXPECT_NEAR(score.idle.wasted, 0.45, 1e-9);
   EXPECT_NEAR(score.oracle_idle.wasted, 0, 1e-9);
+}
+
+TEST(FlowScoreTest, TakesTheOracleThatLetsAKindWaitLongest) {
+  Mix mix;
+  mix.kinds.resize(2);
+  const Trace real = Runs().job(0, 0ms, 30ms).job(1, 0ms, 30ms).trace;
+  const std::vector<Trace> oracles{Runs().job(0, 0ms, 0ms).job(1, 0ms, 20ms).trace,
+                                   Runs().job(0, 0ms, 25ms).job(1, 0ms, 0ms).trace};
+  const Score score = score_of(mix, real, oracles, 100ms);
+  EXPECT_EQ(score.kinds[0].behind(), 5ms);
+  EXPECT_EQ(score.kinds[1].behind(), 10ms);
 }
 
 }  // namespace
