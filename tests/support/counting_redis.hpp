@@ -25,6 +25,7 @@ struct ServerWork {
 
 /// One command as the server ran it. Redis keeps the first 31 arguments, each up to 128 bytes long.
 struct Traced {
+  std::int64_t unix_s = 0;  ///< when it was run
   std::vector<std::string> words;
   std::size_t size = 0;             ///< arguments, those not kept included
   std::vector<std::string> inside;  ///< of an FCALL: the commands it ran, in order
@@ -106,6 +107,7 @@ class ServerMeter {
       }
       for (const redis::Reply& word : words) next.words.emplace_back(word.text);
       next.size = size;
+      next.unix_s = log[i][1].integer;
       if (without.empty() || log[i][5].text != without) all.push_back(std::move(next));
       next = {};
     }

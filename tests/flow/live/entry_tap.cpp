@@ -1,7 +1,6 @@
 #include "flow/live/entry_tap.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
@@ -15,12 +14,6 @@ constexpr std::chrono::milliseconds block{50};
 
 /// The field in which an entry that was given back carries what is settled of it.
 constexpr std::string_view marks_field = "m";
-
-std::int64_t added_at(std::string_view id) {
-  std::int64_t ms = 0;
-  std::from_chars(id.data(), id.data() + id.size(), ms);
-  return ms;
-}
 
 }  // namespace
 
@@ -77,7 +70,8 @@ void EntryTap::take(const redis::Reply& streams) {
         if (read[1][i].text == marks_field) marks = read[1][i + 1].text;
       }
       Entry& entry = entries_.emplace_back();
-      entry.added_ms = added_at(read[0].text);
+      entry.stream = stream->key;
+      entry.id = read[0].text;
       for (std::size_t i = 0; i < envelope.jobs.size(); ++i) {
         const bool settled = i < marks.size() && marks[i] == 'x';
         if (!settled) entry.jobs.push_back(envelope.jobs[i].id);

@@ -23,8 +23,11 @@ class EntryTap {
  public:
   /// One stream entry: when it was added, and the jobs that it carries and that are not settled.
   struct Entry {
-    std::int64_t added_ms = 0;
+    std::string stream;
+    std::string id;
     std::vector<JobId> jobs;
+
+    std::int64_t added_ms() const { return std::stoll(id); }
   };
 
   EntryTap(const RedisOptions& redis, std::vector<std::string> queues);

@@ -299,15 +299,11 @@ class LiveRun {
     for (std::uint32_t i = 0; i < evidence_.sent.size(); ++i) {
       if (evidence_.sent[i].stored >= Moment{0}) numbers.emplace(evidence_.sent[i].id, i);
     }
-    std::uint32_t number = 0;
-    for (const EntryTap::Entry& entry : tap_->entries()) {
-      ++number;
-      for (const JobId& id : entry.jobs) {
+    evidence_.entries = tap_->entries();
+    for (std::uint32_t i = 0; i < evidence_.entries.size(); ++i) {
+      for (const JobId& id : evidence_.entries[i].jobs) {
         const auto at = numbers.find(id);
-        if (at == numbers.end()) continue;
-        JobEvidence& job = evidence_.jobs[at->second];
-        if (job.entries_ms.empty()) job.first_entry = number;
-        job.entries_ms.push_back(entry.added_ms);
+        if (at != numbers.end()) evidence_.jobs[at->second].entries.push_back(i);
       }
     }
   }

@@ -46,8 +46,7 @@ struct WorkerEvidence {
 /// One job's life as it was seen.
 struct JobEvidence {
   std::uint32_t runs = 0;
-  std::vector<std::int64_t> entries_ms;  ///< when an entry with it was added; with a tap only
-  std::uint32_t first_entry = 0;         ///< number of the first of them
+  std::vector<std::uint32_t> entries;  ///< that it was in, by their place; with a tap only
 };
 
 struct LiveEvidence {
@@ -66,7 +65,8 @@ struct LiveEvidence {
   std::vector<test::Traced> commands;  ///< while it ran, with a trace only
   std::int64_t idle_commands = 0;      ///< of the workers, before there was any job
   Moment idle_watched{0};
-  std::int64_t entries_missed = 0;  ///< by the tap
+  std::vector<EntryTap::Entry> entries;  ///< with a tap only, in the order of their adding
+  std::int64_t entries_missed = 0;
   std::int64_t slowest_us = 0;
   std::string slowest_command;
   std::int64_t plain_us = 0;  ///< HGET and XADD of as many bytes as the largest payload

@@ -1,21 +1,9 @@
 #include "flow/scenarios/answers.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace ferry::flow {
-namespace {
-
-std::int64_t most_within_a_second(std::vector<std::int64_t> at_ms) {
-  std::ranges::sort(at_ms);
-  std::int64_t most = 0;
-  for (std::size_t from = 0, to = 0; to < at_ms.size(); ++to) {
-    while (at_ms[to] - at_ms[from] >= 1000) ++from;
-    most = std::max(most, static_cast<std::int64_t>(to - from + 1));
-  }
-  return most;
-}
-
-}  // namespace
 
 void must_be_sound(Sheet& sheet, const LiveEvidence& evidence) {
   sheet.must("sound", static_cast<std::int64_t>(evidence.complaints.size()));
@@ -59,17 +47,24 @@ CommandUse commands_of(const LiveEvidence& evidence) {
 }
 
 GiveBacks give_backs_of(const LiveEvidence& evidence) {
-  GiveBacks found;
-  for (const JobEvidence& job : evidence.jobs) {
-    if (job.entries_ms.size() < 2) continue;
-    const auto again = static_cast<std::int64_t>(job.entries_ms.size()) - 1;
-    found.all += again;
-    found.most = std::max(found.most, again);
-    // The first entry is the producer's.
-    found.most_in_a_second =
-        std::max(found.most_in_a_second,
-                 most_within_a_second({job.entries_ms.begin() + 1, job.entries_ms.end()}));
+  std::int64_t not_seen = evidence.entries_missed;
+  std::multimap<std::pair<std::string, std::string>, std::int64_t> aside;
+  for (const SetAside& one : set_aside_by(evidence.commands, not_seen)) {
+    aside.emplace(std::pair(one.stream, one.entry), 1000 * one.unix_s);
   }
+  std::vector<GivenBack> given_back;
+  for (std::uint32_t job = 0; job < evidence.jobs.size(); ++job) {
+    bool first = true;  // the producer's own
+    for (const std::uint32_t number : evidence.jobs[job].entries) {
+      const EntryTap::Entry& entry = evidence.entries[number];
+      if (!first) given_back.push_back({job, entry.added_ms()});
+      first = false;
+      const auto [from, to] = aside.equal_range({entry.stream, entry.id});
+      for (auto at = from; at != to; ++at) given_back.push_back({job, at->second});
+    }
+  }
+  GiveBacks found = count_give_backs(std::move(given_back));
+  found.not_seen = not_seen;
   return found;
 }
 

@@ -7,6 +7,7 @@
 #include "flow/oracle/oracle.hpp"
 #include "flow/scenarios/sheet.hpp"
 #include "flow/score/command_use.hpp"
+#include "flow/score/give_backs.hpp"
 #include "flow/score/score.hpp"
 
 namespace ferry::flow {
@@ -25,12 +26,7 @@ Mix with_measured_times(const Mix& mix, const Trace& trace);
 /// Of a run with a trace.
 CommandUse commands_of(const LiveEvidence& evidence);
 
-/// How often jobs were given back, as the tap saw it.
-struct GiveBacks {
-  std::int64_t most = 0;  ///< of one job, in its life
-  std::int64_t most_in_a_second = 0;
-  std::int64_t all = 0;
-};
+/// Of a run with a tap; what was set aside counts only with a trace.
 GiveBacks give_backs_of(const LiveEvidence& evidence);
 
 /// Units: MiB that the worker had at most, above what it had idle.

@@ -91,8 +91,8 @@ std::vector<Moment> waits_beside_backlog(const LiveEvidence& evidence, std::uint
 
 void run_cell(const Cell& cell, const std::string& name, Sheet& sheet) {
   sheet.begin("blocking", name);
-  const LiveEvidence alone = run_live(mix_of(cell, false), {.tap = true});
-  const LiveEvidence evidence = run_live(mix_of(cell, true), {.tap = true});
+  const LiveEvidence alone = run_live(mix_of(cell, false), {.tap = true, .trace = true});
+  const LiveEvidence evidence = run_live(mix_of(cell, true), {.tap = true, .trace = true});
   must_be_sound(sheet, evidence);
   const double most_ms = cell.backlog > 10'000 ? 1000 : 50;
   for (const auto& [kind, what] : {std::pair{normal, "same queue"}, std::pair{high, "high"},
@@ -109,7 +109,7 @@ void run_cell(const Cell& cell, const std::string& name, Sheet& sheet) {
   const GiveBacks back = give_backs_of(evidence);
   sheet.at_most("given back in a second", static_cast<double>(back.most_in_a_second), 1, "times");
   sheet.figure("given back in a life", static_cast<double>(back.most), "times");
-  sheet.figure("entries not seen", static_cast<double>(evidence.entries_missed), "");
+  sheet.figure("entries not seen", static_cast<double>(back.not_seen), "");
 }
 
 /// One of each kind comes while a backlog of some seconds is there.

@@ -24,10 +24,11 @@ std::vector<std::uint32_t> envelopes_of(const LiveEvidence& evidence) {
   std::vector<std::uint32_t> envelopes;
   for (std::size_t i = 0; i < evidence.jobs.size(); ++i) {
     const PlannedJob& planned = evidence.schedule[i];
-    envelopes.push_back(evidence.jobs[i].first_entry > 0
-                            ? evidence.jobs[i].first_entry
-                            : unseen + planned.portion * static_cast<std::uint32_t>(most_kinds) +
-                                  planned.kind);
+    const auto& entries = evidence.jobs[i].entries;
+    envelopes.push_back(entries.empty()
+                            ? unseen + planned.portion * static_cast<std::uint32_t>(most_kinds) +
+                                  planned.kind
+                            : entries.front());
   }
   return envelopes;
 }
@@ -76,6 +77,7 @@ void show_give_backs(const LiveEvidence& evidence, Sheet& sheet) {
   const GiveBacks back = give_backs_of(evidence);
   sheet.at_most("given back in a life", static_cast<double>(back.most), 2, "times");
   sheet.figure("given back, all jobs", static_cast<double>(back.all), "times");
+  sheet.figure("entries not seen", static_cast<double>(back.not_seen), "");
   WorkerNote sum;
   for (const WorkerEvidence& worker : evidence.workers) {
     sum.given_back += worker.note.given_back;
@@ -83,11 +85,10 @@ void show_give_backs(const LiveEvidence& evidence, Sheet& sheet) {
     sum.released += worker.note.released;
     sum.postponed += worker.note.postponed;
   }
-  sheet.figure("by the workers' count: given back", static_cast<double>(sum.given_back), "jobs");
-  sheet.figure("set aside", static_cast<double>(sum.set_aside), "jobs");
-  sheet.figure("released", static_cast<double>(sum.released), "jobs");
-  sheet.figure("postponed", static_cast<double>(sum.postponed), "jobs");
-  sheet.figure("entries not seen", static_cast<double>(evidence.entries_missed), "");
+  sheet.figure("by the workers' counts: given back", static_cast<double>(sum.given_back), "jobs");
+  sheet.figure("by the workers' counts: set aside", static_cast<double>(sum.set_aside), "jobs");
+  sheet.figure("by the workers' counts: released", static_cast<double>(sum.released), "jobs");
+  sheet.figure("by the workers' counts: postponed", static_cast<double>(sum.postponed), "jobs");
 }
 
 void run_mix(const Mix& mix, const std::string& name, Sheet& sheet) {

@@ -15,10 +15,11 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, size>& 
 constexpr std::array<std::string_view, 2> of_producers{"ferry_v1_enqueue", "ferry_v1_open"};
 
 /// Made by the clock. What moves a job on such an occasion is work.
-constexpr std::array<std::string_view, 9> by_the_clock{
-    "ferry_v1_promote", "ferry_v1_reclaim",          "ferry_v1_renew",
-    "ferry_v1_beat",    "ferry_v1_register",         "ferry_v1_leave",
-    "ferry_v1_counts",  "ferry_v1_expire_producers", "ferry_v1_revision"};
+constexpr std::array<std::string_view, 10> by_the_clock{
+    "ferry_v1_promote", "ferry_v1_reclaim", "ferry_v1_renew",
+    "ferry_v1_beat",    "ferry_v1_look",    "ferry_v1_register",
+    "ferry_v1_leave",   "ferry_v1_counts",  "ferry_v1_expire_producers",
+    "ferry_v1_revision"};
 constexpr std::array<std::string_view, 3> moves{"XADD", "XCLAIM", "XAUTOCLAIM"};
 
 constexpr std::array<std::string_view, 3> of_transactions{"MULTI", "EXEC", "RENAMENX"};
