@@ -62,7 +62,7 @@ TEST_F(EntryTapTest, SaysWhatItMissed) {
   enqueue(1);
   EXPECT_EQ(seen().size(), 1u);
   tap.emplace(reach(), std::vector<std::string>{"default"});
-  // In one transaction nobody else sees it between the two.
+  // No other client sees the entry between the two commands of a transaction.
   admin->call({"MULTI"});
   admin->call({"XADD", keys.ready[1], "9999999999999-0", "e", "x"});
   admin->call({"XDEL", keys.ready[1], "9999999999999-0"});

@@ -14,7 +14,7 @@ namespace ferry::flow {
 inline constexpr std::array<std::string_view, most_kinds> kind_names{
     "flow_0", "flow_1", "flow_2", "flow_3", "flow_4", "flow_5", "flow_6", "flow_7"};
 
-/// A job of one of a mix's kinds: its number in the schedule, and bytes that nobody reads. The
+/// A job of one of a mix's kinds: its number in the schedule, and bytes that no handler reads. The
 /// filling is a view, so that neither side copies large ones.
 template <std::size_t index>
 struct FlowJob {

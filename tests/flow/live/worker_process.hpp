@@ -23,7 +23,7 @@ class WorkerProcess {
   /// Returns: what is wrong with how it ended, else nothing.
   std::string end(std::chrono::seconds at_most);
   void kill() { process_.reset(); }
-  /// Returns: whether it has ended although nobody asked it to.
+  /// Returns: whether it has ended by itself.
   bool has_ended();
 
   WorkerNote note() const;

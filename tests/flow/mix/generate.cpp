@@ -26,7 +26,7 @@ constexpr int rounds = 4;
 constexpr std::size_t most_batch_bytes = 8 * 1024 * 1024;
 
 void draw_times(MixKind& kind, bool first, Dice& dice) {
-  // One kind at least takes so long that it fills handlers without filling processors.
+  // At least one kind is slow, so that it keeps handlers busy but no processor.
   kind.job_takes = first ? dice.pick<microseconds>({5ms, 50ms, 500ms})
                          : dice.pick<microseconds>({0us, 50us, 1ms, 5ms, 50ms, 500ms});
   kind.per_job = dice.chance(50);
@@ -73,7 +73,7 @@ void draw_arrivals(MixKind& kind, Dice& dice) {
   if (kind.arrivals == Arrivals::bulk) kind.from = milliseconds{dice.between(0, 5000)};
 }
 
-/// Returns: the highest rate that a kind may have, whatever the handlers could take.
+/// Returns: the highest rate that a kind may have, even where the handlers could take more.
 double rate_bound(const MixKind& kind, const Mix& mix, std::size_t short_kinds) {
   const auto kinds = static_cast<double>(mix.kinds.size());
   const double job = seconds_a_job(kind, mix.workers.size());

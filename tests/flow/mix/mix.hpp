@@ -21,7 +21,7 @@ struct MixKind {
   Policy policy = realtime();
   bool per_job = true;          ///< only under `realtime()`: each job is a call of its own
   std::size_t concurrency = 0;  ///< of its own in each worker, 0 = none
-  std::chrono::microseconds call_takes{0};  ///< whatever the size of the call
+  std::chrono::microseconds call_takes{0};  ///< for each call, of any size
   std::chrono::microseconds job_takes{0};   ///< and what each of its jobs adds
   bool spins = false;                       ///< uses a processor for that long; else it sleeps
 
@@ -50,7 +50,7 @@ struct MixKind {
 
 struct MixWorker {
   std::size_t concurrency = 4;
-  /// Above 0: its handlers take so long a call, whatever the kind.
+  /// Above 0: how long each call takes in this worker, of any kind.
   std::chrono::milliseconds call_takes{0};
 };
 

@@ -32,8 +32,8 @@ struct OracleSettings {
   /// kind, as a job in a worker's memory does. Any worker may run the batch when it leaves. Without
   /// it all workers form their batches together.
   bool dealt = true;
-  /// Whether an urgent job of one queue goes before others of another queue that had less than its
-  /// share. Nobody promises either.
+  /// Whether an urgent job of one queue goes before a job of another queue that had less than its
+  /// share. Ferry promises neither.
   bool urgent_before_share = false;
   /// The part of a latency budget by whose end a batch has to be run.
   double budget_part = 0.95;

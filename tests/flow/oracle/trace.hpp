@@ -10,7 +10,7 @@ namespace ferry::flow {
 
 inline constexpr std::uint32_t no_call = 0xffffffff;
 
-/// A job as it came, whoever ran it.
+/// A job as it came, in a real run or in the oracle's.
 struct TracedJob {
   std::uint32_t kind = 0;
   std::uint32_t key = 0;

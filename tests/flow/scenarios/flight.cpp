@@ -1,4 +1,4 @@
-// Does a worker keep to `max_jobs_in_flight`, whatever an envelope holds?
+// Does a worker keep to `max_jobs_in_flight`, with envelopes of any size?
 
 #include "flow/scenarios/answers.hpp"
 #include "flow/scenarios/scenario.hpp"

@@ -19,10 +19,10 @@ struct Cell {
 constexpr Cell cells[]{{200, 50ms}, {10'000, 5ms}, {100, 2000ms},
                        {20, 500ms}, {2000, 1ms},   {100'000, 0ms}};
 
-/// Commands a job are counted over so long where one handler would take longer for all.
+/// Where one handler needs longer than this for all jobs, it is stopped after this time.
 constexpr std::chrono::milliseconds long_enough = 40s;
 
-/// All jobs in one `enqueue_all`; so many workers of so many handlers.
+/// All jobs in one `enqueue_all`, for a number of workers with `handlers` handlers each.
 Mix mix_of(const Cell& cell, std::size_t workers, std::size_t handlers) {
   Mix mix;
   mix.name = "sharing";

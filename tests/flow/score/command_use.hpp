@@ -10,7 +10,7 @@ namespace ferry::flow {
 enum class CommandPurpose : std::uint8_t {
   producers,  ///< enqueueing
   fetch,
-  work,     ///< settling, moving, giving back, and whatever a worker does with jobs
+  work,     ///< settling, moving, giving back, and all else that a worker does with jobs
   upkeep,   ///< made by the clock, and found nothing to do
   harness,  ///< of those who look on
 };

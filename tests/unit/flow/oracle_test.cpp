@@ -139,7 +139,7 @@ std::vector<TracedJob> jobs_of(const Mix& mix) {
   return jobs;
 }
 
-TEST(FlowOracleTest, WastesNoHandlerAndObeysEveryRuleWhateverTheMix) {
+TEST(FlowOracleTest, WastesNoHandlerAndObeysEveryRuleInAnyMix) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     Mix mix = generate(seed);
     const OracleSettings settings = oracle_settings_of(mix);

@@ -100,7 +100,7 @@ TEST(FlowScheduleTest, DrawsPrioritiesDelaysAndKeysInTheirShares) {
   EXPECT_NEAR(keys[1][1] / keys[1][10], 10, 3);
 }
 
-TEST(FlowScheduleTest, IsThatOfAKindWhateverTheOthersAre) {
+TEST(FlowScheduleTest, DoesNotChangeForAKindWhenOthersAreAdded) {
   const auto alone = schedule_of(mix_with({steady(100, 50)}));
   auto beside = schedule_of(mix_with({steady(100, 50), steady(70, 30)}));
   std::erase_if(beside, [](const PlannedJob& job) { return job.kind != 0; });

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(FlowScoreTest, TakesTheSmallestValueThatSoManyDoNotExceed) {
+TEST(FlowScoreTest, TakesQuantilesByTheNearestRank) {
   EXPECT_EQ(quantile({}, 0.5), 0ms);
   EXPECT_EQ(quantile({7ms}, 0.99), 7ms);
   EXPECT_EQ(quantile({4ms, 1ms, 3ms, 2ms}, 0.5), 2ms);
