@@ -19,10 +19,72 @@ TEST(FlowMixTest, IsTheSameForTheSameSeedOnly) {
   EXPECT_NE(json_of(generate(7)), json_of(generate(8)));
 }
 
+/// Every field of every part has another value than by default.
+Mix unusual() {
+  Mix mix;
+  mix.name = "unusual";
+  mix.seed = 9;
+  mix.queue_weights = {2, 5};
+  mix.workers = {{3, 70ms}};
+  mix.length = 1234ms;
+  mix.drains = false;
+  mix.max_jobs_in_flight = 11;
+  mix.max_bytes_in_flight = 12;
+  mix.lease = 1300ms;
+  MixKind kind;
+  kind.policy = fixed(7, 8ms);
+  kind.per_job = false;
+  kind.concurrency = 2;
+  kind.call_takes = 3ms;
+  kind.job_takes = 4us;
+  kind.spins = true;
+  kind.queue = 1;
+  kind.batch_keys = 6;
+  kind.zipf = true;
+  kind.high_percent = 20;
+  kind.low_percent = 21;
+  kind.delayed_percent = 22;
+  kind.delay = 23ms;
+  kind.all_due_at = 24ms;
+  kind.payload_bytes = 25;
+  kind.repetitive = true;
+  kind.compress_from_bytes = 26;
+  kind.envelope_jobs = 27;
+  kind.arrivals = Arrivals::bursts;
+  kind.jobs = 28;
+  kind.per_second = 29.5;
+  kind.portion = 30;
+  kind.from = 31ms;
+  kind.stored_first = true;
+  mix.kinds = {kind};
+  return mix;
+}
+
+TEST(FlowMixTest, WritesEveryFieldThatIsNotAsByDefault) {
+  Mix usual;
+  usual.workers = {MixWorker{}};
+  usual.kinds = {MixKind{}};
+  const auto json = json_of(unusual());
+  const auto by_default = json_of(usual);
+  // As many as the structs have: a field that is added belongs into the JSON, and here.
+  EXPECT_EQ(json.size(), 10u);
+  EXPECT_EQ(json["kinds"][0].size(), 24u);
+  EXPECT_EQ(json["workers"][0].size(), 2u);
+  for (const auto& [name, value] : by_default.items()) {
+    if (value.is_primitive()) EXPECT_NE(json[name], value) << name;
+  }
+  for (const auto& [name, value] : by_default["kinds"][0].items()) {
+    EXPECT_NE(json["kinds"][0][name], value) << name;
+  }
+  EXPECT_EQ(json_of(mix_of(json)), json);
+}
+
 TEST(FlowMixTest, IsTheSameAgainWhenReadFromItsJson) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const auto json = json_of(generate(seed));
+    const Mix mix = generate(seed);
+    const auto json = json_of(mix);
     EXPECT_EQ(json_of(mix_of(json)), json) << seed;
+    EXPECT_EQ(line_of(mix_of(json)), line_of(mix)) << seed;
   }
 }
 

@@ -94,6 +94,20 @@ TEST(FlowOracleTest, FormsHeldBatchesInEachWorkerUnlessToldOtherwise) {
   EXPECT_EQ(begins(run_oracle(settings, jobs)), (Begins{3ms, 3ms, 3ms, 3ms}));
 }
 
+TEST(FlowOracleTest, DealsAJobToTheWorkerThatHoldsTheFewestNow) {
+  const OracleSettings settings{{batched(fixed(2, 50ms))}, {1, 1}};
+  // The first and the third are full in one worker and leave; it holds none then.
+  EXPECT_EQ(begins(run_oracle(settings, {job(0, 0ms), job(0, 1ms), job(0, 2ms), job(0, 3ms)})),
+            (Begins{2ms, 51ms, 2ms, 53ms}));
+}
+
+TEST(FlowOracleTest, LetsJobsThatLingeredWhileAllHandlersWereBusyLeaveTogether) {
+  const OracleSettings settings{{batched(fixed(2, 5ms)), per_job(50ms)}, {2}};
+  const Trace trace =
+      run_oracle(settings, {job(1, 0ms), job(1, 0ms), job(0, 1ms), job(0, 2ms), job(0, 3ms)});
+  EXPECT_EQ(begins(trace), (Begins{0ms, 0ms, 50ms, 50ms, 50ms}));
+}
+
 TEST(FlowOracleTest, SharesHandlersBetweenQueuesByWeight) {
   OracleSettings settings{{per_job(1ms, 0, 0), per_job(1ms, 0, 1)}, {1}, {3, 1}};
   std::vector<TracedJob> jobs;

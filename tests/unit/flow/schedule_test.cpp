@@ -100,11 +100,15 @@ TEST(FlowScheduleTest, DrawsPrioritiesDelaysAndKeysInTheirShares) {
   EXPECT_NEAR(keys[1][1] / keys[1][10], 10, 3);
 }
 
-TEST(FlowScheduleTest, DoesNotChangeForAKindWhenOthersAreAdded) {
-  const auto alone = schedule_of(mix_with({steady(100, 50)}));
-  auto beside = schedule_of(mix_with({steady(100, 50), steady(70, 30)}));
-  std::erase_if(beside, [](const PlannedJob& job) { return job.kind != 0; });
-  EXPECT_EQ(beside, alone);
+TEST(FlowScheduleTest, DoesNotChangeForAKindWhenOthersChange) {
+  const auto of_second = [](std::vector<MixKind> kinds) {
+    auto schedule = schedule_of(mix_with(std::move(kinds)));
+    std::erase_if(schedule, [](const PlannedJob& job) { return job.kind != 1; });
+    return schedule;
+  };
+  const auto expected = of_second({steady(10, 30), steady(100, 50)});
+  EXPECT_EQ(of_second({steady(70, 30), steady(100, 50)}), expected);
+  EXPECT_EQ(of_second({steady(10, 30), steady(100, 50), steady(10, 10)}), expected);
 }
 
 TEST(FlowScheduleTest, LetsAllJobsComeDueTogether) {
