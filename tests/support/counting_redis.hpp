@@ -25,12 +25,12 @@ struct ServerWork {
 
 /// One command as the server ran it. Redis keeps the first 31 arguments, each up to 128 bytes long.
 struct Traced {
-  std::int64_t unix_s = 0;  ///< when it was run
   std::vector<std::string> words;
   std::size_t size = 0;             ///< arguments, those not kept included
   std::vector<std::string> inside;  ///< of an FCALL: the commands it ran, in order
   std::size_t acked = 0;            ///< ids of the XACKs inside
   std::size_t deleted = 0;          ///< ids of the XDELs inside
+  std::int64_t unix_s = 0;          ///< when it was run
 
   bool is_call_of(std::string_view function) const {
     return size > 1 && words[0] == "FCALL" && words[1] == function;
