@@ -67,7 +67,7 @@ int run(const fault::Arguments& arguments) {
   }
   std::fputs(table_of(sheet.rows()).c_str(), stdout);
   for (const std::string& note : sheet.notes()) {
-    if (note.find('{') == note.npos) std::printf("note: %s\n", note.c_str());
+    if (note.find('{') == std::string::npos) std::printf("note: %s\n", note.c_str());
   }
   if (!arguments.text("--json").empty()) {
     std::ofstream(arguments.text("--json")) << json_of(sheet).dump(1) << "\n";

@@ -17,7 +17,8 @@ constexpr std::string_view marks_field = "m";
 
 }  // namespace
 
-EntryTap::EntryTap(const RedisOptions& redis, std::vector<std::string> queues) : redis_(redis) {
+EntryTap::EntryTap(const RedisOptions& redis, const std::vector<std::string>& queues)
+    : redis_(redis) {
   for (const std::string& queue : queues) {
     for (const std::string& key : Keys(redis.prefix, queue).ready) streams_.push_back({key});
   }

@@ -30,7 +30,7 @@ class EntryTap {
     std::int64_t added_ms() const { return std::stoll(id); }
   };
 
-  EntryTap(const RedisOptions& redis, std::vector<std::string> queues);
+  EntryTap(const RedisOptions& redis, const std::vector<std::string>& queues);
   ~EntryTap();
   EntryTap(const EntryTap&) = delete;
   EntryTap& operator=(const EntryTap&) = delete;

@@ -69,7 +69,8 @@ struct LiveEvidence {
   std::int64_t entries_missed = 0;
   std::int64_t slowest_us = 0;
   std::string slowest_command;
-  std::int64_t plain_us = 0;  ///< HGET and XADD of as many bytes as the largest payload
+  std::int64_t plain_us = 0;       ///< HGET and XADD of as many bytes as the largest payload
+  std::int64_t most_plain_us = 0;  ///< the longest of many
 
   std::size_t stored() const;
   std::size_t lost() const;  ///< stored, drained, and never run

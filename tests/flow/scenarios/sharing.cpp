@@ -70,8 +70,8 @@ void run_cell(const Cell& cell, const std::string& name, Sheet& sheet) {
   const LiveEvidence one_of_four = run(cell, 1, 4);
   const LiveEvidence four = run(cell, 4, 1);
   for (const LiveEvidence* evidence : {&one, &one_of_four, &four}) must_be_sound(sheet, *evidence);
-  const double ideal =
-      static_cast<double>((cell.jobs + 3) / 4) * static_cast<double>(cell.takes.count());
+  const std::size_t calls_of_each = (cell.jobs + 3) / 4;
+  const double ideal = static_cast<double>(calls_of_each) * static_cast<double>(cell.takes.count());
   sheet.figure("makespan", ms_of(makespan(four)), "ms");
   sheet.figure("makespan, one worker of four handlers", ms_of(makespan(one_of_four)), "ms");
   if (cell.takes > 0ms) sheet.at_most("times the ideal", ms_of(makespan(four)) / ideal, 1.2, "");
