@@ -30,6 +30,7 @@ struct Traced {
   std::vector<std::string> inside;  ///< of an FCALL: the commands it ran, in order
   std::size_t acked = 0;            ///< ids of the XACKs inside
   std::size_t deleted = 0;          ///< ids of the XDELs inside
+  std::int64_t unix_s = 0;          ///< when it was run
 
   bool is_call_of(std::string_view function) const {
     return size > 1 && words[0] == "FCALL" && words[1] == function;
@@ -80,7 +81,17 @@ class ServerMeter {
   /// Returns: every command since `start`, in order; commands of a function with its FCALL.
   std::vector<Traced> trace() {
     const auto reply = connection_.call({"SLOWLOG", "GET", "-1"});
-    const redis::Reply& log = reply->root();
+    std::vector<Traced> all = traced(reply->root());
+    std::erase_if(all, [](const Traced& one) {
+      return (one.words[0] == "INFO" && one.size == own_look_size) ||
+             (one.words[0] == "SLOWLOG" && one.size == own_reset_size);
+    });
+    return all;
+  }
+
+  /// Returns: the commands of a reply to SLOWLOG GET, the oldest first; those of a function with
+  /// its FCALL, and those of a client of the name `without` not at all.
+  static std::vector<Traced> traced(const redis::Reply& log, std::string_view without = {}) {
     std::vector<Traced> all;
     Traced next;
     for (std::size_t i = log.size; i-- > 0;) {  // the newest is the first
@@ -96,9 +107,8 @@ class ServerMeter {
       }
       for (const redis::Reply& word : words) next.words.emplace_back(word.text);
       next.size = size;
-      const bool own = (words[0].text == "INFO" && size == own_look_size) ||
-                       (words[0].text == "SLOWLOG" && size == own_reset_size);
-      if (!own) all.push_back(std::move(next));
+      next.unix_s = log[i][1].integer;
+      if (without.empty() || log[i][5].text != without) all.push_back(std::move(next));
       next = {};
     }
     return all;
