@@ -263,12 +263,20 @@ void Worker::Impl::announce(redis::Connection& connection) {
                {{"reason", std::string_view(error.what())}});
 }
 
-/// One queue that can be worked on is enough; without any there is nothing to wait for.
+/// A user who may not work on one of the queues is a mistake to be mended before anything runs. What
+/// else is wrong with a queue may come and go: one that can be worked on is enough.
 void Worker::Impl::require_registration() {
+  bool any = false;
+  std::string refusal;
   for (std::uint32_t queue = 0; queue < options_.queues.size(); ++queue) {
-    if (leases_.is_registered(queue)) return;
+    any = any || leases_.is_registered(queue);
+    const std::string error = health_.error(queue, detail::QueueHealth::Activity::fetch);
+    if (error.empty()) continue;
+    const Error refused = refusal_of("ferry_v1_register", error);
+    if (refused.code() == ErrorCode::denied) throw refused;
+    refusal = error;
   }
-  throw refusal_of("ferry_v1_register", health_.error(0, detail::QueueHealth::Activity::fetch));
+  if (!any && !refusal.empty()) throw refusal_of("ferry_v1_register", refusal);
 }
 
 /// Heartbeats have to fit into a lease several times, or this worker loses its jobs to others again
