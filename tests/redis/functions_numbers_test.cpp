@@ -139,9 +139,31 @@ TEST_F(NumbersTest, ACallNamesAtMostSoManyElements) {
       call.arguments.insert(call.arguments.end(), one.begin(), one.end());
     }
     expect_refused(call, std::to_string(element.most), "one too many");
+    if (element.row == "release") {
+      EXPECT_EQ(answer_to(call),
+                "error FERRYBAD the call names 101 entries, at most 100; nothing was changed");
+    }
     call.arguments.resize(call.arguments.size() - element.each);
     const std::string reply = answer_to(call);
     EXPECT_FALSE(reply.starts_with("error")) << call.function << ": " << reply;
+  }
+}
+
+TEST_F(NumbersTest, AnEntryIdIsTwoNumbersOf64Bits) {
+  for (const std::string_view row : {"settle_some", "bury", "put_off", "release"}) {
+    FunctionCall call = prepare(row);
+    for (const char* id :
+         {"", "1", "1-", "-1", "1-1-1", "x-1", "99999999999999999999-1", "1-18446744073709551616",
+          "123456789012345678901-1", "00000000000000000001-000000000000000000001"}) {
+      call.arguments[1] = id;
+      expect_refused(call, "entry id", id);
+    }
+    for (const char* id : {"0-0", "18446744073709551615-18446744073709551615",
+                           "18446744073709551614-1", "1-10000000000000000000"}) {
+      call.arguments[1] = id;
+      const std::string reply = answer_to(call);
+      EXPECT_FALSE(reply.starts_with("error")) << row << " " << id << ": " << reply;
+    }
   }
 }
 
