@@ -248,6 +248,24 @@ TEST_F(NumbersTest, ACounterIsRefusedWhereItWouldPass53Bits) {
   }
 }
 
+TEST_F(NumbersTest, EachCounterMayReachButNotPass53Bits) {
+  constexpr std::int64_t most = 9007199254740991;
+  for (const std::string_view counter : {"accepted", "bytes", "delayed"}) {
+    for (const std::int64_t beyond : {0, 1}) {
+      const FunctionCall call = prepare("enqueue_delayed");
+      const std::string sizes[] = {call.arguments[8], call.arguments[12]};
+      const auto bytes = static_cast<std::int64_t>(sizes[0].size() + sizes[1].size());
+      const std::int64_t value = most - (counter == "bytes" ? bytes : 3) + beyond;
+      command({"DEL", keys.state});
+      command({"HSET", keys.state, counter, std::to_string(value)});
+      // What waits is a difference, which has to be exact as well.
+      const std::string done = std::to_string(counter == "accepted" ? value : -value);
+      if (counter != "bytes") command({"HSET", keys.state, "done", done});
+      EXPECT_EQ(answer_to(call).starts_with("[OK"), beyond == 0) << counter;
+    }
+  }
+}
+
 TEST_F(NumbersTest, ANegativeCounterStopsNothing) {
   for (const std::string_view row : {"enqueue_one", "finish_one", "purge", "counts"}) {
     const FunctionCall call = prepare(row);
