@@ -97,6 +97,12 @@ std::string CallParts::moved(const std::string& envelope, std::size_t index) {
   return envelope_of(1, id);
 }
 
+std::string CallParts::odd_name() {
+  return random_.pick<std::string>({"", "zzz", "3:" + std::string(32, '0'),
+                                    "1:" + std::string(31, '0'), "1:" + std::string(32, 'g'),
+                                    "1:" + std::string(33, '0')});
+}
+
 std::string CallParts::told(std::int64_t value) {
   if (!random_.one_in(80)) return std::to_string(value);
   return random_.pick<std::string>({"x", "-1", "1.5", "", "9007199254740992", "nan", "inf", "-inf",

@@ -22,6 +22,8 @@ class CallParts {
   /// The envelope of one job of another, as a worker makes it for a job that moves.
   std::string moved(const std::string& envelope, std::size_t index);
   static std::string number(std::int64_t value) { return std::to_string(value); }
+  /// What has not the form of a name in `parked`.
+  std::string odd_name();
   /// A number, rarely something that is none.
   std::string told(std::int64_t value);
 

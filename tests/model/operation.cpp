@@ -301,11 +301,7 @@ class Generator {
     Words names = twin_.dead.first(1 + random_.below(3));
     if (random_.one_in(5)) names.push_back("1:" + std::string(32, '0'));
     if (random_.one_in(5) && !twin_.due.at.empty()) names.push_back(twin_.due.at.begin()->first);
-    if (random_.one_in(8)) {
-      names.push_back(random_.pick<std::string>(
-          {"", "zzz", "3:" + std::string(32, '0'), "1:" + std::string(31, '0'),
-           "1:" + std::string(32, 'g'), "1:" + std::string(33, '0')}));
-    }
+    if (random_.one_in(8)) names.push_back(parts_.odd_name());
     if (random_.one_in(2)) {
       if (random_.one_in(3) && !names.empty()) names.push_back(names[0]);
       return {"dead_drop", 1, names};

@@ -175,6 +175,9 @@ TEST_F(EnqueueFunctionTest, SaysWhatIsWrong) {
             "31622400000; nothing was changed");
   EXPECT_EQ(fcall("enqueue", enqueue_keys(), {"p", "1", "0", "0", "0", "6", "0", "9", envelope()}),
             "error FERRYBAD priority 9 is not 0, 1 or 2; nothing was changed");
+  EXPECT_EQ(fcall("enqueue", enqueue_keys(), {"p", "1", "0", "0", "9x", "6", "0", "1", envelope()}),
+            "error FERRYBAD max age is '9x', expected a whole number from 0 to 9007199254740991; "
+            "nothing was changed");
   const std::string twice = envelope();
   EXPECT_EQ(enqueue_at(1, {{twice, Priority::low, 9}, {twice, Priority::low, 9}}),
             "error FERRYBAD envelope 2 begins with a job that is parked already; "

@@ -84,6 +84,19 @@ TEST_F(FinishFunctionTest, AWorkerWithoutTheRightToTrimDeletesOneByOne) {
   expect_nothing_left();
 }
 
+TEST_F(FinishFunctionTest, SaysWhichRightIsMissing) {
+  const Leased leased = lease_one("w", 2);
+  command({"ACL", "SETUSER", "default", "-xdel", "-xgroup|delconsumer"});
+  EXPECT_EQ(done("w", {leased}), "error NOPERM the user has no right to XDEL " + keys.ready[1] +
+                                     "; nothing was changed");
+  EXPECT_EQ(fcall("leave", {keys.control, keys.workers, keys.ready[0]}, {"w"}),
+            "error NOPERM the user has no right to XGROUP DELCONSUMER " + keys.ready[0] +
+                "; nothing was changed");
+  command({"ACL", "SETUSER", "default", "+xdel", "+xgroup|delconsumer"});
+  EXPECT_EQ(done("w", {leased}), "[OK, 1]");
+  expect_nothing_left();
+}
+
 // Workers of revision 3 and before call `done`; they may run beside newer ones.
 TEST_F(FinishFunctionTest, UnderstandsOlderWorkers) {
   register_worker("w");

@@ -155,6 +155,14 @@ TEST_F(OpenFunctionTest, StoresNothingInAStreamThatTakesNoMoreAndTellsSo) {
   command({"DEL", keys.ready[1], keys.state});
 }
 
+TEST_F(OpenFunctionTest, TellsOfTheRightThatIsMissingAndMakesNoStream) {
+  command({"ACL", "SETUSER", "default", "-renamenx"});
+  const std::string reply = open(1, 1, 30);
+  command({"ACL", "SETUSER", "default", "+renamenx"});
+  EXPECT_TRUE(reply.starts_with("error ")) << reply;
+  EXPECT_EQ(command({"EXISTS", keys.ready[1], gate}), "0");
+}
+
 TEST_F(OpenFunctionTest, RefusesNumbersThatAreNone) {
   for (const auto& [jobs, bytes] : {std::pair{"0", "1"}, {"x", "1"}, {"1", "-1"}}) {
     const std::string reply =

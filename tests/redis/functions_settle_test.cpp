@@ -241,6 +241,13 @@ TEST_F(SettleFunctionTest, KeepsEachOfTheLastEntriesUnderAnIdOfItsOwn) {
   }
   EXPECT_EQ(books().dead_entries, 3);
   EXPECT_EQ(books().parked_entries, 4);
+  const redis::ReplyPtr names = connection->call({"ZRANGE", keys.dead, "0", "-1"});
+  for (const redis::Reply& name : names->root()) {
+    wire::StoredEnvelope stored;
+    const redis::ReplyPtr letter = connection->call({"HGET", keys.parked, name.text});
+    EXPECT_EQ(wire::decode(letter->root().text, stored), "") << name.text;
+    EXPECT_EQ(name_of(std::string(letter->root().text)), name.text);
+  }
 }
 
 TEST_F(SettleFunctionTest, IgnoresMarksThatAreNotThoseOfTheEnvelope) {

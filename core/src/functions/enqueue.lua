@@ -128,8 +128,10 @@ end
 -- Returns what to reply to a call whose sequence or bounds are no numbers.
 local function wrong_bound(args)
   for i, what in ipairs({'the sequence', 'max jobs', 'max bytes', 'max age'}) do
-    local number = i == 1 and whole(args[2], 0, exact - 1) or i > 1 and tonumber(args[i + 1])
-    if not is_whole(number, exact - 1) then return bad_number(what, args[i + 1], 0, exact - 1) end
+    local told = args[i + 1]
+    local right = i == 1 and whole(told, 0, exact - 1) or
+      i > 1 and is_whole(tonumber(told), exact - 1)
+    if not right then return bad_number(what, told, 0, exact - 1) end
   end
 end
 
