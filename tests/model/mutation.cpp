@@ -70,10 +70,10 @@ std::string MutationRun::failing_test(const Mutant& mutant) const {
   for (const std::string program :
        {"functions_settle_test", "functions_finish_test", "functions_enqueue_test",
         "functions_inspect_test", "functions_dead_test", "functions_due_test",
-        "functions_open_test", "functions_lease_test", "functions_beat_test",
-        "functions_aside_test", "functions_parts_test", "functions_due_move_test",
-        "functions_parts_failures_test", "counts_functions_test", "access_beat_test",
-        "access_roles_test", "access_worker_test"}) {
+        "functions_open_test", "functions_lease_test", "functions_beat_test", "functions_look_test",
+        "functions_bundle_test", "functions_aside_test", "functions_parts_test",
+        "functions_due_move_test", "functions_parts_failures_test", "counts_functions_test",
+        "access_beat_test", "access_roles_test", "access_worker_test"}) {
     const test::Ended ended = test::run("FERRY_TEST_LIBRARY=" + path + " timeout 120 " +
                                         test::program(program) + " --gtest_fail_fast");
     if (ended.code != 0) {

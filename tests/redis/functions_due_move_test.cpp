@@ -283,5 +283,23 @@ TEST_F(DueMoveTest, ClosesOnlyWhatItOpened) {
   EXPECT_EQ(books().delayed, 3);
 }
 
+TEST_F(DueMoveTest, RemembersNothingOfATransactionThatWasNotClosed) {
+  const std::string bytes = park(2);
+  enqueue({{envelope()}});
+  const std::string gate = keys.gate_of("w");
+  connection->append({"MULTI"});
+  connection->append({"FCALL", "ferry_v1_due_open", "5", keys.state, keys.due, keys.parked, gate,
+                      keys.ready[1], name_of(bytes), "1000", std::to_string(bytes.size()), "2"});
+  connection->append({"RENAMENX", gate, keys.ready[1]});
+  connection->append({"EXEC"});
+  for (int queued = 0; queued < 3; ++queued) connection->read();
+  EXPECT_EQ(show(connection->read()->root()), "[OK, 1]");
+  enqueue({{envelope()}});  // as many entries as if it had been stored
+  DueMove move = move_of(bytes, 2);
+  move.told_bytes = "1";
+  EXPECT_EQ(move.send(*connection), "GONE, nil, error ERR no such key, 0");
+  EXPECT_EQ(books().delayed, 2);
+}
+
 }  // namespace
 }  // namespace ferry::test
