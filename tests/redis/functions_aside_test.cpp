@@ -112,6 +112,9 @@ TEST_F(AsideFunctionTest, TellsApartWhatWasBegunAndWhatWasNotUnderOneName) {
   EXPECT_EQ(show(first->root()), all_of({left[0], left[1]}, "1")) << "1003 jobs";
   EXPECT_EQ(claim("b", "~kind:x", 200, 1002), all_of(fresh, "0"));
   EXPECT_EQ(deliveries_of("b"), "2 2 1 1");
+  EXPECT_EQ(set_aside("b", "~kind:x", {left[0], left[1], fresh[0], fresh[1]}), "[OK, 4]");
+  EXPECT_EQ(claim_reply("a", "~kind:x")->root().size, 5u);
+  EXPECT_EQ(deliveries_of("a"), "2 2 1 1") << "also when one claim takes both";
 }
 
 TEST_F(AsideFunctionTest, LeavesTheDeliveriesOfWhatANewerWorkerHasToRead) {

@@ -259,28 +259,50 @@ TEST_F(DueMoveTest, LeavesTheJobParkedWhenTheGateIsLeftOver) {
   command({"DEL", keys.gate_of("w")});
 }
 
+// A caller that closes another one than it opened keeps the copy that it stored, and removes
+// nothing.
 TEST_F(DueMoveTest, ClosesOnlyWhatItOpened) {
   const std::string bytes = park(2), other_bytes = park(1);
+  enqueue({{envelope(), Priority::low}});
   const std::vector<std::string> close_keys{keys.state, keys.due, keys.parked, keys.ready[1]};
   EXPECT_EQ(fcall("due_close", close_keys, {name_of(bytes)}), "0") << "nothing is open";
   const std::string gate = keys.gate_of("w");
-  struct Case {
-    std::string stream, name;
-  };
-  for (const Case& one :
-       {Case{keys.ready[1], name_of(other_bytes)}, Case{keys.ready[2], name_of(bytes)}}) {
+  // Each stream has one entry then, as many as the one that was opened should have.
+  for (const auto& [stream, name] :
+       {std::pair{keys.ready[1], name_of(other_bytes)}, std::pair{keys.ready[2], name_of(bytes)}}) {
     connection->append({"MULTI"});
     connection->append({"FCALL", "ferry_v1_due_open", "5", keys.state, keys.due, keys.parked, gate,
                         keys.ready[1], name_of(bytes), "1000", std::to_string(bytes.size()), "2"});
+    connection->append({"XADD", gate, "NOMKSTREAM", "*", "e", bytes});
     connection->append({"RENAMENX", gate, keys.ready[1]});
-    connection->append({"FCALL", "ferry_v1_due_close", "4", keys.state, keys.due, keys.parked,
-                        one.stream, one.name});
+    connection->append(
+        {"FCALL", "ferry_v1_due_close", "4", keys.state, keys.due, keys.parked, stream, name});
     connection->append({"EXEC"});
-    for (int queued = 0; queued < 4; ++queued) connection->read();
-    EXPECT_EQ(show(connection->read()->root()), "[OK, 1, 0]");
+    for (int queued = 0; queued < 5; ++queued) connection->read();
+    const redis::ReplyPtr replies = connection->read();
+    EXPECT_EQ(show(replies->root()[0]) + show(replies->root()[3]), "OK0");
     EXPECT_EQ(fcall("due_close", close_keys, {name_of(bytes)}), "0") << "and only once";
+    command({"XDEL", keys.ready[1], replies->root()[1].text});
   }
   EXPECT_EQ(books().delayed, 3);
+}
+
+TEST_F(DueMoveTest, RemembersNothingOfATransactionThatWasNotClosed) {
+  const std::string bytes = park(2);
+  enqueue({{envelope()}});
+  const std::string gate = keys.gate_of("w");
+  connection->append({"MULTI"});
+  connection->append({"FCALL", "ferry_v1_due_open", "5", keys.state, keys.due, keys.parked, gate,
+                      keys.ready[1], name_of(bytes), "1000", std::to_string(bytes.size()), "2"});
+  connection->append({"RENAMENX", gate, keys.ready[1]});
+  connection->append({"EXEC"});
+  for (int queued = 0; queued < 3; ++queued) connection->read();
+  EXPECT_EQ(show(connection->read()->root()), "[OK, 1]");
+  enqueue({{envelope()}});  // as many entries as if it had been stored
+  DueMove move = move_of(bytes, 2);
+  move.told_bytes = "1";
+  EXPECT_EQ(move.send(*connection), "GONE, nil, error ERR no such key, 0");
+  EXPECT_EQ(books().delayed, 2);
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ class FailuresTest : public PartsTest {
             {"promote",
              [this] { return promote_call(); },
              {"zrange", "zrangebyscore", "hmget", "xadd", "hincrby", "zrem", "hdel", "xdel"}},
-            {"beat", [this] { return beat_call(); }, {"hget", "hexists", "hset"}},
+            {"beat", [this] { return beat_call(); }, {"hget", "hset"}},
             {"look", [this] { return look_call(); }, {"hgetall", "hset", "hdel"}},
             {"claim",
              [this] { return claim_call(); },

@@ -44,15 +44,17 @@ end
 --         or {'STALE'}: struck off, register under a new name
 --         The third and fourth are for what comes (watch until, order). duty: 1 = this worker keeps
 --         the queue. The last two are of the keeper's last look, 0 and empty before the first one.
---   cost  4 commands
+--   cost  3 commands
 local function beat(keys, args)
   local workers, worker = keys[2], args[1]
   local lease, wrong = read_lease(args[2])
   if not lease then return wrong end
   local paused = call('HGET', keys[1], 'paused') == '1' and 1 or 0
-  if call('HEXISTS', workers, worker) == 0 then return {'STALE'} end
   local now = now_ms()
-  call('HSET', workers, worker, text(now))
+  if call('HSET', workers, worker, text(now)) == 1 then  -- it was not there, and must not come back
+    call('HDEL', workers, worker)
+    return {'STALE'}
+  end
   note_life(workers, now, lease)
   local keeps = duty(workers, worker, args[3] == '1', now, lease)
   return {
@@ -76,17 +78,17 @@ local function set_holder(workers, digit, holder, more)
   holders[workers] = kept
 end
 
--- Strikes silent workers off. Returns those that live by name and those struck off as a list, or
--- nil when the caller is not one of the living.
+-- Strikes silent workers off. Returns those that live by name, their number, and those struck off
+-- as a list; or nil and what to reply.
 local function strike(workers, worker, now, lease)
   local beats, lives = call('HGETALL', workers), {}
   for i = 1, #beats, 2 do
     local seen = tonumber(beats[i + 1])
     lives[beats[i]] = is_whole(seen, exact) and seen or 0
   end
-  if not lives[worker] then return nil end
-  if now - note_life(workers, now, lease).first <= lease then return lives, {} end
+  if not lives[worker] then return nil, {'STALE'} end
   local ahead, struck = {}, {}
+  if now - note_life(workers, now, lease).first <= lease then return lives, #beats / 2, struck end
   for name, seen in pairs(lives) do
     if seen > now and #ahead < 2 * most_struck then  -- the clock went back
       ahead[#ahead + 1], ahead[#ahead + 2] = name, text(now)
@@ -94,10 +96,14 @@ local function strike(workers, worker, now, lease)
       struck[#struck + 1] = name
     end
   end
-  if #ahead > 0 then call('HSET', workers, unpack(ahead)) end
-  if #struck > 0 then call('HDEL', workers, unpack(struck)) end
+  if #ahead + #struck > 0 then
+    local refused = missing_right('HSET', workers, 'HDEL', workers)
+    if refused then return nil, refused end
+    if #ahead > 0 then call('HSET', workers, unpack(ahead)) end
+    if #struck > 0 then call('HDEL', workers, unpack(struck)) end
+  end
   for _, name in ipairs(struck) do lives[name] = nil end
-  return lives, struck
+  return lives, #beats / 2 - #struck, struck
 end
 
 -- Returns the holders to tell of: first those of the dead, for their jobs are late already; then
@@ -128,8 +134,6 @@ local function look_after(keys, args)
   local workers = keys[1]
   local lease, wrong = read_lease(args[2])
   if not lease then return wrong end
-  local refused = missing_right('HSET', workers, 'HDEL', workers)
-  if refused then return refused end
   local pending, broken = {}, {}
   for i = 2, #keys do
     local summary = redis.pcall('XPENDING', keys[i], group)
@@ -140,10 +144,9 @@ local function look_after(keys, args)
     end
   end
   local now = now_ms()
-  local lives, struck = strike(workers, args[1], now, lease)
-  if not lives then return {'STALE'} end
-  local living, dead, aside, in_grace = 0, {}, {}, now - watch[workers].first <= lease
-  for _ in pairs(lives) do living = living + 1 end
+  local lives, living, struck = strike(workers, args[1], now, lease)
+  if not lives then return living end
+  local dead, aside, in_grace = {}, {}, now - watch[workers].first <= lease
   for i = 2, #keys do
     local digit, holding = tonumber(string.sub(keys[i], -1)), {}
     for _, holder in ipairs(pending[i] or {}) do

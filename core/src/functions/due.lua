@@ -58,16 +58,18 @@ local function read_due(parked, names, most_inside)
   local sized = redis.acl_check_cmd('HSTRLEN', parked, 'x')
   local picked, bodies, foreign, large, bytes = {}, {}, {}, nil, 0
   for _, name in ipairs(names) do
-    local body = not sized and call('HMGET', parked, name)[1] or false
-    local size = sized and call('HSTRLEN', parked, name) or (body and #body or 0)
-    if not is_name(name) then
+    if is_name(name) then
+      local body = not sized and call('HMGET', parked, name)[1] or false
+      local size = sized and call('HSTRLEN', parked, name) or (body and #body or 0)
+      if sized and size > most_inside then
+        large = large or {name, size}
+      elseif #picked > 0 and bytes + size > promoted_bytes then
+        break
+      else
+        picked[#picked + 1], bodies[#picked + 1], bytes = name, body, bytes + size
+      end
+    elseif call('HEXISTS', parked, name) then  -- an error where `parked` is no hash
       foreign[#foreign + 1] = name
-    elseif sized and size > most_inside then
-      large = large or {name, size}
-    elseif #picked > 0 and bytes + size > promoted_bytes then
-      break
-    else
-      picked[#picked + 1], bodies[#picked + 1], bytes = name, body, bytes + size
     end
   end
   if sized and #picked > 0 then bodies = call('HMGET', parked, unpack(picked)) end
