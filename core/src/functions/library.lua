@@ -2,7 +2,8 @@
 -- Ferry's transitions, protocol version 1. Every move of a job is one of these functions, so every
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
--- The files are joined in this order: library, enqueue, lease, settle, due, dead, inspect.
+-- The files are joined in this order: library, enqueue, lease, settle, due, dead, inspect, books,
+-- remove, dead_large.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
 -- An error in the middle of a function does not undo what it wrote before. So every argument is
 -- checked before the first write, and what is refused has changed nothing.
@@ -14,7 +15,7 @@ local group = 'ferry'
 local for_newer = '~newer'
 
 -- Raise it with every change of these files; `install` replaces a lower one.
-local revision = 4
+local revision = 5
 
 -- A number as Redis is to store it: Redis formats a number it is given as a fraction with 17 digits,
 -- which takes longer than many a command.

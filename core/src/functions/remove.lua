@@ -1,0 +1,174 @@
+-- What an operator takes out of a queue, without reading it: the caller has looked at it before.
+
+-- Returns whether an entry id lies behind another one. Ids have more digits than a number of Lua's.
+local function lies_behind(id, other)
+  local ms, count = string.match(id, '^0*(%d+)%-0*(%d+)$')
+  local other_ms, other_count = string.match(other, '^0*(%d+)%-0*(%d+)$')
+  if ms == other_ms then ms, other_ms = count, other_count end
+  if #ms ~= #other_ms then return #ms > #other_ms end
+  return ms > other_ms
+end
+
+-- Reads what a call names. Returns a list, or nil and what is wrong with it.
+local function named_envelopes(args)
+  if #args % 4 ~= 0 or #args > 2000 then
+    return nil, bad('the call has ' .. #args .. ' arguments, expected 4 for each of at most 500')
+  end
+  local list = {}
+  for i = 1, #args, 4 do
+    local one = {where = args[i], name = args[i + 1], jobs = tonumber(args[i + 2])}
+    one.bytes, one.parked = tonumber(args[i + 3]), one.where == 'due' or one.where == 'dead'
+    if not one.parked and not string.find(one.where, '^[012]$') then
+      return nil, bad('an envelope is neither in due, dead nor in a stream')
+    end
+    if not one.parked and not is_entry_id(one.name) then
+      return nil, bad('an entry id is wrong')
+    end
+    if not is_whole(one.jobs) or one.jobs > 1000 or not is_whole(one.bytes) then
+      return nil, bad('jobs are not 0 to 1000, or bytes no number from 0 on')
+    end
+    list[#list + 1] = one
+  end
+  return list
+end
+
+-- Returns nil when the caller may run all these commands, else the error to reply.
+local function may_not(commands)
+  for _, words in ipairs(commands) do
+    if not redis.acl_check_cmd(unpack(words)) then
+      return redis.error_reply('NOPERM the user has no right to ' .. words[1] .. ' ' ..
+        words[2] .. '; nothing was changed')
+    end
+  end
+end
+
+-- Returns nil when these counters can be counted on, else the error to reply.
+local function bad_counter(state, names)
+  for i, value in ipairs(call('HMGET', state, unpack(names))) do
+    if value and not string.find(value, '^%-?%d+$') or
+      not is_whole(math.abs(tonumber(value or 0))) then
+      return bad(names[i] .. ' in ' .. state .. ' is no counter')
+    end
+  end
+end
+
+-- Of those named, the ones that are there as they were seen.
+local function still_there(keys, list)
+  call('HLEN', keys[5])
+  local delivered = {}
+  for i = 6, 8 do
+    call('XLEN', keys[i])
+    delivered[i] = last_delivered(keys[i])
+  end
+  local there = {}
+  for _, one in ipairs(list) do
+    if one.parked then
+      one.set = one.where == 'due' and keys[2] or keys[3]
+      local found = call('ZSCORE', one.set, one.name)
+      if call('HSTRLEN', keys[4], one.name) == one.bytes and found then
+        there[#there + 1] = one
+      end
+    elseif lies_behind(one.name, delivered[6 + one.where]) then
+      there[#there + 1] = one
+    end
+  end
+  return there
+end
+
+-- Returns whether an envelope was still there.
+local function take_out(keys, one)
+  if one.parked then
+    call('HDEL', keys[4], one.name)
+    return call('ZREM', one.set, one.name) == 1
+  end
+  call('HDEL', keys[5], one.where .. ':' .. one.name)
+  return call('XDEL', keys[6 + one.where], one.name) == 1
+end
+
+-- ferry_v1_remove: takes out jobs that wait, are delayed or dead, counted as cancelled. Jobs and
+-- bytes are taken at the caller's word: who counts wrong unbalances the books, and the audit tells.
+--   KEYS  1 state  2 due  3 dead  4 parked  5 progress  6 stream of high  7 of normal  8 of low
+--   ARGV  for each, at most 500: `due`, `dead` or the digit of a stream, name or entry id, jobs that
+--         are not settled, bytes in the books
+--   reply {jobs removed, envelopes removed}. Passed over: what is not there any more, what has other
+--         bytes by now, what a worker has.
+--         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
+--         error FERRYBAD  an argument or a counter is wrong; nothing was changed
+--   cost  about 15 commands and 4 for each
+local function remove(keys, args)
+  local state = keys[1]
+  local refused = not_operator(state)
+  if refused then return refused end
+  local list, wrong = named_envelopes(args)
+  if not list then return wrong end
+  refused = may_not{
+    {'HINCRBY', state, 'cancelled', '1'}, {'ZREM', keys[2], 'x'}, {'ZREM', keys[3], 'x'},
+    {'HDEL', keys[4], 'x'}, {'HDEL', keys[5], 'x'}, {'XDEL', keys[6], '1-1'},
+    {'XDEL', keys[7], '1-1'}, {'XDEL', keys[8], '1-1'}
+  } or bad_counter(state, {'cancelled', 'delayed', 'dead', 'bytes'})
+  if refused then return refused end
+  local there = still_there(keys, list)
+  ages[state] = nil
+  local removed, bytes, envelopes = {due = 0, dead = 0, waiting = 0}, 0, 0
+  for _, one in ipairs(there) do
+    if take_out(keys, one) then
+      local kind = one.parked and one.where or 'waiting'
+      removed[kind], envelopes = removed[kind] + one.jobs, envelopes + 1
+      -- The bytes of dead letters are in no book.
+      if kind ~= 'dead' then bytes = bytes + one.bytes end
+    end
+  end
+  local jobs = removed.due + removed.dead + removed.waiting
+  if jobs > 0 then call('HINCRBY', state, 'cancelled', text(jobs)) end
+  if removed.due > 0 then call('HINCRBY', state, 'delayed', text(-removed.due)) end
+  if removed.dead > 0 then call('HINCRBY', state, 'dead', text(-removed.dead)) end
+  if bytes > 0 then call('HINCRBY', state, 'bytes', text(-bytes)) end
+  return {jobs, envelopes}
+end
+
+-- Returns how many workers gave a sign of life within so many ms.
+local function living_workers(workers, silent)
+  local now, living = now_ms(), 0
+  for _, seen in ipairs(call('HVALS', workers)) do
+    if now - (tonumber(seen) or 0) <= silent then living = living + 1 end
+  end
+  return living
+end
+
+-- ferry_v1_forget: removes what an empty queue leaves behind.
+--   KEYS  1 state  2 due  3 dead  4 parked  5 progress  6 control  7 workers  8 producers  9.. streams
+--   ARGV  1 ms that a worker must have been silent
+--   reply {'OK', keys removed, producers that are still known}. The key of the latter stays, else
+--         the next call of a producer that lives would be taken for a loss. Call
+--         ferry_v1_expire_producers before.
+--         {'USED', envelopes in the streams, delayed envelopes, dead letters, parked envelopes,
+--          workers alive}: nothing was removed
+--         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
+--   cost  8 commands, one for each stream and one for each key
+local function forget(keys, args)
+  local refused = not_operator(keys[1])
+  if refused then return refused end
+  local silent = tonumber(args[1])
+  if not is_whole(silent) then return bad('the silence is not a number from 0 on') end
+  local commands = {}
+  for i = 1, #keys do commands[i] = {'UNLINK', keys[i]} end
+  refused = may_not(commands)
+  if refused then return refused end
+  local used = {'USED', 0, call('ZCARD', keys[2]), call('ZCARD', keys[3]), call('HLEN', keys[4])}
+  for i = 9, #keys do used[2] = used[2] + call('XLEN', keys[i]) end
+  -- More workers than these are not looked at one by one; some of them live.
+  local workers = call('HLEN', keys[7])
+  used[6] = workers > 1000 and workers or living_workers(keys[7], silent)
+  if used[2] + used[3] + used[4] + used[5] + used[6] > 0 then return used end
+  ages[keys[1]], rates[keys[1]] = nil, nil
+  local removed, producers = 0, call('HLEN', keys[8])
+  for i = 1, #keys do
+    if i ~= 8 then removed = removed + call('UNLINK', keys[i]) end
+  end
+  return {'OK', removed, producers}
+end
+
+redis.register_function{
+  function_name = 'ferry_v1_remove', callback = remove, flags = {'allow-oom'}}
+redis.register_function{
+  function_name = 'ferry_v1_forget', callback = forget, flags = {'allow-oom'}}
