@@ -144,9 +144,9 @@ void Queues::Impl::fill_in(QueueLook& look, const Keys& keys, const redis::Reply
     look.counts = detail::counts_beside(connection, keys, books);
   } catch (const Error& error) {
     if (detail::concerns_all(error)) throw;
-    const auto wrong = find_wrong_keys(connection, keys);
-    if (!wrong.empty()) return note(wrong);
-    look.error = error;
+    auto [named, key] = detail::named_error(connection, keys, error);
+    look.error = std::move(named);
+    look.key = std::move(key);
   }
 }
 
@@ -160,7 +160,7 @@ Forgotten Queues::forget(std::string_view name) {
     try {
       reply = call_forget(connection, keys, worker_silence_ms, producer_silence_ms);
     } catch (const Error& error) {
-      throw detail::named_error(connection, keys, error);
+      throw detail::named_error(connection, keys, error).error;
     }
     result = {reply.forgotten,      false,           reply.keys_removed,
               reply.producers_kept, reply.envelopes, reply.delayed,

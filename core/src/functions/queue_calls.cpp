@@ -150,7 +150,7 @@ std::vector<WrongKey> find_wrong_keys(redis::Connection& connection, const Keys&
     std::string_view command;
     const std::string& key;
   };
-  const Question questions[] = {
+  const Question questions[key_count] = {
       {"HLEN", keys.state},    {"HLEN", keys.control},  {"HLEN", keys.producers},
       {"HLEN", keys.workers},  {"HLEN", keys.progress}, {"HLEN", keys.parked},
       {"ZCARD", keys.due},     {"ZCARD", keys.dead},    {"XLEN", keys.ready[0]},

@@ -62,6 +62,9 @@ void append_books(redis::Connection& connection, const Keys& keys);
 BooksReply read_books(const redis::ReplyPtr& answer);
 BooksReply call_books(redis::Connection& connection, const Keys& keys);
 
+/// Keys of a queue, gates left out.
+inline constexpr std::size_t key_count = 11;
+
 /// Returns: the keys of a queue that cannot be read, asked one by one.
 std::vector<WrongKey> find_wrong_keys(redis::Connection& connection, const Keys& keys);
 

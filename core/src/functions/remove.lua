@@ -52,25 +52,41 @@ local function bad_counter(state, names)
   end
 end
 
+-- Makes sure of the keys that a call needs, and of no other: their types and the caller's rights.
+-- Returns nil, or the error to reply. Notes in the list where each is.
+local function check_keys(keys, list)
+  local commands, delivered = {{'HINCRBY', keys[1], 'cancelled', '1'}}, {}
+  for _, one in ipairs(list) do
+    local at = one.where == 'due' and 2 or one.where == 'dead' and 3 or 6 + one.where
+    one.key = keys[at]
+    if not delivered[at] and one.parked then
+      commands[#commands + 1], commands[#commands + 2] = {'ZREM', one.key, 'x'},
+        {'HDEL', keys[4], 'x'}
+      delivered[at] = call('ZCARD', one.key) + call('HLEN', keys[4])
+    elseif not delivered[at] then
+      commands[#commands + 1], commands[#commands + 2] = {'XDEL', one.key, '1-1'},
+        {'HDEL', keys[5], 'x'}
+      call('XLEN', one.key)
+      call('HLEN', keys[5])
+      delivered[at] = last_delivered(one.key)
+    end
+    one.delivered = delivered[at]
+  end
+  return may_not(commands) or bad_counter(keys[1], {'cancelled', 'delayed', 'dead', 'bytes'})
+end
+
 -- Of those named, the ones that are there as they were seen.
 local function still_there(keys, list)
-  call('HLEN', keys[5])
-  local delivered = {}
-  for i = 6, 8 do
-    call('XLEN', keys[i])
-    delivered[i] = last_delivered(keys[i])
-  end
   local there = {}
   for _, one in ipairs(list) do
+    local found
     if one.parked then
-      one.set = one.where == 'due' and keys[2] or keys[3]
-      local found = call('ZSCORE', one.set, one.name)
-      if call('HSTRLEN', keys[4], one.name) == one.bytes and found then
-        there[#there + 1] = one
-      end
-    elseif lies_behind(one.name, delivered[6 + one.where]) then
-      there[#there + 1] = one
+      found = call('ZSCORE', one.key, one.name) and
+        call('HSTRLEN', keys[4], one.name) == one.bytes
+    else
+      found = lies_behind(one.name, one.delivered)
     end
+    if found then there[#there + 1] = one end
   end
   return there
 end
@@ -79,10 +95,10 @@ end
 local function take_out(keys, one)
   if one.parked then
     call('HDEL', keys[4], one.name)
-    return call('ZREM', one.set, one.name) == 1
+    return call('ZREM', one.key, one.name) == 1
   end
   call('HDEL', keys[5], one.where .. ':' .. one.name)
-  return call('XDEL', keys[6 + one.where], one.name) == 1
+  return call('XDEL', one.key, one.name) == 1
 end
 
 -- ferry_v1_remove: takes out jobs that wait, are delayed or dead, counted as cancelled. Jobs and
@@ -94,18 +110,14 @@ end
 --         bytes by now, what a worker has.
 --         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
 --         error FERRYBAD  an argument or a counter is wrong; nothing was changed
---   cost  about 15 commands and 4 for each
+--   cost  up to 15 commands, and 4 for each
 local function remove(keys, args)
   local state = keys[1]
   local refused = not_operator(state)
   if refused then return refused end
   local list, wrong = named_envelopes(args)
   if not list then return wrong end
-  refused = may_not{
-    {'HINCRBY', state, 'cancelled', '1'}, {'ZREM', keys[2], 'x'}, {'ZREM', keys[3], 'x'},
-    {'HDEL', keys[4], 'x'}, {'HDEL', keys[5], 'x'}, {'XDEL', keys[6], '1-1'},
-    {'XDEL', keys[7], '1-1'}, {'XDEL', keys[8], '1-1'}
-  } or bad_counter(state, {'cancelled', 'delayed', 'dead', 'bytes'})
+  refused = check_keys(keys, list)
   if refused then return refused end
   local there = still_there(keys, list)
   ages[state] = nil

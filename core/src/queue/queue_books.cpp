@@ -121,7 +121,7 @@ BooksReply books_or_named_error(Connection& connection, const Keys& keys) {
   try {
     return call_books(connection, keys);
   } catch (const Error& error) {
-    throw named_error(connection, keys, error);
+    throw named_error(connection, keys, error).error;
   }
 }
 
@@ -139,10 +139,16 @@ Error error_about(const std::vector<WrongKey>& wrong_keys) {
                                  " more of its keys cannot be read)");
 }
 
-Error named_error(Connection& connection, const Keys& keys, const Error& error) {
-  if (concerns_all(error)) return error;
+NamedError named_error(Connection& connection, const Keys& keys, const Error& error) {
+  if (concerns_all(error)) return {error, {}};
   const std::vector<WrongKey> wrong = find_wrong_keys(connection, keys);
-  return wrong.empty() ? error : error_about(wrong);
+  if (wrong.empty()) return {error, {}};
+  const bool every_key = wrong.size() == key_count;
+  if (error.code() != ErrorCode::denied || !every_key) {
+    return {error_about(wrong), wrong.front().key};
+  }
+  const std::string key = keys.base + '*';
+  return {Error(error.code(), "key " + key + ": " + error.what()), key};
 }
 
 bool concerns_all(const Error& error) {

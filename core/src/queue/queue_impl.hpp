@@ -72,8 +72,13 @@ BooksReply readable_books(redis::Connection& connection, const Keys& keys);
 /// Returns: the error about the first of these keys.
 Error error_about(const std::vector<WrongKey>& wrong_keys);
 
+struct NamedError {
+  Error error;
+  std::string key;  ///< empty = about none
+};
+
 /// Finds the key that an error about a whole call was about, if it was about one.
-Error named_error(redis::Connection& connection, const Keys& keys, const Error& error);
+NamedError named_error(redis::Connection& connection, const Keys& keys, const Error& error);
 
 /// Returns: whether something is wrong with Redis or the way to it, and not with one queue.
 bool concerns_all(const Error& error);
