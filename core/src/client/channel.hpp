@@ -43,11 +43,16 @@ struct Channel {
   /// Producers that were given up with a call that may be stored: what they stored before can still
   /// get lost. Checked with the next connection, then forgotten.
   std::vector<ProducerSequence> given_up;
-  /// The connection (counted) on which the queue was added to the set of all queues.
+  /// The connection (counted) on which the queue was added to the set of all queues, and when.
   std::uint64_t announced_on = 0;
+  Clock::time_point announced_at{};
 
   std::deque<std::shared_ptr<Flight>> flights;  ///< the oldest first; the last may be open
   Clock::time_point blocked_until{};
+  /// Its last call was refused because the queue is full.
+  bool held_back = false;
+  std::size_t held_jobs = 0;  ///< what its flights take of the local buffer
+  std::size_t held_bytes = 0;
   redis::ReconnectBackoff refusals;
   QueueHint hint;
 };

@@ -81,8 +81,12 @@ class Sender {
   static std::shared_ptr<Flight> refused(SharedError error);
   SharedError make_room(Lock& lock, Order& order, std::size_t bytes);
   bool wait_for_room(Lock& lock, const Order& order, std::size_t bytes);
-  bool has_room(std::size_t bytes) const;
-  bool shed_oldest();
+  bool has_room(std::string_view queue, std::size_t bytes) const;
+  const Channel* find_channel(std::string_view queue) const;
+  bool shed_oldest(bool of_held_back);
+  void hold(Flight& flight, std::size_t jobs, std::size_t bytes);
+  void let_go(Flight& flight, std::size_t jobs, std::size_t bytes);
+  void set_held_back(Channel& channel, bool held_back);
   static bool may_touch(const std::shared_ptr<Flight>& flight);
   void drop_expired_buffered();
   Clock::time_point next_buffered_expiry() const;
@@ -156,6 +160,8 @@ class Sender {
   int room_waiters_ = 0;
   std::size_t held_jobs_ = 0;
   std::size_t held_bytes_ = 0;
+  std::size_t held_back_jobs_ = 0;  ///< of them, those for queues that are held back
+  std::size_t held_back_bytes_ = 0;
   std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
   Channel* last_channel_ = nullptr;
   std::size_t first_channel_ = 0;  ///< where the next round begins to look

@@ -25,11 +25,20 @@ class Purge {
  private:
   static constexpr std::array<std::string_view, priority_count> digits{"0", "1", "2"};
 
+  /// About a megabyte at a time: to free memory takes time as well.
   std::int64_t remove(std::string_view where, std::span<const SeenEnvelope> envelopes) {
-    const Removed slice = call_remove(connection_, keys_, where, envelopes);
-    removed_ += slice.jobs;
-    if (slice.jobs > 0 && progress_) progress_(removed_);
-    return slice.envelopes;
+    std::vector<std::int64_t> sizes;
+    for (const SeenEnvelope& envelope : envelopes) sizes.push_back(envelope.bytes);
+    std::int64_t gone = 0;
+    for (std::size_t at = 0; at < envelopes.size();) {
+      const std::size_t count = slice_of(std::span(sizes).subspan(at));
+      const Removed slice = call_remove(connection_, keys_, where, envelopes.subspan(at, count));
+      removed_ += slice.jobs;
+      gone += slice.envelopes;
+      if (slice.jobs > 0 && progress_) progress_(removed_);
+      at += count;
+    }
+    return gone;
   }
 
   void remove_due() {
