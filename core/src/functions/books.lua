@@ -30,13 +30,16 @@ end
 local last_of_all = '18446744073709551615-18446744073709551615'
 
 -- Envelopes of a stream, how many of them are leased, and the last id that was delivered.
-local function lengths_of(stream, try)
-  local envelopes = try(-1, 'XLEN', stream)
-  if envelopes < 0 then return 0, 0, '0-0' end
+local function lengths_of(stream, try, wrong)
+  local envelopes = try(0, 'XLEN', stream)
+  if envelopes == 0 then return 0, 0, last_delivered(stream) end
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
   local summary = redis.pcall('XPENDING', stream, group)
-  if not summary.err then return envelopes, summary[1], last_delivered(stream) end
-  if not string.find(summary.err, '^NOGROUP') then try(nil, 'XPENDING', stream, group) end
-  return envelopes, 0, last_delivered(stream)
+  local failed = groups.err or summary.err
+  if failed and not string.find(failed, '^NOGROUP') then
+    wrong[#wrong + 1], wrong[#wrong + 2] = stream, failed
+  end
+  return envelopes, summary[1] or 0, last_delivered(stream)
 end
 
 -- ferry_v1_books: a queue's books and what lies beside them, at one instant. A key that cannot be
@@ -55,7 +58,7 @@ local function books_told(keys, args)
   local due, parked = try(0, 'ZCARD', keys[4]), try(0, 'HLEN', keys[5])
   local envelopes, leased, waiting, last = 0, 0, {}, {}
   for i = 7, 9 do
-    local length, held, delivered = lengths_of(keys[i], try)
+    local length, held, delivered = lengths_of(keys[i], try, wrong)
     envelopes, leased, last[i - 6] = envelopes + length, leased + held, delivered
     if length > held and delivered ~= last_of_all then waiting[#waiting + 1] = i end
   end
