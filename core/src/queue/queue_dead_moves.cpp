@@ -174,10 +174,10 @@ class Drop : public DeadMove {
 
   /// The functions need not read it to know its jobs.
   void drop_large(const std::string& name, std::int64_t size) {
-    std::int64_t jobs = 0;
+    std::int64_t jobs = 1;
     detail::read_parked(connection_, keys_, {&name, 1}, {&size, 1},
                         [&](std::size_t, std::string_view bytes) {
-                          jobs = detail::jobs_in(bytes);
+                          jobs = std::max<std::int64_t>(1, detail::jobs_in(bytes));
                           return true;
                         });
     remove({name, jobs, size});

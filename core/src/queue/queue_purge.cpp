@@ -51,17 +51,20 @@ class Purge {
     }
   }
 
-  /// Fills in the jobs of those that the function did not read.
+  /// Fills in the jobs of those that the function did not read. What has a name of Ferry's had a
+  /// job at least, whatever became of its bytes.
   void read_large(std::vector<SeenEnvelope>& list) {
     for (SeenEnvelope& envelope : list) {
-      if (envelope.jobs >= 0) continue;
-      envelope.jobs = 0;
       const std::string names[] = {envelope.name};
       const std::int64_t sizes[] = {envelope.bytes};
-      detail::read_parked(connection_, keys_, names, sizes, [&](std::size_t, std::string_view b) {
-        envelope.jobs = detail::jobs_in(b);
-        return true;
-      });
+      if (envelope.jobs < 0) {
+        detail::read_parked(connection_, keys_, names, sizes,
+                            [&](std::size_t, std::string_view bytes) {
+                              envelope.jobs = detail::jobs_in(bytes);
+                              return true;
+                            });
+      }
+      if (envelope.jobs <= 0) envelope.jobs = detail::id_in_name(envelope.name) ? 1 : 0;
     }
   }
 
