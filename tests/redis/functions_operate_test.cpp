@@ -5,12 +5,16 @@
 #include <map>
 #include <set>
 
+#include "support/counting_budgets.hpp"
+#include "support/counting_redis.hpp"
 #include "support/functions_test.hpp"
 
 namespace ferry::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* last_id = "18446744073709551615-18446744073709551615";
@@ -210,6 +214,8 @@ TEST_F(OperateFunctionTest, WeighsWhatIsParkedAndReadsNothingLarge) {
   EXPECT_THAT(weigh_parked(keys.due, 2, 500, 500), StartsWith("[4, "));
   command({"HDEL", keys.parked, name_of(small)});
   EXPECT_THAT(weigh_parked(keys.due, 0, 1, 500, "1"), HasSubstr("[" + name_of(small) + ", 0, 0]"));
+  command({"HSET", keys.parked, name_of(small), "nonsense"});
+  EXPECT_EQ(weigh_parked(keys.due, 0, 1, 500), "[0, 8, 1, []]") << "it was read";
   command({"HSET", keys.parked, name_of(small), small});
 }
 
@@ -286,7 +292,12 @@ TEST_F(OperateFunctionTest, RefusesAWrongRemovalBeforeItChangesAnything) {
     arguments.insert(arguments.end(), bad.begin(), bad.end());
     EXPECT_THAT(remove(arguments), StartsWith("error FERRYBAD")) << testing::PrintToString(bad);
   }
-  EXPECT_THAT(remove(std::vector<std::string>(2004, "1")), StartsWith("error FERRYBAD"));
+  std::vector<std::string> many;
+  for (int i = 0; i < 500; ++i)
+    many.insert(many.end(), {"dead", "x" + std::to_string(i), "1", "1"});
+  EXPECT_EQ(remove(many), "[0, 0]");
+  many.insert(many.end(), {"dead", "x", "1", "1"});
+  EXPECT_THAT(remove(many), StartsWith("error FERRYBAD"));
   EXPECT_EQ(snapshot(), before);
 }
 
@@ -444,6 +455,64 @@ TEST_F(OperateFunctionTest, LooksWithoutWriting) {
     const redis::ReplyPtr reply = connection->command(words);
     EXPECT_FALSE(reply->root().is_error()) << name << ": " << show(reply->root());
   }
+}
+
+// A group that may not be looked at makes leased jobs look as if they waited.
+TEST_F(OperateFunctionTest, NamesAStreamOrKeyThatTheCallerMayNotRead) {
+  lease_one("w", 1);
+  enqueue({{envelope()}});
+  const auto as_someone = [&](const std::string& withdrawn, const std::string& key) {
+    const std::string base = "%R~" + keys.base + "*";
+    connection->call({"ACL", "SETUSER", "someone", "reset", "on", "nopass", "+fcall_ro", "+time",
+                      "+client|setname", "+@read", base, "-" + withdrawn});
+    redis::Connection other({.url = "unix://someone:any@" + server().socket_path()});
+    auto all =
+        with_streams({keys.state, keys.workers, keys.progress, keys.due, keys.parked, keys.dead});
+    all.insert(all.end(), {keys.control, keys.producers});
+    std::vector<std::string_view> words{"FCALL_RO", "ferry_v1_books", "11"};
+    words.insert(words.end(), all.begin(), all.end());
+    words.emplace_back("1000000");
+    const std::string wrong = show(other.command(words)->root()[18]);
+    EXPECT_THAT(
+        wrong, AllOf(HasSubstr(key + ", ERR The user executing the script"), Not(HasSubstr("nil"))))
+        << withdrawn << wrong;
+  };
+  as_someone("xpending", keys.ready[1]);
+  as_someone("xinfo|groups", keys.ready[1]);
+  as_someone("xrange", keys.ready[1]);
+  as_someone("xlen", keys.ready[0]);
+  as_someone("hlen", keys.progress);
+  as_someone("hget", keys.control);
+  connection->call({"ACL", "DELUSER", "someone"});
+}
+
+TEST_F(OperateFunctionTest, RunsTheCommandsOfItsBudgets) {
+  const Budgets budgets;
+  connection->call({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  connection->call({"CONFIG", "SET", "slowlog-max-len", "10000"});
+  const std::string letter = let_one_die();
+  const std::string other = let_one_die();
+  enqueue({{envelope(2)}});
+  ServerMeter server(options());
+  server.start();
+  books_reply();
+  weigh("-", "+", 1, 100);
+  weigh_parked(keys.dead, 0, 1, 1000);
+  transact(letter, letter);
+  remove({"dead", name_of(other), "1", std::to_string(other.size())});
+  fcall("purge", with_streams({keys.state, keys.due, keys.parked, keys.progress}), {"500"});
+  fcall("leave", with_streams({keys.control, keys.workers}), {"w"});
+  forget();
+  std::size_t seen = 0;
+  for (const Traced& call : server.trace()) {
+    if (call.size < 2 || call.words[0] != "FCALL" || !budgets.knows(call.words[1])) continue;
+    if (call.is_call_of("ferry_v1_leave")) continue;
+    ++seen;
+    EXPECT_THAT(call.inside, testing::ElementsAreArray(budgets.commands_of(call.words[1])))
+        << call.words[1];
+  }
+  EXPECT_EQ(seen, 7U);
+  connection->call({"CONFIG", "SET", "slowlog-log-slower-than", "10000"});
 }
 
 }  // namespace

@@ -35,6 +35,12 @@ struct Channel {
   Channel(std::string_view prefix, std::string_view name, const QueueLimits& limits)
       : queue(name), call(Keys(prefix, name), limits), transaction(Keys(prefix, name), limits) {}
 
+  /// Whether the next call adds the queue to the set of all queues: the first one on a connection,
+  /// and one a minute, for somebody may have taken the queue out (`ferry queue forget`).
+  bool must_announce(std::uint64_t connection, Clock::time_point now) const {
+    return announced_on != connection || now - announced_at > std::chrono::minutes{1};
+  }
+
   std::string queue;
   EnqueueCall call;
   EnqueueTransaction transaction;
@@ -51,8 +57,7 @@ struct Channel {
   Clock::time_point blocked_until{};
   /// Its last call was refused because the queue is full.
   bool held_back = false;
-  std::size_t held_jobs = 0;  ///< what its flights take of the local buffer
-  std::size_t held_bytes = 0;
+  Held held;  ///< what its flights take of the local buffer
   redis::ReconnectBackoff refusals;
   QueueHint hint;
 };

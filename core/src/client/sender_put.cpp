@@ -176,7 +176,7 @@ SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes
 }
 
 JobId Sender::load(Flight& flight, const Order& order, const IncomingJob& job) {
-  hold(flight, 1, job.payload.size());
+  hold(flight, {1, job.payload.size()});
   return flight.cargo.add(order.place, order.kind, job.payload, order.now_us,
                           order.has_extras ? &order.extras : nullptr, ids_, job.own_id);
 }
@@ -215,43 +215,35 @@ const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& orde
   return channel.flights.emplace_back(std::move(flight));
 }
 
-void Sender::hold(Flight& flight, std::size_t jobs, std::size_t bytes) {
-  Channel& channel = *flight.channel;
-  flight.held_jobs += jobs;
-  flight.held_bytes += bytes;
-  channel.held_jobs += jobs;
-  channel.held_bytes += bytes;
-  held_jobs_ += jobs;
-  held_bytes_ += bytes;
-  if (!channel.held_back) return;
-  held_back_jobs_ += jobs;
-  held_back_bytes_ += bytes;
+void Sender::hold(Flight& flight, Held more) {
+  const auto add = [&more](Held& held) {
+    held.jobs += more.jobs;
+    held.bytes += more.bytes;
+  };
+  add(flight.held);
+  add(flight.channel->held);
+  add(held_);
+  if (flight.channel->held_back) add(held_back_);
 }
 
-void Sender::let_go(Flight& flight, std::size_t jobs, std::size_t bytes) {
-  Channel& channel = *flight.channel;
-  flight.held_jobs -= jobs;
-  flight.held_bytes -= bytes;
-  channel.held_jobs -= jobs;
-  channel.held_bytes -= bytes;
-  held_jobs_ -= jobs;
-  held_bytes_ -= bytes;
-  if (!channel.held_back) return;
-  held_back_jobs_ -= jobs;
-  held_back_bytes_ -= bytes;
+void Sender::let_go(Flight& flight, Held less) {
+  const auto take = [&less](Held& held) {
+    held.jobs -= less.jobs;
+    held.bytes -= less.bytes;
+  };
+  take(flight.held);
+  take(flight.channel->held);
+  take(held_);
+  if (flight.channel->held_back) take(held_back_);
 }
 
 void Sender::set_held_back(Channel& channel, bool held_back) {
   if (channel.held_back == held_back) return;
   channel.held_back = held_back;
-  if (held_back) {
-    held_back_jobs_ += channel.held_jobs;
-    held_back_bytes_ += channel.held_bytes;
-  } else {
-    held_back_jobs_ -= channel.held_jobs;
-    held_back_bytes_ -= channel.held_bytes;
-  }
-  // There is room for others now that was none before.
+  const Held& held = channel.held;
+  held_back_ = held_back ? Held{held_back_.jobs + held.jobs, held_back_.bytes + held.bytes}
+                         : Held{held_back_.jobs - held.jobs, held_back_.bytes - held.bytes};
+  // There may be room for others now that was none before.
   if (room_waiters_ > 0) room_.notify_all();
 }
 
@@ -261,25 +253,15 @@ const Channel* Sender::find_channel(std::string_view queue) const {
   return found == channels_.end() ? nullptr : found->second.get();
 }
 
-/// Half of the buffer is kept for the queues that Redis takes jobs for, where there are any others:
-/// what is held back counts for half of it at most, and only grows up to that. It may hold more,
-/// for all is taken in until Redis answers; then the buffer is half as large again.
 bool Sender::has_room(std::string_view queue, std::size_t bytes) const {
-  if (held_jobs_ == 0) return true;
-  std::size_t jobs = held_jobs_;
-  std::size_t held = held_bytes_;
   const Channel* channel = find_channel(queue);
-  const bool several = channels_.size() > (channel == nullptr ? 0 : 1);
-  if (several && channel != nullptr && channel->held_back) {
-    if (channel->held_jobs > 0 && (held_back_jobs_ >= options_.buffer_jobs / 2 ||
-                                   held_back_bytes_ + bytes > options_.buffer_bytes / 2)) {
-      return false;
-    }
-  } else if (several) {
-    jobs -= held_back_jobs_ - std::min(held_back_jobs_, options_.buffer_jobs / 2);
-    held -= held_back_bytes_ - std::min(held_back_bytes_, options_.buffer_bytes / 2);
+  BufferView view{.all = held_, .held_back = held_back_};
+  view.several = channels_.size() > (channel == nullptr ? 0 : 1);
+  if (channel != nullptr) {
+    view.own = channel->held;
+    view.is_held_back = channel->held_back;
   }
-  return jobs < options_.buffer_jobs && held + bytes <= options_.buffer_bytes;
+  return buffer_.takes(view, bytes);
 }
 
 /// Returns: null when there is room now.
@@ -304,8 +286,8 @@ SharedError Sender::make_room(Lock& lock, Order& order, std::size_t bytes) {
       break;
   }
   return make_error(ErrorCode::buffer_full,
-                    "the client holds " + std::to_string(held_jobs_) + " jobs and " +
-                        std::to_string(held_bytes_) +
+                    "the client holds " + std::to_string(held_.jobs) + " jobs and " +
+                        std::to_string(held_.bytes) +
                         " bytes that Redis has not taken yet (buffer_jobs " +
                         std::to_string(options_.buffer_jobs) + ", buffer_bytes " +
                         std::to_string(options_.buffer_bytes) +

@@ -15,8 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int max_installs = 2;
-/// Somebody may have taken the queue out of the set of all queues meanwhile: `ferry queue forget`.
-constexpr auto announce_again = std::chrono::minutes{1};
 
 std::uint64_t system_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -134,7 +132,7 @@ void Sender::send(Leg& leg) {
   leg.sent = true;
   Channel& channel = *leg.channel;
   const std::uint64_t connection = connection_.meter().connects;
-  if (channel.announced_on != connection || Clock::now() - channel.announced_at > announce_again) {
+  if (channel.must_announce(connection, Clock::now())) {
     leg.announces_on = connection;
     const std::string_view add[] = {"SADD", queues_key_, channel.queue};
     connection_.append(add);
@@ -371,7 +369,7 @@ void Sender::expire(Flight& flight, const std::vector<JobId>& ids) {
                ErrorCode::expired, "the job's expires_after passed before it could be stored"));
   stats_.expired_jobs += ids.size();
   stats_.failed_jobs += ids.size();
-  let_go(flight, ids.size(), 0);
+  let_go(flight, {ids.size(), 0});
   if (room_waiters_ > 0) room_.notify_all();
 }
 
@@ -392,7 +390,7 @@ void Sender::depart(Channel& channel, const std::shared_ptr<Flight>& flight, Sha
   } else {
     std::erase(channel.flights, kept);
   }
-  let_go(*kept, kept->held_jobs, kept->held_bytes);
+  let_go(*kept, kept->held);
   kept->channel = nullptr;
   if (kept->slot != nullptr) std::exchange(kept->slot, nullptr)->flight = nullptr;
   kept->cargo.give_memory_to(spare_);

@@ -18,7 +18,7 @@ local reviving  -- what was opened: {stream, its length before, name, jobs, byte
 --   reply 'OK', or 'GONE' where no such letter is kept any more: the gate stays shut
 --         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
 --         error FERRYBAD  an argument or a counter is wrong, or the gate is there already
---   cost  9 commands; two more for the first of a stream
+--   cost  5 commands; two more for the first of a stream
 local function dead_open(keys, args)
   reviving = nil
   local state, dead, parked, gate, stream = keys[1], keys[2], keys[3], keys[4], keys[5]

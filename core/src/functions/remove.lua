@@ -156,7 +156,7 @@ end
 --         {'USED', envelopes in the streams, delayed envelopes, dead letters, parked envelopes,
 --          workers alive}: nothing was removed
 --         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
---   cost  8 commands, one for each stream and one for each key
+--   cost  8 commands and one for each stream
 local function forget(keys, args)
   local refused = not_operator(keys[1])
   if refused then return refused end
@@ -173,11 +173,11 @@ local function forget(keys, args)
   used[6] = workers > 1000 and workers or living_workers(keys[7], silent)
   if used[2] + used[3] + used[4] + used[5] + used[6] > 0 then return used end
   ages[keys[1]], rates[keys[1]] = nil, nil
-  local removed, producers = 0, call('HLEN', keys[8])
+  local gone = {}
   for i = 1, #keys do
-    if i ~= 8 then removed = removed + call('UNLINK', keys[i]) end
+    if i ~= 8 then gone[#gone + 1] = keys[i] end
   end
-  return {'OK', removed, producers}
+  return {'OK', call('UNLINK', unpack(gone)), call('HLEN', keys[8])}
 end
 
 redis.register_function{
