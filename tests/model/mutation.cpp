@@ -70,8 +70,8 @@ std::string MutationRun::failing_test(const Mutant& mutant) const {
   for (const std::string program :
        {"functions_settle_test", "functions_finish_test", "functions_enqueue_test",
         "functions_inspect_test", "functions_dead_test", "functions_due_test",
-        "functions_open_test", "functions_operate_test", "functions_lease_test",
-        "access_roles_test", "access_worker_test"}) {
+        "functions_open_test", "functions_books_test", "functions_remove_test",
+        "functions_lease_test", "access_roles_test", "access_worker_test"}) {
     const test::Ended ended = test::run("FERRY_TEST_LIBRARY=" + path + " timeout 120 " +
                                         test::program(program) + " --gtest_fail_fast");
     if (ended.code != 0) {

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "model/call_parts.hpp"
+#include "model/operator_calls.hpp"
 #include "model/random_source.hpp"
 #include "model/twin.hpp"
 
@@ -310,9 +311,10 @@ class Generator {
     if (random_.one_in(5) && !twin_.due.at.empty()) names.push_back(twin_.due.at.begin()->first);
     if (random_.one_in(2)) {
       if (random_.one_in(3) && !names.empty()) names.push_back(names[0]);
-      return random_.one_in(2) ? remove(names) : Operation{"dead_drop", 1, names};
+      return random_.one_in(2) ? operators_.remove(names, digit())
+                               : Operation{"dead_drop", 1, names};
     }
-    if (random_.one_in(3)) return dead_open(names);
+    if (random_.one_in(3)) return operators_.dead_open(names);
     Words args;
     for (const std::string& name : names) {
       const auto letter = twin_.parked.find(name);
@@ -329,86 +331,9 @@ class Generator {
     return {"dead_retry", 1, args};
   }
 
-  /// A large dead letter that goes back.
-  Operation dead_open(const Words& names) {
-    const std::string name = names.empty() ? "1:" + std::string(32, '0') : random_.pick(names);
-    const auto letter = twin_.parked.find(name);
-    const bool is_there = letter != twin_.parked.end();
-    const std::int64_t jobs = is_there ? jobs_in(letter->second).value_or(1) : 1;
-    const std::string envelope =
-        parts_.envelope_of(static_cast<std::uint64_t>(jobs), parts_.next_id());
-    const std::size_t size = is_there && !random_.one_in(10) ? letter->second.size() : 5;
-    return {"dead_open",
-            static_cast<std::size_t>(name[0] - '0'),
-            {name, std::to_string(size), random_.one_in(30) ? "0" : parts_.told(jobs),
-             parts_.told(static_cast<std::int64_t>(envelope.size())), envelope}};
-  }
-
-  void add_removal(Words& args, const std::string& where, const std::string& name,
-                   const std::string& envelope) {
-    const std::int64_t jobs = jobs_in(envelope).value_or(0);
-    const auto bytes = static_cast<std::int64_t>(envelope.size());
-    args.insert(args.end(), {random_.one_in(60) ? "3" : where, name, parts_.told(jobs),
-                             parts_.told(bytes + (random_.one_in(12) ? 1 : 0))});
-  }
-
-  /// Of the dead letters these, some delayed ones and some that wait, or were seen waiting.
-  Operation remove(const Words& dead) {
-    Words args;
-    for (const std::string& name : dead) {
-      const auto letter = twin_.parked.find(name);
-      add_removal(args, "dead", name, letter == twin_.parked.end() ? "gone" : letter->second);
-    }
-    for (const std::string& name : twin_.due.first(random_.below(3))) {
-      add_removal(args, "due", name, twin_.parked.at(name));
-    }
-    const std::size_t at = digit();
-    for (const auto& [id, entry] : twin_.streams[at].entries) {
-      if (random_.one_in(3)) add_removal(args, std::to_string(at), text_of(id), entry.envelope);
-    }
-    if (random_.one_in(20)) args.insert(args.end(), {"1", "5-5", "1", "40"});
-    if (random_.one_in(30)) args.insert(args.end(), {"1", "first", "1", "40"});
-    if (!args.empty() && random_.one_in(40)) args.pop_back();
-    return {"remove", 1, args};
-  }
-
-  Operation weigh() {
-    const std::string most = parts_.told(random_.pick({1, 2, 500, 500, 501}));
-    const std::string bytes = parts_.told(random_.pick({0, 30, 60, 1'000'000}));
-    const std::string lists = random_.pick<std::string>({"0", "1"});
-    if (random_.one_in(3)) {
-      return {"books", 1, {random_.pick<std::string>({"0", "30", "1000"})}};
-    }
-    if (random_.one_in(2)) {
-      return {"weigh_parked",
-              random_.below(2),
-              {parts_.told(random_.pick({0, 0, 1, 3})), most, bytes, lists}};
-    }
-    const std::string from =
-        leases_.empty()
-            ? "-"
-            : random_.pick<std::string>({"-", leases_.back().id, "(" + leases_.back().id});
-    const std::string to =
-        leases_.empty() ? "+" : random_.pick<std::string>({"+", leases_.back().id});
-    return {"weigh", digit(), {from, to, most, bytes, lists}};
-  }
-
   Operation count() {
-    if (random_.one_in(2)) return weigh();
-    const std::string most = random_.pick<std::string>({"1", "2", "500"});
-    if (random_.one_in(3)) return {"counts", 1, {}};
-    if (random_.one_in(2)) {
-      return {"count_parked",
-              random_.below(2),
-              {random_.pick<std::string>({"0", "0", "1", "3"}), most}};
-    }
-    const std::string from =
-        leases_.empty()
-            ? "-"
-            : random_.pick<std::string>({"-", leases_.back().id, "(" + leases_.back().id});
-    const std::string to =
-        leases_.empty() ? "+" : random_.pick<std::string>({"+", leases_.back().id});
-    return {"count_range", digit(), {from, to, most}};
+    const std::string entry = leases_.empty() ? "" : leases_.back().id;
+    return random_.one_in(2) ? operators_.weigh(entry, digit()) : operators_.count(entry, digit());
   }
 
   Operation rarely() {
@@ -433,6 +358,7 @@ class Generator {
   RandomSource random_;
   CallParts parts_{random_};
   Twin twin_;
+  OperatorCalls operators_{random_, parts_, twin_};
   std::int64_t now_ = 1'700'000'000'000;
   std::map<std::string, std::int64_t> sequences_;
   Words names_;

@@ -40,6 +40,10 @@ struct Channel {
   bool must_announce(std::uint64_t connection, Clock::time_point now) const {
     return announced_on != connection || now - announced_at > std::chrono::minutes{1};
   }
+  void announced(std::uint64_t connection, Clock::time_point now) {
+    announced_on = connection;
+    announced_at = now;
+  }
 
   std::string queue;
   EnqueueCall call;

@@ -184,10 +184,7 @@ void Sender::read_reply(Leg& leg) {
   if (leg.announces_on != 0) {
     // Refused (out of memory, loading …): announced again with the next call.
     const auto added = connection_.read();
-    if (!added->root().is_error()) {
-      leg.channel->announced_on = leg.announces_on;
-      leg.channel->announced_at = Clock::now();
-    }
+    if (!added->root().is_error()) leg.channel->announced(leg.announces_on, Clock::now());
   }
   leg.reply = leg.as_transaction ? EnqueueTransaction::read(connection_, leg.envelopes)
                                  : read_enqueue_reply(connection_.read()->root());

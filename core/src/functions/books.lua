@@ -1,8 +1,8 @@
--- What operators see of a queue. A call reads about a megabyte, or one envelope: Redis copies what a
--- function reads several times. 8 MiB take it 60 ms in here, and 10 ms outside.
+-- What operators see of a queue. A call reads about a megabyte, or one envelope: Redis copies what
+-- a function reads several times. 8 MiB take it 60 ms in here, and 10 ms outside.
 
--- Runs commands on keys that may be wrong. `try(otherwise, command, key, …)` returns the reply, or
--- `otherwise` after it has added the key and Redis's words to `wrong`.
+-- Runs commands on keys that may be wrong. `try(otherwise, command, key, …)` returns the reply,
+-- or `otherwise` after it has added the key and Redis's words to `wrong`.
 local function trier(wrong)
   return function(otherwise, command, key, ...)
     local reply = redis.pcall(command, key, ...)
@@ -87,10 +87,10 @@ end
 --   KEYS  1 progress  2 stream
 --   ARGV  1 from id  2 to id  3 entries at most, 1..500  4 bytes: it ends when it has read as many
 --         5 '1' to list the entries
---   reply {jobs not settled, bytes, last id looked at, or '' when the range is done, entries, bytes
---         of the largest, {id, jobs not settled, bytes in the books, …}}
---         Settled entries are deleted at once, so what lies at or before the group's last delivered
---         id is leased and what lies after it waits.
+--   reply {jobs not settled, bytes, last id looked at, or '' when the range is done, entries,
+--         bytes of the largest, {id, jobs not settled, bytes in the books, …}}
+--         Settled entries are deleted at once, so what lies at or before the group's last
+--         delivered id is leased and what lies after it waits.
 --   cost  2 commands for each entry
 local function weigh(keys, args)
   local most, most_bytes = tonumber(args[3]), tonumber(args[4])

@@ -1,6 +1,6 @@
 -- A dead letter goes back to its stream without Lua seeing its bytes: what `ferry_v1_open` is for
--- producers. `ferry_v1_dead_retry` reads the letter, and is given and stores the envelope: for 8 MiB
--- that takes Redis 100 ms, this 15.
+-- producers. `ferry_v1_dead_retry` reads the letter, and is given and stores the envelope: for
+-- 8 MiB that takes Redis 100 ms, this 15.
 --     HGET parked <name>                              the caller makes the envelope, then
 --     MULTI
 --     FCALL ferry_v1_dead_open …                      ready:1 becomes gate:<name of its own>
@@ -13,8 +13,8 @@ local reviving  -- what was opened: {stream, its length before, name, jobs, byte
 
 -- ferry_v1_dead_open: opens the gate if the letter is as it was read.
 --   KEYS  1 state  2 dead  3 parked  4 gate  5 the stream it leads to
---   ARGV  1 name  2 bytes of the letter  3 jobs of the letter, and of the envelope to store instead
---         4 bytes of that
+--   ARGV  1 name  2 bytes of the letter  3 jobs of the letter, and of the envelope to store
+--         instead  4 bytes of that
 --   reply 'OK', or 'GONE' where no such letter is kept any more: the gate stays shut
 --         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
 --         error FERRYBAD  an argument or a counter is wrong, or the gate is there already

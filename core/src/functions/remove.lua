@@ -1,6 +1,6 @@
 -- What an operator takes out of a queue, without reading it: the caller has looked at it before.
 
--- Returns whether an entry id lies behind another one. Ids have more digits than a number of Lua's.
+-- Returns whether an entry id lies behind another one. A number of Lua's has too few digits.
 local function lies_behind(id, other)
   local ms, count = string.match(id, '^0*(%d+)%-0*(%d+)$')
   local other_ms, other_count = string.match(other, '^0*(%d+)%-0*(%d+)$')
@@ -102,12 +102,12 @@ local function take_out(keys, one)
 end
 
 -- ferry_v1_remove: takes out jobs that wait, are delayed or dead, counted as cancelled. Jobs and
--- bytes are taken at the caller's word: who counts wrong unbalances the books, and the audit tells.
+-- bytes are taken at the caller's word: a wrong count unbalances the books, and the audit tells.
 --   KEYS  1 state  2 due  3 dead  4 parked  5 progress  6 stream of high  7 of normal  8 of low
---   ARGV  for each, at most 500: `due`, `dead` or the digit of a stream, name or entry id, jobs that
---         are not settled, bytes in the books
---   reply {jobs removed, envelopes removed}. Passed over: what is not there any more, what has other
---         bytes by now, what a worker has.
+--   ARGV  for each, at most 500: `due`, `dead` or the digit of a stream, name or entry id, jobs
+--         that are not settled, bytes in the books
+--   reply {jobs removed, envelopes removed}. Passed over: what is not there any more, what has
+--         other bytes by now, what a worker has.
 --         error NOPERM    the caller is no operator, or lacks a right; nothing was changed
 --         error FERRYBAD  an argument or a counter is wrong; nothing was changed
 --   cost  up to 15 commands, and 4 for each
@@ -148,7 +148,8 @@ local function living_workers(workers, silent)
 end
 
 -- ferry_v1_forget: removes what an empty queue leaves behind.
---   KEYS  1 state  2 due  3 dead  4 parked  5 progress  6 control  7 workers  8 producers  9.. streams
+--   KEYS  1 state  2 due  3 dead  4 parked  5 progress  6 control  7 workers  8 producers
+--         9.. streams
 --   ARGV  1 ms that a worker must have been silent
 --   reply {'OK', keys removed, producers that are still known}. The key of the latter stays, else
 --         the next call of a producer that lives would be taken for a loss. Call

@@ -101,8 +101,7 @@ TEST(ChannelTest, AnnouncesItsQueueWithEachConnectionAndOnceAMinute) {
   Channel channel("ferry", "mail", {});
   const auto now = Clock::now();
   EXPECT_TRUE(channel.must_announce(1, now)) << "never before";
-  channel.announced_on = 1;
-  channel.announced_at = now;
+  channel.announced(1, now);
   EXPECT_FALSE(channel.must_announce(1, now));
   EXPECT_FALSE(channel.must_announce(1, now + std::chrono::seconds{60}));
   EXPECT_TRUE(channel.must_announce(1, now + std::chrono::seconds{61}));
