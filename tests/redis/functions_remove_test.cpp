@@ -1,5 +1,6 @@
 // remove.lua and dead_large.lua.
 
+#include <map>
 #include <set>
 
 #include "support/operate_test.hpp"
@@ -230,6 +231,53 @@ TEST_F(RemoveFunctionTest, WorksOnAFullRedis) {
   fcall("leave", with_streams({keys.control, keys.workers}), {"w"});
   EXPECT_THAT(forget(), StartsWith("[OK, "));
   command({"CONFIG", "SET", "maxmemory", "0"});
+}
+
+// Each right that a function needs, withdrawn from an operator: nothing is changed.
+TEST_F(RemoveFunctionTest, ChangesNothingWhereTheCallerLacksARight) {
+  const std::string letter = let_one_die();
+  enqueue({{envelope(2)}, {envelope(3), Priority::normal, 60'000}});
+  const std::string entry = std::string(
+      connection->call({"XRANGE", keys.ready[1], "-", "+", "COUNT", "1"})->root()[0][0].text);
+  const std::string size = std::to_string(letter.size());
+  const auto call = [&](redis::Connection& by, const std::string& function) {
+    if (function == "dead_open") return transact_as(by, letter, letter);
+    auto words = std::vector<std::string>{"FCALL", "ferry_v1_" + function};
+    if (function == "remove") {
+      const auto all = with_streams({keys.state, keys.due, keys.dead, keys.parked, keys.progress});
+      words.push_back("8");
+      words.insert(words.end(), all.begin(), all.end());
+      words.insert(words.end(), {"dead", name_of(letter), "1", size, "1", entry, "2", "9"});
+    } else {
+      const auto all = with_streams({keys.state, keys.due, keys.dead, keys.parked, keys.progress,
+                                     keys.control, keys.workers, keys.producers});
+      words.push_back("11");
+      words.insert(words.end(), all.begin(), all.end());
+      words.push_back("0");
+    }
+    return show(by.command(std::vector<std::string_view>(words.begin(), words.end()))->root());
+  };
+  const auto before = snapshot();
+  for (const auto& [function, commands] : std::map<std::string, std::vector<std::string>>{
+           {"remove",
+            {"hset", "hincrby", "zrem", "hdel", "xdel", "zscore", "hstrlen", "hmget", "xlen",
+             "hlen", "zcard", "fcall"}},
+           {"dead_open",
+            {"hset", "hincrby", "zrem", "hdel", "xadd", "renamenx", "xlen", "zscore", "hstrlen",
+             "hmget", "fcall", "exec"}},
+           {"forget", {"hset", "unlink", "xlen", "zcard", "hlen", "fcall"}}}) {
+    for (const std::string& withdrawn : commands) {
+      connection->call({"ACL", "SETUSER", "someone", "reset", "on", "nopass", "+@all",
+                        "~" + keys.base + "*", "-" + withdrawn});
+      redis::Connection someone({.url = "unix://someone:any@" + server().socket_path()});
+      EXPECT_THAT(call(someone, function),
+                  testing::AnyOf(HasSubstr("error NOPERM"), HasSubstr("error EXECABORT"),
+                                 HasSubstr("error ERR The user executing the script")))
+          << function << " without " << withdrawn;
+      EXPECT_EQ(snapshot(), before) << function << " without " << withdrawn;
+    }
+  }
+  connection->call({"ACL", "DELUSER", "someone"});
 }
 
 }  // namespace

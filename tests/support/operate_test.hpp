@@ -61,22 +61,27 @@ class OperateTest : public FunctionsTest {
   /// The transaction of a large letter. Returns: the replies to its commands.
   std::string transact(const std::string& letter, const std::string& envelope,
                        Priority priority = Priority::normal, std::string_view told_bytes = {}) {
+    return transact_as(*connection, letter, envelope, priority, told_bytes);
+  }
+
+  std::string transact_as(redis::Connection& by, const std::string& letter,
+                          const std::string& envelope, Priority priority = Priority::normal,
+                          std::string_view told_bytes = {}) {
     const std::string& stream = keys.ready[static_cast<std::size_t>(priority)];
     const std::string gate = keys.gate_of("test");
     const std::string size =
         told_bytes.empty() ? std::to_string(letter.size()) : std::string(told_bytes);
-    connection->connect();
-    connection->append({"MULTI"});
-    connection->append({"FCALL", "ferry_v1_dead_open", "5", keys.state, keys.dead, keys.parked,
-                        gate, stream, name_of(letter, priority), size,
-                        std::to_string(jobs_in(envelope)), std::to_string(envelope.size())});
-    connection->append({"XADD", gate, "NOMKSTREAM", "*", "e", envelope});
-    connection->append({"RENAMENX", gate, stream});
-    connection->append(
-        {"FCALL", "ferry_v1_dead_close", "4", keys.state, keys.dead, keys.parked, stream});
-    connection->append({"EXEC"});
-    for (int queued = 0; queued < 5; ++queued) connection->read();
-    return show(connection->read()->root());
+    by.connect();
+    by.append({"MULTI"});
+    by.append({"FCALL", "ferry_v1_dead_open", "5", keys.state, keys.dead, keys.parked, gate, stream,
+               name_of(letter, priority), size, std::to_string(jobs_in(envelope)),
+               std::to_string(envelope.size())});
+    by.append({"XADD", gate, "NOMKSTREAM", "*", "e", envelope});
+    by.append({"RENAMENX", gate, stream});
+    by.append({"FCALL", "ferry_v1_dead_close", "4", keys.state, keys.dead, keys.parked, stream});
+    by.append({"EXEC"});
+    for (int queued = 0; queued < 5; ++queued) by.read();
+    return show(by.read()->root());
   }
 
   /// Every key of the queue with all that it holds, but for what a look changes.
