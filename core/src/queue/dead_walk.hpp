@@ -59,7 +59,8 @@ class DeadWalk {
         break;
       }
       // One that was put back and died again in the millisecond in which the walk began.
-      if (letter.died_at_ms == until_ms_ && !seen_at_end_.insert(letter.name).second) continue;
+      if (letter.died_at_ms == until_ms_ && first_ones_.contains(letter.name)) continue;
+      if (first_ones_.size() < most_first) first_ones_.insert(letter.name);
       --most_;
       names.push_back(letter.name);
     }
@@ -86,13 +87,15 @@ class DeadWalk {
  private:
   /// Only the last one is needed, unless others take it away.
   static constexpr std::size_t most_left = 1000;
+  /// More than can be put back within the millisecond in which the walk began.
+  static constexpr std::size_t most_first = 10'000;
 
   double until_ms_;
   std::int64_t most_;
   bool over_ = false;
   std::vector<DeadName> page_;
   std::deque<DeadName> left_;
-  std::set<std::string> seen_at_end_;
+  std::set<std::string> first_ones_;
 };
 
 }  // namespace ferry::detail

@@ -164,6 +164,19 @@ TEST(DeadWalkTest, FindsItsPlaceWhenOthersTakeAwayWhatItLeft) {
   EXPECT_EQ(seen.size(), 300u);
 }
 
+TEST(DeadWalkTest, TakesNoneTwiceThoughOthersTakeLettersAway) {
+  DeadLetters letters;
+  for (int i = 0; i < 100; ++i) letters.die("letter" + std::to_string(1000 + i), i);
+  DeadWalk walk(1000, 100);
+  const auto seen = walk_all(letters, walk, 10, [&](const std::string& name) {
+    letters.die(name, 1000);  // again, in the very millisecond in which the walk began
+    letters.take("letter1050");
+    for (int i = 60; i < 90; ++i) letters.take("letter" + std::to_string(1000 + i));
+  });
+  EXPECT_EQ(seen.size(), 69u);
+  for (const auto& [name, times] : seen) EXPECT_EQ(times, 1) << name;
+}
+
 TEST(DeadWalkTest, LeavesLaterOnesAlone) {
   DeadLetters letters;
   letters.die("before", 10);
