@@ -156,8 +156,6 @@ Answer Twin::forget(const Words& args, std::int64_t now) {
   paused = false;
   workers.clear();
   progress.clear();
-  memory.age.reset();
-  memory.rate.reset();
   return Answer::list({"OK", keys, size(producers)});
 }
 

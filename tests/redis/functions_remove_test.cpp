@@ -169,6 +169,55 @@ TEST_F(RemoveFunctionTest, KeepsTheGateShutForALetterThatIsGoneOrHasChanged) {
   EXPECT_EQ(books().dead, 1);
 }
 
+TEST_F(RemoveFunctionTest, PutsALetterBackToAStreamThatIsNotThere) {
+  const std::string letter = let_one_die();
+  command({"DEL", keys.ready[1]});
+  EXPECT_THAT(transact(letter, letter), StartsWith("[OK, "));
+  EXPECT_EQ(fetch("w").at(0).bytes, letter) << "the group is there";
+}
+
+TEST_F(RemoveFunctionTest, TakesLettersOfAsManyJobsAsAnEnvelopeMayHave) {
+  for (const bool retry : {true, false}) {
+    const std::string letter = envelope(1000);
+    command({"HSET", keys.parked, name_of(letter), letter});
+    command({"ZADD", keys.dead, "1", name_of(letter)});
+    command({"HINCRBY", keys.state, "dead", "1000"});
+    command({"HINCRBY", keys.state, "accepted", "1000"});
+    if (retry) {
+      EXPECT_THAT(transact(letter, letter), AllOf(StartsWith("[OK, "), HasSubstr(", 1000]")));
+    } else {
+      EXPECT_EQ(remove({"dead", name_of(letter), "1000", std::to_string(letter.size())}),
+                "[1000, 1]");
+    }
+  }
+}
+
+// What one transaction opened is forgotten by the next call, however the commands come.
+TEST_F(RemoveFunctionTest, ClosesOnlyWhatWasOpenedInTheSameTransaction) {
+  const std::string letter = let_one_die();
+  const std::string other = let_one_die();
+  const auto close = [&] {
+    return command(
+        {"FCALL", "ferry_v1_dead_close", "4", keys.state, keys.dead, keys.parked, keys.ready[1]});
+  };
+  EXPECT_EQ(close(), "0");
+  ASSERT_THAT(transact(letter, letter), StartsWith("[OK, "));
+  EXPECT_EQ(close(), "0") << "a second time";
+  EXPECT_EQ(books().dead, 1);
+  // One that was opened and never closed, and then another one that stays shut.
+  const std::string gate = keys.gate_of("test");
+  const std::string size = std::to_string(other.size());
+  command({"FCALL", "ferry_v1_dead_open", "5", keys.state, keys.dead, keys.parked, gate,
+           keys.ready[1], name_of(other), size, "1", size});
+  command({"XADD", gate, "*", "e", "stray"});
+  command({"RENAMENX", gate, keys.ready[1]});
+  EXPECT_THAT(transact(letter, letter), StartsWith("[GONE, nil, error"));
+  EXPECT_EQ(books().dead, 1);
+  EXPECT_EQ(command({"HEXISTS", keys.parked, name_of(other)}), "1");
+  const auto stray = connection->call({"XREVRANGE", keys.ready[1], "+", "-", "COUNT", "1"});
+  command({"XDEL", keys.ready[1], stray->root()[0][0].text});
+}
+
 // A stream at its last id takes nothing any more: the letter must not be lost for that.
 TEST_F(RemoveFunctionTest, KeepsALetterWhoseStreamTakesNothing) {
   const std::string letter = let_one_die();

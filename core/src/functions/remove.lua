@@ -62,7 +62,8 @@ local function check_keys(keys, list)
     if not delivered[at] and one.parked then
       commands[#commands + 1], commands[#commands + 2] = {'ZREM', one.key, 'x'},
         {'HDEL', keys[4], 'x'}
-      delivered[at] = call('ZCARD', one.key) + call('HLEN', keys[4])
+      delivered[at] = call('ZCARD', one.key)
+      call('HLEN', keys[4])
     elseif not delivered[at] then
       commands[#commands + 1], commands[#commands + 2] = {'XDEL', one.key, '1-1'},
         {'HDEL', keys[5], 'x'}
@@ -172,8 +173,9 @@ local function forget(keys, args)
   -- More workers than these are not looked at one by one; some of them live.
   local workers = call('HLEN', keys[7])
   used[6] = workers > 1000 and workers or living_workers(keys[7], silent)
-  if used[2] + used[3] + used[4] + used[5] + used[6] > 0 then return used end
-  ages[keys[1]], rates[keys[1]] = nil, nil
+  for i = 2, 6 do
+    if used[i] > 0 then return used end
+  end
   local gone = {}
   for i = 1, #keys do
     if i ~= 8 then gone[#gone + 1] = keys[i] end
