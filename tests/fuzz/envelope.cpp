@@ -6,14 +6,17 @@
 // Property: what decodes is encoded again, job by job, to the same meaning, and is not decodable
 // any more when its last byte is cut off. The head is read alike by whoever reads the head alone.
 // What does not decode says why in one line and can always be wrapped for the dead letters, from
-// where it comes back to the byte. What inflates can be told beforehand.
+// where it comes back to the byte. What inflates can be told beforehand. The kinds that are named
+// of anything are names, and those of the jobs where it decodes.
 
 #include "wire/envelope.hpp"
 
 #include <algorithm>
 
 #include "fuzz/property.hpp"
+#include "wire/kinds_named.hpp"
 #include "wire/msgpack_append.hpp"
+#include "wire/names.hpp"
 #include "wire/promised_bytes.hpp"
 #include "wire/zstd_frame.hpp"
 
@@ -96,9 +99,22 @@ void require_wrapped(std::string_view bytes) {
           "an opaque dead letter keeps bytes and count");
 }
 
+/// What is shown of an envelope that cannot be decoded is right for one that can.
+void require_kinds(std::string_view bytes, const StoredEnvelope* read) {
+  constexpr std::size_t most_kinds = 16;
+  const std::vector<std::string> kinds = kinds_named(bytes);
+  require(kinds.size() <= most_kinds, "not too many kinds are named");
+  for (const std::string& kind : kinds) require(is_name(kind), "what is named is a name");
+  if (read == nullptr || kinds.size() == most_kinds) return;
+  for (const StoredJob& job : read->jobs) {
+    require(std::ranges::find(kinds, job.kind) != kinds.end(), "the kind of each job is named");
+  }
+}
+
 void check(std::string_view bytes) {
   StoredEnvelope read;
   const std::string problem = decode(bytes, read);
+  require_kinds(bytes, problem.empty() ? &read : nullptr);
   const std::size_t promised = promised_bytes(bytes);
   require(promised <= max_inflated_bytes, "no more is promised than decoding allows");
   require(promised > 0 || read.inflated.empty(), "what inflates was promised");

@@ -5,6 +5,7 @@
 
 #include "model/call_parts.hpp"
 #include "model/operation_aside.hpp"
+#include "model/operator_calls.hpp"
 #include "model/random_source.hpp"
 #include "model/twin.hpp"
 
@@ -304,8 +305,10 @@ class Generator {
     if (random_.one_in(8)) names.push_back(parts_.odd_name());
     if (random_.one_in(2)) {
       if (random_.one_in(3) && !names.empty()) names.push_back(names[0]);
-      return {"dead_drop", 1, names};
+      return random_.one_in(2) ? operators_.remove(names, digit())
+                               : Operation{"dead_drop", 1, names};
     }
+    if (random_.one_in(3)) return operators_.dead_open(names);
     Words args;
     for (const std::string& name : names) {
       const auto letter = twin_.parked.find(name);
@@ -323,24 +326,12 @@ class Generator {
   }
 
   Operation count() {
-    const std::string most = random_.pick<std::string>({"1", "2", "500", "500", "0"});
-    if (random_.one_in(3)) return {"counts", 1, {}};
-    if (random_.one_in(2)) {
-      return {"count_parked",
-              random_.below(2),
-              {random_.pick<std::string>({"0", "0", "1", "3"}), most}};
-    }
-    const std::string from =
-        leases_.empty()
-            ? "-"
-            : random_.pick<std::string>({"-", leases_.back().id, "(" + leases_.back().id});
-    const std::string to =
-        leases_.empty() ? "+" : random_.pick<std::string>({"+", leases_.back().id});
-    return {"count_range", digit(), {from, to, most}};
+    const std::string entry = leases_.empty() ? "" : leases_.back().id;
+    return random_.one_in(2) ? operators_.weigh(entry, digit()) : operators_.count(entry, digit());
   }
 
   Operation rarely() {
-    switch (random_.below(11)) {
+    switch (random_.below(13)) {
       case 0:
       case 1:
         return {"pause", 1, {random_.pick<std::string>({"0", "1", "2"})}};
@@ -357,6 +348,9 @@ class Generator {
       case 7:
       case 8:
         return aside_.stray(now_);
+      case 9:
+      case 10:
+        return {"forget", 1, {parts_.told(random_.pick({0, 1000, 60000}))}};
       default:
         return {"alien", digit(), {random_.one_in(3) ? std::string() : parts_.broken_envelope()}};
     }
@@ -366,6 +360,7 @@ class Generator {
   CallParts parts_{random_};
   Twin twin_;
   AsideCalls aside_{random_, parts_, twin_};
+  OperatorCalls operators_{random_, parts_, twin_};
   std::int64_t now_ = 1'700'000'000'000;
   std::map<std::string, std::int64_t> sequences_;
   Words names_;

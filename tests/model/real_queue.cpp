@@ -164,6 +164,19 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
   if (f == "count_parked") return {operation.digit == 0 ? k.due : k.dead, k.parked};
   if (f == "pause") return {k.control};
   if (f == "purge") return and_streams({k.state, k.due, k.parked, k.progress});
+  if (f == "books") {
+    auto keys = and_streams({k.state, k.workers, k.progress, k.due, k.parked, k.dead});
+    keys.insert(keys.end(), {k.control, k.producers});
+    return keys;
+  }
+  if (f == "weigh") return {k.progress, stream};
+  if (f == "weigh_parked") return {operation.digit == 0 ? k.due : k.dead, k.parked};
+  if (f == "remove") return and_streams({k.state, k.due, k.dead, k.parked, k.progress});
+  if (f == "forget") {
+    return and_streams(
+        {k.state, k.due, k.dead, k.parked, k.progress, k.control, k.workers, k.producers});
+  }
+  if (f == "dead_open") return {k.state, k.dead, k.parked, k.gate_of("retry"), stream};
   throw std::logic_error("no keys known for " + f);
 }
 
@@ -173,18 +186,26 @@ void RealQueue::append_call(const Operation& operation) {
   const std::string count = std::to_string(keys.size());
   std::vector<std::string_view> words{"FCALL", function, count};
   words.insert(words.end(), keys.begin(), keys.end());
-  const bool is_open = operation.function == "open";
-  words.insert(words.end(), operation.args.begin(),
-               is_open ? operation.args.begin() + 7 : operation.args.end());
-  if (!is_open) return connection_.append(words);
-
-  const std::string gate = keys[2];
+  const bool is_retry = operation.function == "dead_open";
+  if (operation.function != "open" && !is_retry) {
+    words.insert(words.end(), operation.args.begin(), operation.args.end());
+    return connection_.append(words);
+  }
+  // A transaction around envelopes that Lua does not see.
+  const auto envelopes = operation.args.begin() + (is_retry ? 4 : 7);
+  const std::string gate = keys[is_retry ? 3 : 2];
+  const std::string& stream = keys[is_retry ? 4 : 3];
+  words.insert(words.end(), operation.args.begin(), envelopes);
   connection_.append({"MULTI"});
   connection_.append(words);
   words = {"FCALL", "ferry_test_add", "1", gate, "NOMKSTREAM"};
-  words.insert(words.end(), operation.args.begin() + 7, operation.args.end());
+  words.insert(words.end(), envelopes, operation.args.end());
   connection_.append(words);
-  connection_.append({"RENAMENX", gate, keys[3]});
+  connection_.append({"RENAMENX", gate, stream});
+  if (is_retry) {
+    connection_.append(
+        {"FCALL", "ferry_v1_dead_close", "4", keys_.state, keys_.dead, keys_.parked, stream});
+  }
   connection_.append({"EXEC"});
 }
 
@@ -230,11 +251,15 @@ Effect RealQueue::read(const Operation& operation) {
   if (operation.function == "fetch") {
     connection_.read();
     effect.answer = fetched(connection_.read()->root());
-  } else if (operation.function == "open") {
-    for (int queued = 0; queued < 4; ++queued) connection_.read();
+  } else if (operation.function == "open" || operation.function == "dead_open") {
+    const bool is_retry = operation.function == "dead_open";
+    for (int queued = 0; queued < (is_retry ? 5 : 4); ++queued) connection_.read();
     const auto replies = connection_.read();
-    effect.answer =
-        replies->root().size == 0 ? answer_of(replies->root()) : answer_of(replies->root()[0]);
+    const redis::Reply& all = replies->root();
+    effect.answer = all.size == 0 ? answer_of(all) : answer_of(all[0]);
+    if (is_retry && all.size == 4 && all[0].text == "OK") {
+      effect.answer = Answer::list({"OK", answer_of(all[3])});
+    }
   } else if (operation.function == "due_move") {
     for (int queued = 0; queued < 5; ++queued) connection_.read();
     const auto replies = connection_.read();

@@ -195,6 +195,12 @@ Answer Twin::call(const std::string& function, std::size_t digit, const Words& a
   if (function == "count_parked") return count_parked(digit == 0 ? due : dead, args);
   if (function == "pause") return pause(args);
   if (function == "purge") return purge(args);
+  if (function == "books") return books(args, now);
+  if (function == "weigh") return weigh_slice(digit, args);
+  if (function == "weigh_parked") return weigh_parked(digit == 0 ? due : dead, args);
+  if (function == "remove") return remove(args);
+  if (function == "forget") return forget(args, now);
+  if (function == "dead_open") return dead_open(digit, args, now);
   if (function == "alien") {  // bytes that no producer stored
     streams[digit].add(now, args[0]);
     return "OK";

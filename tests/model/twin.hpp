@@ -67,6 +67,7 @@ struct Producer {
 struct Counters {
   std::int64_t accepted = 0, done = 0, expired = 0, cancelled = 0, delayed = 0, dead = 0, bytes = 0;
   std::int64_t ready() const { return accepted - done - expired - cancelled - delayed - dead; }
+  bool operator==(const Counters&) const = default;
 };
 
 /// What the library remembers between calls and may forget at any time.
@@ -151,6 +152,14 @@ class Twin {
   Answer count_parked(const Timetable& names, const Words& args) const;
   Answer pause(const Words& args);
   Answer purge(const Words& args);
+
+  Answer books(const Words& args, std::int64_t now) const;
+  Answer weigh_slice(std::size_t digit, const Words& args) const;  ///< `weigh` in the library
+  Answer weigh_parked(const Timetable& names, const Words& args) const;
+  Answer remove(const Words& args);
+  Answer forget(const Words& args, std::int64_t now);
+  /// The whole transaction of `ferry_v1_dead_open`: its four arguments, then the envelope.
+  Answer dead_open(std::size_t digit, const Words& args, std::int64_t now);
 
   /// Everything that is stored, a line for each thing, sorted.
   Words snapshot() const;

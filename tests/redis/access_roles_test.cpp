@@ -127,7 +127,7 @@ TEST_F(AccessRolesTest, AProducerReadsNoJobs) {
   Queue queue(as(Role::producer), "mail");
   const Error counting = error_from([&] { queue.counts(); });
   EXPECT_EQ(counting.code(), ErrorCode::denied);
-  EXPECT_THAT(counting.what(), AllOf(HasSubstr("NOPERM"), HasSubstr("ferry_v1_counts"),
+  EXPECT_THAT(counting.what(), AllOf(HasSubstr("NOPERM"), HasSubstr("ferry_v1_books"),
                                      HasSubstr("the role viewer")));
   EXPECT_EQ(error_from([&] { queue.dead_payload(dead_); }).code(), ErrorCode::denied);
 }

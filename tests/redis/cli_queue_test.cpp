@@ -212,5 +212,28 @@ TEST_F(CliQueueTest, RetriesAndDropsDeadLetters) {
   EXPECT_TRUE(ask({"queue", "show", "mail", "--audit"}).at("balanced").get<bool>());
 }
 
+TEST_F(CliQueueTest, SaysWhichDeadLettersStayAndWhy) {
+  const Keys keys("ferry", "mail");
+  for (int i = 0; i < 2; ++i) enqueue("mail", 1);
+  kill_one("mail", "no");
+  const std::string id = kill_one("mail", "no");
+  std::string name = "1:" + id;
+  std::erase(name, '-');
+  connection->call({"HSET", keys.parked, name, "gar\x1b[2Jbage"});
+  const Ended retried = ferry({"dead", "retry", "mail", "--all"});
+  EXPECT_EQ(retried.exit_code, 1);
+  EXPECT_THAT(retried.out, StartsWith("Put 1 dead letter back into queue mail"));
+  EXPECT_THAT(retried.err, AllOf(HasSubstr("warning: " + id + " stays dead: it cannot be read"),
+                                 HasSubstr("1 dead letter of queue mail could not be put back"),
+                                 Not(HasSubstr("\x1b"))));
+  const Ended by_id = ferry({"dead", "retry", "mail", id, "--output", "json"});
+  EXPECT_EQ(by_id.exit_code, 1);
+  EXPECT_EQ(by_id.value().at("left_letters").at(0).at("id"), id);
+  EXPECT_EQ(by_id.value().at("not_found"), 0);
+  EXPECT_THAT(ferry({"dead", "ls", "mail"}).out, AllOf(HasSubstr(id), HasSubstr("(undecodable)")));
+  EXPECT_EQ(ask({"dead", "drop", "mail", id}).at("dropped"), 1);
+  EXPECT_THAT(ferry({"dead", "ls", "mail"}).out, HasSubstr("No dead letters"));
+}
+
 }  // namespace
 }  // namespace ferry::test

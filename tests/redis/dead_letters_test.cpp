@@ -1,12 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "ferry/queue.hpp"
 #include "support/queue_fixture.hpp"
+#include "unit/wire/samples.hpp"
 
 namespace ferry {
 namespace {
@@ -122,5 +125,157 @@ TEST_F(OpaqueTest, GoesBackAsTheBytesThatItWas) {
   EXPECT_EQ(take("w2").bytes, raw);
   EXPECT_TRUE(queue->audit().balanced());
 }
+
+/// Letters of every sort that cannot go back, among others that can.
+class RetryTest : public OpaqueTest {
+ protected:
+  struct Left {
+    std::string id;
+    std::string why;
+  };
+
+  /// Retries all and collects what stays.
+  std::int64_t retry_all(const std::function<void()>& meanwhile = [] {}) {
+    left.clear();
+    return queue->retry_all_dead([&](std::int64_t) { meanwhile(); },
+                                 [&](const DeadLeft& letter) {
+                                   EXPECT_TRUE(letter.found);
+                                   left.push_back({letter.id.to_string(), letter.why});
+                                 });
+  }
+
+  /// Stores a dead letter by hand, counted.
+  void store_letter(const std::string& name, const std::string& bytes, int jobs = 1) {
+    if (!bytes.empty()) admin->call({"HSET", keys.parked, name, bytes});
+    admin->call({"ZADD", keys.dead, "1700000000000", name});
+    admin->call({"HINCRBY", keys.state, "dead", std::to_string(jobs)});
+    admin->call({"HINCRBY", keys.state, "accepted", std::to_string(jobs)});
+  }
+
+  static std::string name_of(int number, char digit = '1') {
+    const std::string text = std::to_string(number);
+    return std::string{digit, ':'} + std::string(32 - text.size(), '0') + text;
+  }
+
+  static JobId id_of(int number) {
+    return JobId::parse("00000000-0000-0000-0000-" +
+                        std::string(12 - std::to_string(number).size(), '0') +
+                        std::to_string(number))
+        .value();
+  }
+
+  static std::string wrapped(const std::string& bytes, std::size_t count = 1) {
+    return wire::wrap_opaque(bytes, count, id_of(1), {"cannot be decoded", 1'700'000'000'000, 1});
+  }
+
+  std::vector<Left> left;
+};
+
+TEST_F(RetryTest, PutsEachBackOnceThoughTheyDieAgainMeanwhile) {
+  for (const int letters : {1, 99, 100, 101, 350}) {
+    const auto ids = bury(letters);
+    std::map<JobId, int> retried;
+    const auto die_again = [&] {
+      while (queue->counts().waiting > 0) {
+        const Taken taken = take("gravedigger");
+        for (const auto& job : taken.envelope.jobs) ++retried[job.id];
+        std::vector<std::size_t> all(taken.envelope.jobs.size());
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+        settle("gravedigger", taken, {}, all);
+      }
+    };
+    EXPECT_EQ(retry_all(die_again), letters);
+    EXPECT_EQ(retried.size(), ids.size());
+    for (const auto& [id, times] : retried) EXPECT_EQ(times, 1) << id.to_string();
+    EXPECT_TRUE(left.empty());
+    EXPECT_EQ(queue->counts().dead, letters);
+    EXPECT_EQ(queue->drop_all_dead(), letters);
+  }
+  EXPECT_TRUE(queue->audit().balanced());
+}
+
+TEST_F(RetryTest, GoesPastThoseThatNoWorkerCouldRunAndSaysWhy) {
+  const std::string newer = wire::samples::envelope_with(32, 1, "later");
+  const std::string sound = wire::samples::envelope(1);
+  struct Case {
+    std::string name;
+    std::string bytes;
+    std::string why;  ///< empty = it goes back
+  };
+  const std::vector<Case> cases{
+      {name_of(1), wrapped("hello"), "its bytes are no envelope"},
+      {name_of(2), "garbage", "it cannot be read: "},
+      {name_of(3), "", "its bytes are missing in ferry:{default:0}:parked"},
+      {name_of(4), wrapped(wire::samples::envelope_with(0, 1, "\xc1")),
+       "no worker of this version"},
+      {name_of(5), wrapped(sound, 3), "FERRYBAD"},  // a count that is not that of its bytes
+      {"zzz", sound, "\"zzz\": the name is none of Ferry's"},
+      {name_of(6), wrapped(newer), ""},
+      {name_of(7), wrapped(sound), ""}};
+  bury(150);
+  for (const Case& one : cases) store_letter(one.name, one.bytes, one.name == name_of(5) ? 3 : 1);
+  bury(150);
+  EXPECT_EQ(retry_all(), 302);
+  std::size_t told = 0;
+  for (const Case& one : cases) {
+    if (one.why.empty()) continue;
+    ++told;
+    EXPECT_TRUE(std::ranges::any_of(left, [&](const Left& letter) {
+      return letter.why.find(one.why) != std::string::npos;
+    })) << one.why;
+  }
+  EXPECT_EQ(left.size(), told);
+  EXPECT_EQ(queue->counts().waiting, 302);
+  EXPECT_EQ(retry_all(), 0) << "those that stay stay";
+  EXPECT_EQ(left.size(), told);
+  EXPECT_EQ(queue->drop_all_dead(), 7) << "five letters, one of them with three jobs";
+  EXPECT_EQ(admin->call({"ZCARD", keys.dead})->root().integer, 0);
+  EXPECT_EQ(admin->call({"HLEN", keys.parked})->root().integer, 0);
+}
+
+TEST_F(RetryTest, SaysWhichOfTheIdsStayAndWhichAreNotThere) {
+  const auto ids = bury(2);
+  store_letter(name_of(1), wrapped("hello"));
+  std::vector<DeadLeft> told;
+  const std::vector<JobId> named{ids[0], id_of(1), id_of(99), ids[1]};
+  EXPECT_EQ(queue->retry_dead(named, [&](const DeadLeft& letter) { told.push_back(letter); }), 2);
+  ASSERT_EQ(told.size(), 2U);
+  std::ranges::sort(told, {}, &DeadLeft::found);
+  EXPECT_EQ(told[0].id, id_of(99));
+  EXPECT_FALSE(told[0].found);
+  EXPECT_EQ(told[1].id, id_of(1));
+  EXPECT_TRUE(told[1].found);
+  EXPECT_NE(told[1].why.find("no envelope"), std::string::npos);
+}
+
+TEST_F(RetryTest, ShowsTheIdAndTheKindsOfWhatCannotBeDecoded) {
+  const std::string bad = wire::samples::envelope_with(64, 1, "\x93\xc0\x91\xa4mail\x90");
+  store_letter(name_of(5), wrapped(bad));
+  store_letter(name_of(6), "garbage");
+  const auto jobs = all_pages(JobState::dead, 10);
+  ASSERT_EQ(jobs.size(), 2U);
+  EXPECT_EQ(jobs[0].id, id_of(5));
+  EXPECT_EQ(jobs[0].kind, "");
+  EXPECT_EQ(jobs[0].kinds, std::vector<std::string>{"mail"});
+  EXPECT_EQ(jobs[1].id, id_of(6)) << "of its name, for its bytes have none";
+  EXPECT_TRUE(jobs[1].kinds.empty());
+  ASSERT_TRUE(queue->dead(id_of(5)));
+  EXPECT_EQ(queue->dead(id_of(5))->kinds, std::vector<std::string>{"mail"});
+  ASSERT_TRUE(queue->dead(id_of(6)));
+  EXPECT_EQ(queue->dead_payload(id_of(6)), "garbage");
+}
+
+TEST_F(RetryTest, PagesOverLettersWithOddTimesOfDeathWithoutEnd) {
+  int number = 10;
+  for (const char* score : {"-inf", "-5", "0", "1.5", "1700000000000", "1e300", "inf"}) {
+    const std::string name = name_of(++number);
+    admin->call({"HSET", keys.parked, name, wrapped("hello")});
+    admin->call({"ZADD", keys.dead, score, name});
+  }
+  for (const std::size_t limit : {1, 2, 3, 100}) {
+    EXPECT_EQ(ids_of(all_pages(JobState::dead, limit)).size(), 7U) << limit;
+  }
+}
+
 }  // namespace
 }  // namespace ferry

@@ -154,7 +154,7 @@ TEST_F(QueueTest, RefusesACursorOrLimitThatIsNotOne) {
   EXPECT_THROW(queue->jobs(JobState::waiting, 1001), Error);
   for (const JobState state :
        {JobState::waiting, JobState::leased, JobState::delayed, JobState::dead}) {
-    for (const char* from : {"x", "1", "1-1", ":", "-1:1", "1-1,2-2", "1-1,2-2,x"}) {
+    for (const char* from : {"x", "1", "1-1", ":", "nan:1", "1-1,2-2", "1-1,2-2,x"}) {
       EXPECT_THROW(queue->jobs(state, 10, from), Error) << from;
     }
   }

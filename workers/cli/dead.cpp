@@ -98,7 +98,7 @@ void print_letter(Output& output, const JobInfo& job) {
     if (!text.empty()) table.add({{label, Style::dim}, {text, style}});
   };
   add("id", job.id.to_string(), Style::bold);
-  add("kind", job.kind.empty() ? "(undecodable)" : job.kind);
+  add("kind", kind_text(job));
   add("reason", job.reason.empty() ? "(none given)" : job.reason, Style::red);
   add("died", date_of(job.died_at) + ", " + age_of(job.died_at) + " ago");
   add("enqueued", date_of(job.enqueued_at) + ", " + age_of(job.enqueued_at) + " ago");
@@ -141,6 +141,65 @@ int show(Session& session, const ShowArguments& arguments) {
   return exit_ok;
 }
 
+/// What became of dead letters that were to be moved or removed.
+struct Acted {
+  static constexpr std::size_t most_told = 100;
+
+  std::int64_t jobs = 0;
+  std::int64_t not_found = 0;
+  std::int64_t left = 0;
+  std::vector<DeadLeft> told;  ///< of those left, the first ones
+
+  void note(const DeadLeft& letter) {
+    ++(letter.found ? left : not_found);
+    if (letter.found && told.size() < most_told) told.push_back(letter);
+  }
+};
+
+json acted_json(const ActArguments& arguments, const char* verb, const Acted& acted) {
+  json letters = json::array();
+  for (const DeadLeft& letter : acted.told) {
+    letters.push_back({{"id", letter.id.to_string()}, {"why", letter.why}});
+  }
+  return {{"name", arguments.name},
+          {verb, acted.jobs},
+          {"not_found", acted.not_found},
+          {"left", acted.left},
+          {"left_letters", std::move(letters)}};
+}
+
+void print_acted(Output& output, const ActArguments& arguments, bool retry, const Acted& acted) {
+  if (arguments.all && acted.jobs + acted.left == 0) {
+    output.line("No dead letters in queue " + arguments.name + '.');
+  } else {
+    output.line(retry ? "Put " + dead_letters_text(acted.jobs) + " back into queue " +
+                            arguments.name + ", with no attempts counted."
+                      : "Dropped " + dead_letters_text(acted.jobs) + " of queue " + arguments.name +
+                            " for good.");
+  }
+  constexpr std::size_t most_lines = 10;
+  for (std::size_t i = 0; i < acted.told.size() && i < most_lines; ++i) {
+    output.warning(acted.told[i].id.to_string() + " stays dead: " + acted.told[i].why);
+  }
+}
+
+/// Errors: `Failure` when some of what was asked for was not done.
+int verdict(const ActArguments& arguments, bool retry, const Acted& acted) {
+  if (acted.not_found > 0) {
+    throw Failure(exit_found_wrong,
+                  format_count(acted.not_found) + " of " +
+                      format_count(static_cast<std::int64_t>(arguments.ids.size())) +
+                      " IDs are not dead letters of queue " + arguments.name +
+                      " (any more); see `ferry dead ls " + arguments.name + "`");
+  }
+  if (acted.left > 0) {
+    throw Failure(exit_found_wrong, dead_letters_text(acted.left) + " of queue " + arguments.name +
+                                        " could not be " + (retry ? "put back" : "dropped") +
+                                        "; see `ferry dead show " + arguments.name + " ID`");
+  }
+  return exit_ok;
+}
+
 /// Moves or removes the dead letters that were named, or all.
 int act(Session& session, const ActArguments& arguments, bool retry) {
   if (arguments.all == !arguments.ids.empty()) {
@@ -161,29 +220,19 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
   const auto progress = [&](std::int64_t sum) {
     output.progress(verb + (' ' + format_count(sum)));
   };
-  std::int64_t acted = 0;
+  Acted acted;
+  const auto left = [&acted](const DeadLeft& letter) { acted.note(letter); };
   if (arguments.all) {
-    acted = retry ? queue.retry_all_dead(progress) : queue.drop_all_dead(progress);
+    acted.jobs = retry ? queue.retry_all_dead(progress, left) : queue.drop_all_dead(progress, left);
   } else {
-    acted = retry ? queue.retry_dead(ids) : queue.drop_dead(ids);
+    acted.jobs = retry ? queue.retry_dead(ids, left) : queue.drop_dead(ids, left);
   }
-  const auto missing =
-      std::max<std::int64_t>(0, arguments.all ? 0 : static_cast<std::int64_t>(ids.size()) - acted);
   if (output.is_json()) {
-    output.print({{"name", arguments.name}, {verb, acted}, {"not_found", missing}});
-  } else if (arguments.all && acted == 0) {
-    output.line("No dead letters in queue " + arguments.name + '.');
+    output.print(acted_json(arguments, verb, acted));
   } else {
-    output.line(retry ? "Put " + dead_letters_text(acted) + " back into queue " + arguments.name +
-                            ", with no attempts counted."
-                      : "Dropped " + dead_letters_text(acted) + " of queue " + arguments.name +
-                            " for good.");
+    print_acted(output, arguments, retry, acted);
   }
-  if (missing == 0) return exit_ok;
-  throw Failure(exit_found_wrong, format_count(missing) + " of " +
-                                      format_count(static_cast<std::int64_t>(ids.size())) +
-                                      " IDs are not dead letters of queue " + arguments.name +
-                                      " (any more); see `ferry dead ls " + arguments.name + "`");
+  return verdict(arguments, retry, acted);
 }
 
 void add_list(CLI::App& noun, Command& chosen) {
@@ -229,10 +278,13 @@ void add_act(CLI::App& noun, Command& chosen, bool retry) {
   verb->add_option("ID", arguments->ids, "Ids of dead letters, see `ferry dead ls`")->type_name("");
   verb->add_flag("--all", arguments->all, "All dead letters of the queue");
   if (!retry) verb->add_flag("--yes", arguments->yes, "Do not ask");
-  verb->footer(retry ? "They begin with no attempts counted. Exits with 1 when an ID is not a dead "
-                       "letter."
-                     : "What is dropped is counted as cancelled. Exits with 1 when an ID is not a "
-                       "dead letter.");
+  verb->footer(
+      retry ? "They begin with no attempts counted. --all puts back those that are dead when "
+              "it begins, each\nonce. One that no worker could run stays dead, and the "
+              "others go on. Exits with 1 when an ID is not\na dead letter, or one stays: "
+              "why is on standard error, and in \"left_letters\" of --output json."
+            : "What is dropped is counted as cancelled. Exits with 1 when an ID is not a "
+              "dead letter, or one\ncould not be dropped.");
   verb->callback([&chosen, arguments, retry] {
     chosen = [arguments, retry](Session& session) { return act(session, *arguments, retry); };
   });

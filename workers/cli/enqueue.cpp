@@ -288,7 +288,7 @@ int enqueue(Session& session, const Arguments& arguments) {
                   "--timeout is \"" + arguments.timeout + "\"; " + std::string(duration_expected));
   }
   // A Redis that is away now is told at once; one that goes away later is waited for.
-  Queue::list(session.redis());
+  session.queues().connect();
   return Enqueuer(session, arguments, *timeout).run();
 }
 

@@ -202,7 +202,7 @@ int load_command(Session& session, const Arguments& arguments) {
   if (!arguments.json.empty() && !std::ofstream(arguments.json, std::ios::app)) {
     throw Failure(exit_usage, "--json " + arguments.json + " cannot be written");
   }
-  Queue::list(session.redis());  // a Redis that is away is told at once
+  session.queues().connect();  // a Redis that is away is told at once
   return LoadRun(session, arguments).run();
 }
 

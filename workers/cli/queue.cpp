@@ -2,7 +2,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/pages.hpp"
+#include "cli/parts/text.hpp"
 #include "cli/parts/units.hpp"
+#include "cli/queue_forget.hpp"
 #include "cli/views.hpp"
 
 namespace ferry::cli {
@@ -17,17 +19,37 @@ has yet, since it came to its stream: a delayed job counts from when it was due.
 is counted until its lease is taken back. Not kept in Redis: how many jobs of each kind there are
 (see --jobs) and the producers' limits.)";
 
+/// Wide enough for every name that Ferry takes.
+constexpr std::size_t name_width = 64;
+
 struct ShowArguments {
-  std::string name;
+  std::vector<std::string> names;
   std::string state;
   PageArguments page;
   bool audit = false;
 };
 
-int list(Session& session) {
-  const std::vector<std::string> names = Queue::list(session.redis());
-  json queues = json::array();
-  Table table({{"QUEUE"},
+std::vector<Cell> row_of(const QueueLook& look) {
+  if (!look.counts) {
+    return {look.name, "-", "-", "-", "-", "-", "-", "-", {trouble_of(look), Style::red}};
+  }
+  const QueueCounts& counts = *look.counts;
+  return {look.name,
+          format_count(counts.waiting),
+          format_count(counts.leased),
+          format_count(counts.delayed),
+          {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
+          counts.waiting > 0 ? format_duration(counts.oldest_age) : "-",
+          format_bytes(counts.bytes),
+          format_count(counts.workers),
+          {counts.paused ? "paused" : "", Style::yellow}};
+}
+
+int list(Session& session, std::size_t limit) {
+  Queues queues = session.queues();
+  const QueueNames names = queues.names(limit);
+  json rows = json::array();
+  Table table({{"QUEUE", Align::left, name_width},
                {"WAITING", Align::right},
                {"LEASED", Align::right},
                {"DELAYED", Align::right},
@@ -36,31 +58,23 @@ int list(Session& session) {
                {"SIZE", Align::right},
                {"WORKERS", Align::right},
                {""}});
-  for (const std::string& name : names) {
-    const QueueCounts counts = Queue(session.redis(), name).counts();
-    json queue = counts_json(counts);
-    queue["name"] = name;
-    queues.push_back(std::move(queue));
-    table.add({name,
-               format_count(counts.waiting),
-               format_count(counts.leased),
-               format_count(counts.delayed),
-               {format_count(counts.dead), counts.dead > 0 ? Style::red : Style::plain},
-               counts.waiting > 0 ? format_duration(counts.oldest_age) : "-",
-               format_bytes(counts.bytes),
-               format_count(counts.workers),
-               {counts.paused ? "paused" : "", Style::yellow}});
+  bool all_well = true;
+  for (const QueueLook& look : queues.look(names.names)) {
+    rows.push_back(look_json(look));
+    table.add(row_of(look));
+    all_well = all_well && look.counts.has_value();
   }
   Output& output = session.output();
   if (output.is_json()) {
-    output.print({{"queues", std::move(queues)}});
+    output.print({{"queues", std::move(rows)}, {"more", names.more}});
   } else if (table.empty()) {
     output.line("No queue was ever used under the prefix \"" + session.redis().prefix +
                 "\"; a queue begins with its first job, see `ferry enqueue --help`.");
   } else {
     output.print(table);
+    if (names.more > 0) output.line(more_queues(names.more));
   }
-  return exit_ok;
+  return all_well ? exit_ok : exit_found_wrong;
 }
 
 void print_counts(Output& output, const std::string& name, const QueueCounts& counts) {
@@ -93,7 +107,7 @@ void print_counts(Output& output, const std::string& name, const QueueCounts& co
 }
 
 int show_counts(Session& session, const std::string& name) {
-  const QueueCounts counts = session.queue(name).counts();
+  const QueueCounts counts = Queue(session.redis(), name).counts();
   if (session.output().is_json()) {
     json value = counts_json(counts);
     value["name"] = name;
@@ -104,30 +118,15 @@ int show_counts(Session& session, const std::string& name) {
   return exit_ok;
 }
 
-int show_jobs(Session& session, const ShowArguments& arguments) {
-  Queue queue = session.queue(arguments.name);
+int show_jobs(Session& session, const ShowArguments& arguments, const std::string& name) {
+  Queue queue(session.redis(), name);
   print_page(session.output(), queue, parse_job_state(arguments.state).value(), arguments.page,
-             "ferry queue show " + arguments.name + " --jobs " + arguments.state);
+             "ferry queue show " + name + " --jobs " + arguments.state);
   return exit_ok;
 }
 
-int show_audit(Session& session, const std::string& name) {
-  const AuditReport report = session.queue(name).audit();
+void print_audit(Output& output, const std::string& name, const AuditReport& report) {
   const QueueCounts& counts = report.counts;
-  Output& output = session.output();
-  if (output.is_json()) {
-    json counted = counts_json(counts);
-    output.print({{"name", name},
-                  {"balanced", report.balanced()},
-                  {"violations", report.violations},
-                  {"counts", std::move(counted)},
-                  {"found",
-                   {{"in_stream", report.found_in_stream},
-                    {"delayed", report.found_delayed},
-                    {"dead", report.found_dead},
-                    {"bytes", report.found_bytes}}}});
-    return report.balanced() ? exit_ok : exit_found_wrong;
-  }
   Table table({{""}, {"BY THE BOOKS", Align::right}, {"FOUND", Align::right}});
   const auto add = [&table](const char* what, std::int64_t books, std::int64_t found) {
     const Style style = books == found ? Style::plain : Style::red;
@@ -141,18 +140,64 @@ int show_audit(Session& session, const std::string& name) {
   output.line("");
   if (report.balanced()) {
     output.line(output.styled("The books of queue " + name + " balance.", Style::green));
-    return exit_ok;
   }
   for (const std::string& violation : report.violations) {
-    output.line(output.styled("wrong: ", Style::red) + violation);
+    output.line(output.styled("wrong: ", Style::red) + printable(violation));
   }
-  return exit_found_wrong;
 }
 
+int show_audit(Session& session, const std::string& name) {
+  const AuditReport report = Queue(session.redis(), name).audit();
+  Output& output = session.output();
+  if (output.is_json()) {
+    output.print({{"name", name},
+                  {"balanced", report.balanced()},
+                  {"violations", report.violations},
+                  {"counts", counts_json(report.counts)},
+                  {"found",
+                   {{"in_stream", report.found_in_stream},
+                    {"delayed", report.found_delayed},
+                    {"dead", report.found_dead},
+                    {"bytes", report.found_bytes}}}});
+  } else {
+    print_audit(output, name, report);
+  }
+  return report.balanced() ? exit_ok : exit_found_wrong;
+}
+
+int show_one(Session& session, const ShowArguments& arguments, const std::string& name) {
+  if (arguments.audit) return show_audit(session, name);
+  if (!arguments.state.empty()) return show_jobs(session, arguments, name);
+  return show_counts(session, name);
+}
+
+/// One after the other; what is wrong with one is told in its place.
 int show(Session& session, const ShowArguments& arguments) {
-  if (arguments.audit) return show_audit(session, arguments.name);
-  if (!arguments.state.empty()) return show_jobs(session, arguments);
-  return show_counts(session, arguments.name);
+  session.require_queues(arguments.names);
+  if (arguments.names.size() == 1) return show_one(session, arguments, arguments.names.front());
+  Output& output = session.output();
+  int code = exit_ok;
+  for (const std::string& name : arguments.names) {
+    if (!output.is_json()) {
+      if (name != arguments.names.front()) output.line("");
+      if (arguments.audit || !arguments.state.empty()) {
+        output.line(output.styled("Queue " + name, Style::bold));
+      }
+    }
+    try {
+      code = std::max(code, show_one(session, arguments, name));
+    } catch (const Error& error) {
+      if (exit_of(error.code()) == exit_unreachable) throw;
+      code = std::max<int>(code, exit_found_wrong);
+      if (output.is_json()) {
+        output.print({{"name", name}, {"error", error_json(error)}});
+      } else {
+        output.line("queue " + name + ": " + output.styled("wrong: ", Style::red) +
+                    printable(error.what()));
+      }
+    }
+  }
+  return code;
 }
 
 int set_paused(Session& session, const std::string& name, bool paused) {
@@ -192,10 +237,23 @@ int purge(Session& session, const std::string& name, bool yes) {
   return exit_ok;
 }
 
+void add_list(CLI::App& noun, Command& chosen) {
+  auto limit = std::make_shared<std::size_t>(1000);
+  CLI::App* verb = noun.add_subcommand("ls", "List all queues");
+  add_queue_limit(*verb, *limit);
+  verb->footer(
+      "A queue that cannot be looked at has a row that says why, with the key and Redis's words, "
+      "and the\nexit code is 1. With --output json its object has \"error\": code, message and "
+      "key; "
+      "\"more\" counts\nthe queues that are not listed.");
+  verb->callback(
+      [&chosen, limit] { chosen = [limit](Session& session) { return list(session, *limit); }; });
+}
+
 void add_show(CLI::App& noun, Command& chosen) {
   auto arguments = std::make_shared<ShowArguments>();
-  CLI::App* verb = noun.add_subcommand("show", "Show one queue: its counts, its jobs or its books");
-  verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
+  CLI::App* verb = noun.add_subcommand("show", "Show queues: their counts, jobs or books");
+  verb->add_option("NAME", arguments->names, "Queues, one or more")->type_name("")->required();
   CLI::Option* jobs =
       verb->add_option("--jobs", arguments->state,
                        "List the jobs that are waiting, leased, delayed or dead, oldest first")
@@ -213,6 +271,10 @@ void add_show(CLI::App& noun, Command& chosen) {
                  "Compare the counters with what is stored, job by job; exits with 1 when they "
                  "differ")
       ->excludes(jobs);
+  verb->footer(
+      "What is wrong with one of several queues is told in its place, the others go on, and the "
+      "exit "
+      "code\nis 1; with --output json there is an object for each, that one with \"error\".");
   verb->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return show(session, *arguments); };
   });
@@ -244,20 +306,22 @@ void add_purge(CLI::App& noun, Command& chosen) {
 }  // namespace
 
 void add_queue(CLI::App& program, Command& chosen) {
-  CLI::App* noun = program.add_subcommand("queue", "List, show, pause, resume and purge queues");
+  CLI::App* noun =
+      program.add_subcommand("queue", "List, show, pause, resume, purge and forget queues");
   noun->require_subcommand(1);
-  CLI::App* verb = noun->add_subcommand("ls", "List all queues");
-  verb->callback([&chosen] { chosen = list; });
+  add_list(*noun, chosen);
   add_show(*noun, chosen);
   add_pause(*noun, chosen, true);
   add_pause(*noun, chosen, false);
   add_purge(*noun, chosen);
+  add_queue_forget(*noun, chosen);
   noun->footer(
       "Examples:\n"
       "  ferry queue show mail                     how many jobs, how old\n"
       "  ferry queue show mail --jobs delayed      which jobs wait for their time\n"
       "  ferry queue show mail --audit             do the counters agree with what is stored?\n"
-      "  ferry queue purge mail                    remove what waits, after a question");
+      "  ferry queue purge mail                    remove what waits, after a question\n"
+      "  ferry queue forget mail                   remove a queue that is empty");
 }
 
 }  // namespace ferry::cli

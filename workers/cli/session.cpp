@@ -1,6 +1,5 @@
 #include "cli/session.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 
 #include "cli/parts/redis_url.hpp"
@@ -64,9 +63,18 @@ Session::Session(const Globals& globals, Output& output)
 
 void Session::require_queues(const std::vector<std::string>& names) {
   for (const std::string& name : names) wire::require_name("queue", name);
-  const std::vector<std::string> known = Queue::list(redis_);
+  Queues known = queues();
+  known.connect();
   for (const std::string& name : names) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    bool is_known = true;
+    try {
+      is_known = known.knows(name);
+    } catch (const Error& error) {
+      if (exit_of(error.code()) == exit_unreachable) throw;
+      output_.warning("whether queue " + name + " was ever used cannot be told: " + error.what());
+      return;
+    }
+    if (is_known) continue;
     throw Failure(exit_found_wrong, "queue \"" + name + "\" was never used under the prefix \"" +
                                         redis_.prefix +
                                         "\"; `ferry queue ls` shows those that were");

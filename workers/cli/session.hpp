@@ -5,6 +5,7 @@
 
 #include "cli/output.hpp"
 #include "ferry/queue.hpp"
+#include "ferry/queues.hpp"
 
 namespace ferry::cli {
 
@@ -26,11 +27,16 @@ class Session {
   Output& output() { return output_; }
   const RedisOptions& redis() const { return redis_; }
 
+  /// All queues of the prefix.
+  Queues queues() const { return Queues(redis_); }
+
   /// Opens a queue that was used before, so that a misspelt name is told from an empty queue.
   ///
   /// Errors: `Failure` when the queue was never used.
   Queue queue(const std::string& name);
 
+  /// Where the set of names cannot be read, it warns and takes the names as they are.
+  ///
   /// Errors: `Failure` naming the first that was never used.
   void require_queues(const std::vector<std::string>& names);
 

@@ -3,7 +3,9 @@
 #include <array>
 #include <ctime>
 
+#include "cli/parts/text.hpp"
 #include "cli/parts/units.hpp"
+#include "wire/names.hpp"
 
 namespace ferry::cli {
 namespace {
@@ -14,6 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::system_clock;
 
 constexpr std::size_t reason_width = 60;
+/// A kind has 64 characters at most; an envelope that cannot be decoded may name several.
+constexpr std::size_t kind_width = 80;
 
 std::int64_t since_1970_ms(system_clock::time_point when) {
   return duration_cast<milliseconds>(when.time_since_epoch()).count();
@@ -42,6 +46,40 @@ json counts_json(const QueueCounts& counts) {
           {"paused", counts.paused}};
 }
 
+json error_json(const Error& error) {
+  return {{"code", to_string(error.code())}, {"message", error.what()}};
+}
+
+json look_json(const QueueLook& look) {
+  json value = look.counts ? counts_json(*look.counts) : json::object();
+  value["name"] = look.name;
+  if (!wire::is_name(look.name)) value["name_hex"] = hex(look.name);
+  if (look.error) {
+    value["error"] = error_json(*look.error);
+    if (!look.key.empty()) value["error"]["key"] = look.key;
+  }
+  return value;
+}
+
+std::string trouble_of(const QueueLook& look) {
+  if (!look.error) return {};
+  const std::string trouble = look.error->what();
+  if (wire::is_name(look.name)) return trouble;
+  constexpr std::size_t most_shown = 64;
+  return trouble + "; remove it with `ferry queue forget --hex " +
+         (look.name.size() > most_shown ? "…`, see name_hex of --output json"
+                                        : (look.name.empty() ? "''" : hex(look.name)) + "`");
+}
+
+std::string kind_text(const JobInfo& job) {
+  if (!job.kind.empty()) return job.kind;
+  std::string text = "(undecodable)";
+  for (std::size_t i = 0; i < job.kinds.size(); ++i) {
+    text += (i == 0 ? " " : ", ") + job.kinds[i];
+  }
+  return text;
+}
+
 json job_json(const JobInfo& job) {
   json value{{"id", job.id.to_string()},           {"kind", job.kind},
              {"state", to_string(job.state)},      {"priority", to_string(job.priority)},
@@ -50,6 +88,7 @@ json job_json(const JobInfo& job) {
   if (known(job.enqueued_at)) value["enqueued_at_ms"] = since_1970_ms(job.enqueued_at);
   if (known(job.due_at)) value["due_at_ms"] = since_1970_ms(job.due_at);
   if (known(job.died_at)) value["died_at_ms"] = since_1970_ms(job.died_at);
+  if (!job.kinds.empty()) value["kinds"] = job.kinds;
   if (!job.sealed_with.empty()) value["sealed_with"] = job.sealed_with;
   if (!job.worker.empty()) value["worker"] = job.worker;
   if (!job.reason.empty()) value["reason"] = job.reason;
@@ -60,7 +99,8 @@ json job_json(const JobInfo& job) {
 }
 
 Table jobs_table(JobState state, const std::vector<JobInfo>& jobs) {
-  std::vector<Table::Column> columns{{"ID"}, {"KIND"}, {"PRIORITY"}, {"AGE", Align::right}};
+  std::vector<Table::Column> columns{
+      {"ID"}, {"KIND", Align::left, kind_width}, {"PRIORITY"}, {"AGE", Align::right}};
   if (state == JobState::leased) columns.push_back({"WORKER"});
   if (state == JobState::delayed) columns.push_back({"RUNS", Align::right});
   if (state == JobState::dead) columns.push_back({"DIED", Align::right});
@@ -70,7 +110,7 @@ Table jobs_table(JobState state, const std::vector<JobInfo>& jobs) {
   Table table(std::move(columns));
   for (const JobInfo& job : jobs) {
     std::vector<Cell> row{job.id.to_string(),
-                          job.kind.empty() ? Cell("(undecodable)", Style::red) : Cell(job.kind),
+                          Cell(kind_text(job), job.kind.empty() ? Style::red : Style::plain),
                           std::string(to_string(job.priority)), age_of(job.enqueued_at)};
     if (state == JobState::leased) row.emplace_back(job.worker);
     if (state == JobState::delayed) row.emplace_back(time_until(job.due_at));
@@ -100,6 +140,17 @@ std::string date_of(system_clock::time_point when) {
     return "-";
   }
   return text.data();
+}
+
+std::string more_queues(std::int64_t more) {
+  return "… and " + counted(more, "more queue", "more queues") + "; --limit lists more of them.";
+}
+
+void add_queue_limit(CLI::App& verb, std::size_t& limit) {
+  verb.add_option("--limit", limit, "Queues to list, 1 to 100000")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
 }
 
 std::string jobs_text(std::int64_t count) { return counted(count, "job", "jobs"); }

@@ -1,18 +1,34 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/parts/table.hpp"
 #include "ferry/queue.hpp"
+#include "ferry/queues.hpp"
 
 namespace ferry::cli {
 
 /// Units: jobs, bytes, ms.
 nlohmann::json counts_json(const QueueCounts& counts);
 
+/// A queue's counts, or what is wrong with it: its name and `error`, with `code`, `message` and the
+/// `key` that cannot be read. A name that is none of Ferry's is given as `name_hex` too.
+nlohmann::json look_json(const QueueLook& look);
+nlohmann::json error_json(const Error& error);
+
+/// Returns: what is wrong with a queue and what to do, in a sentence.
+std::string trouble_of(const QueueLook& look);
+
+/// The option that says how many queues to list.
+void add_queue_limit(CLI::App& verb, std::size_t& limit);
+
 /// Units: bytes, ms, ms since 1970.
 nlohmann::json job_json(const JobInfo& job);
+
+/// Returns: the kind, or those that an envelope names that cannot be decoded.
+std::string kind_text(const JobInfo& job);
 
 /// The jobs of one state; each state has its own columns.
 Table jobs_table(JobState state, const std::vector<JobInfo>& jobs);
@@ -22,6 +38,9 @@ std::string age_of(std::chrono::system_clock::time_point when);
 
 /// Returns: as in `2024-03-01 12:00:00 UTC`; "-" for a time that is not known.
 std::string date_of(std::chrono::system_clock::time_point when);
+
+/// Returns: the line below a list that is not whole.
+std::string more_queues(std::int64_t more);
 
 /// Returns: `1 job`, `2 jobs`.
 std::string jobs_text(std::int64_t count);

@@ -89,7 +89,9 @@ struct ClientOptions {
   std::size_t max_jobs_per_envelope = 256;
   /// 1 KiB..1 MiB. A single larger payload travels alone.
   std::size_t max_bytes_per_envelope = 32 * 1024;
-  /// The local buffer: 1..10,000,000 jobs.
+  /// The local buffer, of jobs that Redis has not taken yet: 1..10,000,000 jobs. Jobs for queues
+  /// that are full count for half of it at most, so that they leave room for those of other queues;
+  /// as they may have filled it before it was known, it can hold half as many more.
   std::size_t buffer_jobs = 100'000;
   /// The local buffer: 64 KiB..4 GiB.
   std::size_t buffer_bytes = 64 * 1024 * 1024;

@@ -44,6 +44,8 @@ struct QueueCounts {
 struct JobInfo {
   JobId id;
   std::string kind;  ///< empty where the stored bytes cannot be decoded
+  /// Of bytes that cannot be decoded: the kinds that they name, as far as that can be read.
+  std::vector<std::string> kinds;
   JobState state = JobState::waiting;
   Priority priority = Priority::normal;
   std::chrono::system_clock::time_point enqueued_at;
@@ -80,6 +82,14 @@ struct AuditReport {
   bool balanced() const { return violations.empty(); }
 };
 
+/// A dead letter that a call left where it was.
+struct DeadLeft {
+  JobId id;
+  bool found = false;  ///< false: no such dead letter is kept (any more)
+  std::string why;
+};
+using OnDeadLeft = std::function<void(const DeadLeft&)>;
+
 /// Looks into one queue and lets an operator act on it.
 ///
 /// Errors: every function throws `Error`.
@@ -92,11 +102,16 @@ class Queue {
   Queue(Queue&&) noexcept;
   Queue& operator=(Queue&&) noexcept;
 
-  /// Returns: the names of all queues that were ever used under the prefix, sorted.
+  /// Returns: the names of all queues that were ever used under the prefix, sorted; see `Queues`
+  /// where they may be many or odd.
   static std::vector<std::string> list(const RedisOptions& redis);
 
   const std::string& name() const;
 
+  /// Counts jobs one by one, at one instant but for the split between waiting and leased. Reads
+  /// envelopes only where both wait or are leased and some have several jobs.
+  ///
+  /// Errors: names the key that cannot be read.
   QueueCounts counts();
 
   /// Lists jobs in one state, oldest first.
@@ -117,7 +132,8 @@ class Queue {
   /// Compares the counters with what is stored, envelope by envelope.
   ///
   /// Walks the queue in slices; exact while nobody else moves jobs, so a difference that a busy
-  /// queue shows is looked at again before it is reported.
+  /// queue shows is looked at again before it is reported. A key that cannot be read is a
+  /// violation.
   AuditReport audit();
 
   /// Workers stop fetching within a second; what they hold is finished.
@@ -131,13 +147,20 @@ class Queue {
 
   /// Puts dead letters back to the queue with no attempts counted.
   ///
-  /// Returns: jobs moved; ids that are not dead letters are passed over.
-  std::int64_t retry_dead(std::span<const JobId> ids);
-  std::int64_t retry_all_dead(const std::function<void(std::int64_t moved)>& progress = {});
+  /// Returns: jobs moved. `left` is told of each letter that could not be put back and why: one
+  /// that no worker could run, one whose stream takes no more.
+  std::int64_t retry_dead(std::span<const JobId> ids, const OnDeadLeft& left = {});
+  /// The same for all letters that are dead when the call begins, each once; those that die again
+  /// meanwhile are left alone. `progress` is told the sum after each slice.
+  std::int64_t retry_all_dead(const std::function<void(std::int64_t moved)>& progress = {},
+                              const OnDeadLeft& left = {});
 
   /// Removes dead letters for good, counted as cancelled.
-  std::int64_t drop_dead(std::span<const JobId> ids);
-  std::int64_t drop_all_dead(const std::function<void(std::int64_t dropped)>& progress = {});
+  ///
+  /// Returns: jobs dropped. `left` is told of each letter that could not be dropped and why.
+  std::int64_t drop_dead(std::span<const JobId> ids, const OnDeadLeft& left = {});
+  std::int64_t drop_all_dead(const std::function<void(std::int64_t dropped)>& progress = {},
+                             const OnDeadLeft& left = {});
 
  private:
   struct Impl;

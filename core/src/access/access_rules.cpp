@@ -48,10 +48,13 @@ constexpr std::array worker_grants{
 };
 
 constexpr std::string_view reading =
-    "+fcall_ro +hget +hmget +hlen +smembers +xlen +xpending +xinfo|groups +xrange +zcard +zrange "
-    "+zrangebyscore +zmscore";
+    "+fcall_ro +hget +hmget +hlen +hstrlen +smembers +sismember +scard +sscan +xlen +xpending "
+    "+xinfo|groups +xrange +zcard +zrange +zrangebyscore +zmscore";
 
-constexpr std::string_view operating = "+hset +hdel +hincrby +xadd +xdel +zrem +zscore";
+// The last line is for large dead letters that go back, and for a queue that is forgotten.
+constexpr std::string_view operating =
+    "+hset +hdel +hincrby +xadd +xdel +zrem +zscore +zrank "
+    "+multi +exec +renamenx +xgroup|create +hscan +hvals +unlink";
 
 // What an operator's functions add, beside what they change: letters of the parts of a letter.
 constexpr std::array admin_grants{
@@ -131,6 +134,7 @@ std::vector<std::string> access_rules(Role role, std::string_view prefix,
       add_words(operating, "", words);
       add_keys("~", prefix, bases, words);
       for (const Grant& grant : admin_grants) words.push_back(selector(grant, bases));
+      words.push_back(selector("+srem", {"~" + queues_key(prefix)}));
       break;
   }
   return words;

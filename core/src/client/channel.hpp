@@ -35,6 +35,16 @@ struct Channel {
   Channel(std::string_view prefix, std::string_view name, const QueueLimits& limits)
       : queue(name), call(Keys(prefix, name), limits), transaction(Keys(prefix, name), limits) {}
 
+  /// Whether the next call adds the queue to the set of all queues: the first one on a connection,
+  /// and one a minute, for somebody may have taken the queue out (`ferry queue forget`).
+  bool must_announce(std::uint64_t connection, Clock::time_point now) const {
+    return announced_on != connection || now - announced_at > std::chrono::minutes{1};
+  }
+  void announced(std::uint64_t connection, Clock::time_point now) {
+    announced_on = connection;
+    announced_at = now;
+  }
+
   std::string queue;
   EnqueueCall call;
   EnqueueTransaction transaction;
@@ -43,11 +53,15 @@ struct Channel {
   /// Producers that were given up with a call that may be stored: what they stored before can still
   /// get lost. Checked with the next connection, then forgotten.
   std::vector<ProducerSequence> given_up;
-  /// The connection (counted) on which the queue was added to the set of all queues.
+  /// The connection (counted) on which the queue was added to the set of all queues, and when.
   std::uint64_t announced_on = 0;
+  Clock::time_point announced_at{};
 
   std::deque<std::shared_ptr<Flight>> flights;  ///< the oldest first; the last may be open
   Clock::time_point blocked_until{};
+  /// Its last call was refused because the queue is full.
+  bool held_back = false;
+  Held held;  ///< what its flights take of the local buffer
   redis::ReconnectBackoff refusals;
   QueueHint hint;
 };

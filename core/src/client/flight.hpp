@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/buffer_room.hpp"
 #include "client/cargo.hpp"
 #include "ferry/client.hpp"
 #include "ferry/error.hpp"
@@ -33,9 +34,8 @@ struct Flight {
   Slot* slot = nullptr;        ///< from its first call on
   Clock::time_point first_at;  ///< when the oldest job came
   Clock::time_point deadline;  ///< of the oldest job
-  std::size_t held_jobs = 0;   ///< what it takes of the local buffer
-  std::size_t held_bytes = 0;
-  int sync_waiters = 0;  ///< callers that could lead a round
+  Held held;                   ///< what it takes of the local buffer
+  int sync_waiters = 0;        ///< callers that could lead a round
   int installs = 0;
   bool on_wire = false;
   bool hurry = false;  ///< no linger

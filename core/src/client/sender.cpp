@@ -52,6 +52,7 @@ Sender::Sender(ClientOptions options)
     : options_(validated(options)),
       sealer_(options_.payload_keys_file),
       cargo_limits_(cargo_limits_of(options_)),
+      buffer_({options_.buffer_jobs, options_.buffer_bytes}),
       connection_(redis_options_of(options_), confirmation_time_of(options_)),
       confirmation_(options_.durability, confirmation_time_of(options_)),
       queues_key_(queues_key(options_.redis.prefix)),

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/buffer_room.hpp"
 #include "client/channel.hpp"
 #include "client/confirmation.hpp"
 #include "client/flight.hpp"
@@ -81,8 +82,12 @@ class Sender {
   static std::shared_ptr<Flight> refused(SharedError error);
   SharedError make_room(Lock& lock, Order& order, std::size_t bytes);
   bool wait_for_room(Lock& lock, const Order& order, std::size_t bytes);
-  bool has_room(std::size_t bytes) const;
-  bool shed_oldest();
+  bool has_room(std::string_view queue, std::size_t bytes) const;
+  const Channel* find_channel(std::string_view queue) const;
+  bool shed_oldest(bool of_held_back);
+  void hold(Flight& flight, Held more);
+  void let_go(Flight& flight, Held less);
+  void set_held_back(Channel& channel, bool held_back);
   static bool may_touch(const std::shared_ptr<Flight>& flight);
   void drop_expired_buffered();
   Clock::time_point next_buffered_expiry() const;
@@ -144,6 +149,7 @@ class Sender {
   const ClientOptions options_;
   Sealer sealer_;
   const CargoLimits cargo_limits_;
+  const BufferRoom buffer_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;  ///< the sending thread waits here
@@ -154,8 +160,8 @@ class Sender {
   bool closing_ = false;
   bool stop_ = false;
   int room_waiters_ = 0;
-  std::size_t held_jobs_ = 0;
-  std::size_t held_bytes_ = 0;
+  Held held_;
+  Held held_back_;  ///< of that, what is for queues that are held back
   std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
   Channel* last_channel_ = nullptr;
   std::size_t first_channel_ = 0;  ///< where the next round begins to look

@@ -168,7 +168,7 @@ SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes
                            " allowed: store it elsewhere and enqueue a reference");
   } else if (closing_) {
     error = make_error(ErrorCode::stopped, "the client is being closed");
-  } else if (!has_room(payload_bytes)) {
+  } else if (!has_room(order.queue, payload_bytes)) {
     error = make_room(lock, order, payload_bytes);
   }
   if (error != nullptr) ++stats_.failed_jobs;
@@ -176,10 +176,7 @@ SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes
 }
 
 JobId Sender::load(Flight& flight, const Order& order, const IncomingJob& job) {
-  ++flight.held_jobs;
-  flight.held_bytes += job.payload.size();
-  ++held_jobs_;
-  held_bytes_ += job.payload.size();
+  hold(flight, {1, job.payload.size()});
   return flight.cargo.add(order.place, order.kind, job.payload, order.now_us,
                           order.has_extras ? &order.extras : nullptr, ids_, job.own_id);
 }
@@ -218,9 +215,53 @@ const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& orde
   return channel.flights.emplace_back(std::move(flight));
 }
 
-bool Sender::has_room(std::size_t bytes) const {
-  return held_jobs_ == 0 ||
-         (held_jobs_ < options_.buffer_jobs && held_bytes_ + bytes <= options_.buffer_bytes);
+void Sender::hold(Flight& flight, Held more) {
+  const auto add = [&more](Held& held) {
+    held.jobs += more.jobs;
+    held.bytes += more.bytes;
+  };
+  add(flight.held);
+  add(flight.channel->held);
+  add(held_);
+  if (flight.channel->held_back) add(held_back_);
+}
+
+void Sender::let_go(Flight& flight, Held less) {
+  const auto take = [&less](Held& held) {
+    held.jobs -= less.jobs;
+    held.bytes -= less.bytes;
+  };
+  take(flight.held);
+  take(flight.channel->held);
+  take(held_);
+  if (flight.channel->held_back) take(held_back_);
+}
+
+void Sender::set_held_back(Channel& channel, bool held_back) {
+  if (channel.held_back == held_back) return;
+  channel.held_back = held_back;
+  const Held& held = channel.held;
+  held_back_ = held_back ? Held{held_back_.jobs + held.jobs, held_back_.bytes + held.bytes}
+                         : Held{held_back_.jobs - held.jobs, held_back_.bytes - held.bytes};
+  // There may be room for others now that was none before.
+  if (room_waiters_ > 0) room_.notify_all();
+}
+
+const Channel* Sender::find_channel(std::string_view queue) const {
+  if (last_channel_ != nullptr && last_channel_->queue == queue) return last_channel_;
+  const auto found = channels_.find(queue);
+  return found == channels_.end() ? nullptr : found->second.get();
+}
+
+bool Sender::has_room(std::string_view queue, std::size_t bytes) const {
+  const Channel* channel = find_channel(queue);
+  BufferView view{.all = held_, .held_back = held_back_};
+  view.several = channels_.size() > (channel == nullptr ? 0 : 1);
+  if (channel != nullptr) {
+    view.own = channel->held;
+    view.is_held_back = channel->held_back;
+  }
+  return buffer_.takes(view, bytes);
 }
 
 /// Returns: null when there is room now.
@@ -228,11 +269,14 @@ SharedError Sender::make_room(Lock& lock, Order& order, std::size_t bytes) {
   switch (options_.when_full) {
     case WhenFull::reject:
       break;
-    case WhenFull::shed_oldest:
-      while (!has_room(bytes) && shed_oldest()) {
+    case WhenFull::shed_oldest: {
+      const Channel* channel = find_channel(order.queue);
+      const bool held_back = channel != nullptr && channel->held_back;
+      while (!has_room(order.queue, bytes) && shed_oldest(held_back)) {
       }
-      if (has_room(bytes)) return nullptr;
+      if (has_room(order.queue, bytes)) return nullptr;
       break;
+    }
     case WhenFull::shed_expired:
       drop_expired_buffered();
       [[fallthrough]];
@@ -242,8 +286,8 @@ SharedError Sender::make_room(Lock& lock, Order& order, std::size_t bytes) {
       break;
   }
   return make_error(ErrorCode::buffer_full,
-                    "the client holds " + std::to_string(held_jobs_) + " jobs and " +
-                        std::to_string(held_bytes_) +
+                    "the client holds " + std::to_string(held_.jobs) + " jobs and " +
+                        std::to_string(held_.bytes) +
                         " bytes that Redis has not taken yet (buffer_jobs " +
                         std::to_string(options_.buffer_jobs) + ", buffer_bytes " +
                         std::to_string(options_.buffer_bytes) +
@@ -254,7 +298,7 @@ bool Sender::wait_for_room(Lock& lock, const Order& order, std::size_t bytes) {
   const auto deadline = order.now + options_.block_timeout;
   ++room_waiters_;
   wake();
-  while (!has_room(bytes) && !closing_ && Clock::now() < deadline) {
+  while (!has_room(order.queue, bytes) && !closing_ && Clock::now() < deadline) {
     if (options_.when_full == WhenFull::shed_expired) {
       room_.wait_until(lock, std::min(deadline, next_buffered_expiry()));
       drop_expired_buffered();
@@ -263,7 +307,7 @@ bool Sender::wait_for_room(Lock& lock, const Order& order, std::size_t bytes) {
     }
   }
   --room_waiters_;
-  return has_room(bytes) && !closing_;
+  return has_room(order.queue, bytes) && !closing_;
 }
 
 /// What is on the wire, or may be stored already, is no longer in our hands.
@@ -271,10 +315,12 @@ bool Sender::may_touch(const std::shared_ptr<Flight>& flight) {
   return !flight->on_wire && (flight->slot == nullptr || !flight->slot->sequence.may_be_stored());
 }
 
-bool Sender::shed_oldest() {
+/// What is held back makes room for its own kind only; all makes room for what is not.
+bool Sender::shed_oldest(bool of_held_back) {
   Channel* where = nullptr;
   std::shared_ptr<Flight> oldest;
   for (const auto& [name, channel] : channels_) {
+    if (of_held_back && !channel->held_back) continue;
     const auto found = std::ranges::find_if(channel->flights,
                                             [&](const auto& flight) { return may_touch(flight); });
     if (found != channel->flights.end() &&

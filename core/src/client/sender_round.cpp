@@ -132,7 +132,7 @@ void Sender::send(Leg& leg) {
   leg.sent = true;
   Channel& channel = *leg.channel;
   const std::uint64_t connection = connection_.meter().connects;
-  if (channel.announced_on != connection) {
+  if (channel.must_announce(connection, Clock::now())) {
     leg.announces_on = connection;
     const std::string_view add[] = {"SADD", queues_key_, channel.queue};
     connection_.append(add);
@@ -184,7 +184,7 @@ void Sender::read_reply(Leg& leg) {
   if (leg.announces_on != 0) {
     // Refused (out of memory, loading …): announced again with the next call.
     const auto added = connection_.read();
-    if (!added->root().is_error()) leg.channel->announced_on = leg.announces_on;
+    if (!added->root().is_error()) leg.channel->announced(leg.announces_on, Clock::now());
   }
   leg.reply = leg.as_transaction ? EnqueueTransaction::read(connection_, leg.envelopes)
                                  : read_enqueue_reply(connection_.read()->root());
@@ -248,6 +248,7 @@ void Sender::apply_stored(Leg& leg, bool before) {
   if (before) ++stats_.duplicate_calls;
   leg.channel->hint = {leg.reply.depth_jobs, leg.reply.oldest_age};
   leg.channel->refusals.reset();
+  set_held_back(*leg.channel, false);
   leg.flight->installs = 0;
   cargo.slice_stored();
   if (cargo.jobs() == 0) depart(*leg.channel, leg.flight, nullptr);
@@ -280,6 +281,7 @@ void Sender::apply_full(Leg& leg) {
   if (options_.when_full == WhenFull::reject) {
     return fail(*leg.channel, leg.flight, give_up_error(*leg.channel, flight));
   }
+  set_held_back(*leg.channel, true);
   // Jitter, so that many producers do not come back at the same moment.
   std::uniform_real_distribution<double> spread(0.75, 1.25);
   const auto pause = std::chrono::duration<double, std::milli>(
@@ -364,8 +366,7 @@ void Sender::expire(Flight& flight, const std::vector<JobId>& ids) {
                ErrorCode::expired, "the job's expires_after passed before it could be stored"));
   stats_.expired_jobs += ids.size();
   stats_.failed_jobs += ids.size();
-  flight.held_jobs -= ids.size();
-  held_jobs_ -= ids.size();
+  let_go(flight, {ids.size(), 0});
   if (room_waiters_ > 0) room_.notify_all();
 }
 
@@ -386,8 +387,7 @@ void Sender::depart(Channel& channel, const std::shared_ptr<Flight>& flight, Sha
   } else {
     std::erase(channel.flights, kept);
   }
-  held_jobs_ -= kept->held_jobs;
-  held_bytes_ -= kept->held_bytes;
+  let_go(*kept, kept->held);
   kept->channel = nullptr;
   if (kept->slot != nullptr) std::exchange(kept->slot, nullptr)->flight = nullptr;
   kept->cargo.give_memory_to(spare_);

@@ -3,7 +3,7 @@
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
 -- The files are joined in this order: library, enqueue, watch, lease, beat, settle, parts, due,
--- dead, inspect.
+-- dead, inspect, books, remove, dead_large.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
 -- All or nothing: an error in the middle of a function does not undo what it wrote before. So each
 --   1. checks its arguments, then reads every key it will write, which finds keys of another type,

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <deque>
 #include <iterator>
 #include <map>
@@ -8,6 +10,7 @@
 #include "one_line.hpp"
 #include "queue/queue_impl.hpp"
 #include "redis/stream_id.hpp"
+#include "wire/kinds_named.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -16,9 +19,6 @@ using redis::Connection;
 using redis::Reply;
 using redis::StreamId;
 using redis::whole_number;
-
-/// Units: entries fetched at a time from one stream; an entry may be large.
-constexpr std::size_t entries_per_fetch = 32;
 
 struct Entry {
   StreamId id;
@@ -32,17 +32,17 @@ struct Entry {
 class StreamCursor {
  public:
   StreamCursor(Connection& connection, const Keys& keys, std::size_t priority, JobState state,
-               StreamId after, std::string last)
+               StreamId after, const std::string& last, std::int64_t mean_bytes)
       : connection_(connection),
         keys_(keys),
         priority_(priority),
         state_(state),
         after_(after),
-        last_(std::move(last)) {}
+        reader_(connection, keys, priority, "(" + after.text(), last, mean_bytes) {}
 
   /// Returns: the next entry, or null at the end.
   const Entry* peek() {
-    if (entries_.empty() && !ended_) fetch();
+    if (entries_.empty()) fetch();
     return entries_.empty() ? nullptr : &entries_.front();
   }
   Entry take() {
@@ -56,17 +56,8 @@ class StreamCursor {
 
  private:
   void fetch() {
-    const std::string most = std::to_string(entries_per_fetch);
-    const auto from = fetched_ ? *fetched_ : after_;
-    const auto answer = connection_.call(
-        {"XRANGE", keys_.ready[priority_], "(" + from.text(), last_, "COUNT", most});
-    const Reply& reply = answer->root();
-    ended_ = reply.size < entries_per_fetch;
-    for (const Reply& element : reply) {
-      const auto id = element.size == 2 ? StreamId::parse(element[0].text) : std::nullopt;
-      if (!id || element[1].size < 2) continue;
-      entries_.push_back({*id, std::string(element[1][1].text), {}, {}, 0});
-      fetched_ = id;
+    for (StreamEntry& entry : reader_.read()) {
+      entries_.push_back({entry.id, std::move(entry.bytes), {}, {}, 0});
     }
     if (entries_.empty()) return;
     add_marks();
@@ -80,7 +71,7 @@ class StreamCursor {
     }
     std::vector<std::string_view> command{"HMGET", keys_.progress};
     command.insert(command.end(), fields.begin(), fields.end());
-    const auto answer = connection_.call(command);
+    const auto answer = call_on(connection_, keys_.progress, command);
     const Reply& reply = answer->root();
     for (std::size_t i = 0; i < entries_.size() && i < reply.size; ++i) {
       entries_[i].marks = reply[i].text;
@@ -88,9 +79,10 @@ class StreamCursor {
   }
 
   void add_holders() {
-    const auto answer = connection_.call({"XPENDING", keys_.ready[priority_], group_name,
-                                          entries_.front().id.text(), entries_.back().id.text(),
-                                          std::to_string(entries_.size())});
+    const std::string& stream = keys_.ready[priority_];
+    const auto answer = call_on(connection_, stream,
+                                {"XPENDING", stream, group_name, entries_.front().id.text(),
+                                 entries_.back().id.text(), std::to_string(entries_.size())});
     std::map<StreamId, const Reply*> holders;
     for (const Reply& pending : answer->root()) {
       if (pending.size < 4) continue;
@@ -109,16 +101,15 @@ class StreamCursor {
   std::size_t priority_;
   JobState state_;
   StreamId after_;
-  std::string last_;
-  std::optional<StreamId> fetched_;
+  StreamReader reader_;
   std::deque<Entry> entries_;
-  bool ended_ = false;
 };
 
 JobInfo undecodable(std::string_view bytes, JobState state, Priority priority,
                     const std::string& problem) {
   JobInfo info;
   if (const auto head = wire::decode_head(bytes)) info.id = head->first_id;
+  info.kinds = wire::kinds_named(bytes);
   info.state = state;
   info.priority = priority;
   info.payload_bytes = static_cast<std::int64_t>(bytes.size());
@@ -141,6 +132,13 @@ void add_entry(const Entry& entry, JobState state, Priority priority, std::vecto
     info.worker = entry.worker;
     info.deliveries = entry.deliveries;
   }
+}
+
+/// A score as Redis writes it: `1700000000000`, `1e+300`, `-inf`.
+bool is_number(std::string_view text) {
+  double number = 0;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && at == text.data() + text.size() && !std::isnan(number);
 }
 
 /// A stream page's cursor: the last id seen of each stream, as in "5-0,7-1,0-0".
@@ -167,8 +165,8 @@ void refuse_cursor(const std::string& from) {
 }
 
 std::chrono::system_clock::time_point time_of_ms(std::uint64_t milliseconds) {
-  return std::chrono::system_clock::time_point{
-      std::chrono::milliseconds{static_cast<std::int64_t>(milliseconds)}};
+  return std::chrono::system_clock::time_point{std::chrono::milliseconds{
+      static_cast<std::int64_t>(std::min(milliseconds, wire::max_time_ms))}};
 }
 
 JobInfo info_of(const wire::StoredJob& job, JobState state, Priority priority) {
@@ -204,7 +202,8 @@ void add_parked(const std::string& name, std::string_view bytes, std::uint64_t s
   } else {
     const auto stored = problem.empty() ? envelope.opaque : bytes;
     jobs.push_back(undecodable(stored, state, priority, problem));
-    if (problem.empty()) jobs.back().id = envelope.head.first_id;
+    // It is found again under the id in its name, whatever its bytes say.
+    if (const auto id = id_in_name(name)) jobs.back().id = *id;
   }
   for (std::size_t i = first; i < jobs.size(); ++i) {
     if (state == JobState::delayed) {
@@ -223,15 +222,14 @@ void add_parked(const std::string& name, std::string_view bytes, std::uint64_t s
 JobPage stream_page(Connection& connection, const Keys& keys, JobState state, std::size_t limit,
                     const std::string& from) {
   const auto after = cursor_of(from);
-  const CountsReply books = call_counts(connection, keys);
+  const BooksReply books = readable_books(connection, keys);
   std::vector<StreamCursor> streams;
   for (std::size_t i = 0; i < priority_count; ++i) {
     const auto delivered = StreamId::parse(books.last_delivered[i]).value_or(StreamId{});
-    if (state == JobState::waiting) {
-      streams.emplace_back(connection, keys, i, state, std::max(after[i], delivered), "+");
-    } else {
-      streams.emplace_back(connection, keys, i, state, after[i], delivered.text());
-    }
+    const bool waits = state == JobState::waiting;
+    streams.emplace_back(connection, keys, i, state,
+                         waits ? std::max(after[i], delivered) : after[i],
+                         waits ? "+" : delivered.text(), books.mean_bytes());
   }
   JobPage page;
   while (true) {
@@ -257,31 +255,38 @@ JobPage parked_page(Connection& connection, const Keys& keys, JobState state, st
   std::uint64_t seen = 0;
   if (!from.empty()) {
     const auto colon = from.find(':');
-    const auto at = colon == std::string::npos ? std::nullopt : whole_number(from.substr(0, colon));
-    const auto skip = at ? whole_number(from.substr(colon + 1)) : std::nullopt;
+    const bool is_score = colon != std::string::npos && is_number(from.substr(0, colon));
+    const auto skip = is_score ? whole_number(from.substr(colon + 1)) : std::nullopt;
     if (!skip) refuse_cursor(from);
-    score = std::to_string(*at);
+    score = from.substr(0, colon);
     seen = *skip;
   }
   const std::string& set = state == JobState::dead ? keys.dead : keys.due;
-  const auto answer = connection.call({"ZRANGEBYSCORE", set, score, "+inf", "WITHSCORES", "LIMIT",
-                                       std::to_string(seen), std::to_string(limit + 1)});
+  const auto answer = call_on(connection, set,
+                              {"ZRANGEBYSCORE", set, score, "+inf", "WITHSCORES", "LIMIT",
+                               std::to_string(seen), std::to_string(limit + 1)});
   const Reply& reply = answer->root();
   const std::size_t found = reply.size / 2;
+  std::vector<std::string> names;
+  std::vector<std::string> scores;
+  for (std::size_t i = 0; i < found && i < limit; ++i) {
+    names.emplace_back(reply[2 * i].text);
+    scores.emplace_back(reply[2 * i + 1].text);
+  }
   JobPage page;
-  if (found == 0) return page;
-
-  std::vector<std::string_view> command{"HMGET", keys.parked};
-  for (std::size_t i = 0; i < found && i < limit; ++i) command.push_back(reply[2 * i].text);
-  const auto stored = connection.call(command);
-  std::size_t taken = 0;
-  for (; taken < found && taken < limit && page.jobs.size() < limit; ++taken) {
-    const Reply& bytes = stored->root()[taken];
-    const auto at = whole_number(reply[2 * taken + 1].text).value_or(0);
-    seen = score == std::to_string(at) ? seen + 1 : 1;
-    score = std::to_string(at);
-    if (bytes.is_nil()) continue;  // moved between the two commands
-    add_parked(std::string(reply[2 * taken].text), bytes.text, at, state, page.jobs);
+  const auto sizes = parked_sizes(connection, keys, names);
+  std::size_t taken = names.size();
+  read_parked(connection, keys, names, sizes, [&](std::size_t i, std::string_view bytes) {
+    if (page.jobs.size() >= limit) {
+      taken = i;
+      return false;
+    }
+    add_parked(names[i], bytes, whole_number(scores[i]).value_or(0), state, page.jobs);
+    return true;
+  });
+  for (std::size_t i = 0; i < taken; ++i) {
+    seen = score == scores[i] ? seen + 1 : 1;
+    score = scores[i];
   }
   if (taken < found) page.next = score + ":" + std::to_string(seen);
   return page;

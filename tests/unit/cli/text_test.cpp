@@ -81,5 +81,16 @@ TEST(TableTest, MakesTextFromElsewhereHarmless) {
   EXPECT_EQ(table.render(false), "A\n\\x1b[…\na\\nlo…\n");
 }
 
+TEST(HexTest, IsReadAsItIsWritten) {
+  for (const std::string& bytes : {std::string(), std::string("mail"), std::string("\0\xff \n", 4),
+                                   std::string(1000, '\x80')}) {
+    EXPECT_EQ(bytes_of_hex(hex(bytes)), bytes);
+  }
+  EXPECT_EQ(bytes_of_hex("4D4d"), "MM");
+  for (const char* text : {"4", "4g", "0x41", "-1", " 1", "+1", "41 42"}) {
+    EXPECT_FALSE(bytes_of_hex(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace ferry::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 
@@ -148,6 +149,19 @@ std::string hex(std::string_view bytes) {
   out.reserve(bytes.size() * 2);
   for (const char byte : bytes) append_hex(out, byte);
   return out;
+}
+
+std::optional<std::string> bytes_of_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    std::uint8_t byte = 0;
+    const char* end = text.data() + i + 2;
+    const auto [at, error] = std::from_chars(text.data() + i, end, byte, 16);
+    if (error != std::errc{} || at != end) return std::nullopt;
+    bytes.push_back(static_cast<char>(byte));
+  }
+  return bytes;
 }
 
 std::string hex_dump(std::string_view bytes, std::size_t limit) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,5 +26,8 @@ std::string hex_dump(std::string_view bytes, std::size_t limit);
 
 /// Returns: two digits for each byte.
 std::string hex(std::string_view bytes);
+
+/// Returns: the bytes that `hex` was given; nothing for other text.
+std::optional<std::string> bytes_of_hex(std::string_view text);
 
 }  // namespace ferry::cli
