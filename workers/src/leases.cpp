@@ -4,6 +4,7 @@
 #include <random>
 
 #include "functions/refusal.hpp"
+#include "functions/replies.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -24,11 +25,10 @@ void add_streams(std::vector<std::string_view>& call, const Keys& keys) {
   call.insert(call.end(), keys.ready.begin(), keys.ready.end());
 }
 
-void check(std::string_view function, const redis::Reply& reply) {
+LeaseReply checked(std::string_view function, const redis::Reply& reply) {
   if (reply.is_error()) throw refusal_of(function, reply.text);
+  return read_lease_reply(function, reply);
 }
-
-bool is_stale(const redis::Reply& reply) { return reply.size > 0 && reply[0].text == "STALE"; }
 
 }  // namespace
 
@@ -103,7 +103,7 @@ void Leases::register_missing(redis::Connection& connection) {
     call.insert(call.end(), {queues_[i].control, queues_[i].workers});
     add_streams(call, queues_[i]);
     call.push_back(name);
-    check("ferry_v1_register", connection.command(call)->root());
+    checked("ferry_v1_register", connection.command(call)->root());
     const std::lock_guard lock(mutex_);
     Epoch* epoch = find(number);
     if (epoch != nullptr && epoch->standing[i] == Standing::unregistered) {
@@ -138,12 +138,11 @@ std::vector<bool> Leases::renew(redis::Connection& connection) {
   for (std::size_t i = 0; i < beats.size(); ++i) replies.push_back(connection.read());
   std::vector<bool> paused(queues_.size(), false);
   for (std::size_t i = 0; i < beats.size(); ++i) {
-    const redis::Reply& reply = replies[i]->root();
-    check("ferry_v1_renew", reply);
-    if (is_stale(reply)) {
+    const LeaseReply renewed = checked("ferry_v1_renew", replies[i]->root());
+    if (renewed.stale) {
       lost(beats[i].queue, beats[i].epoch);
-    } else if (reply.size > 1) {
-      paused[beats[i].queue] = reply[1].integer != 0;
+    } else {
+      paused[beats[i].queue] = renewed.paused;
     }
   }
   return paused;

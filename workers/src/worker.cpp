@@ -12,6 +12,7 @@
 
 #include "batching/fetch_plan.hpp"
 #include "functions/library.hpp"
+#include "functions/replies.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
@@ -330,9 +331,13 @@ void Worker::Impl::release(redis::Connection& connection,
   std::uint64_t jobs = 0;
   for (const detail::EnvelopePtr& envelope : envelopes) {
     const Keys& keys = leases_.queues()[envelope->queue];
-    connection.call({"FCALL", "ferry_v1_release", "4", keys.state, keys.workers, keys.progress,
-                     keys.ready[static_cast<std::size_t>(envelope->priority)],
-                     leases_.name(envelope->epoch), envelope->id.text()});
+    const auto reply =
+        connection.call({"FCALL", "ferry_v1_release", "4", keys.state, keys.workers, keys.progress,
+                         keys.ready[static_cast<std::size_t>(envelope->priority)],
+                         leases_.name(envelope->epoch), envelope->id.text()});
+    const auto word = read_settle_word(reply->root());
+    if (!word) throw unknown_reply("ferry_v1_release", reply->root());
+    if (word != SettleWord::ok) continue;  // the lease has ended: others have them
     jobs += envelope->marks.empty() ? envelope->count : envelope->open + envelope->pending;
   }
   metrics_.update([&](WorkerStats& stats) { stats.released += jobs; });

@@ -1,10 +1,12 @@
 #include "functions/queue_calls.hpp"
 
+#include <algorithm>
 #include <tuple>
 #include <vector>
 
 #include "ferry/error.hpp"
 #include "functions/refusal.hpp"
+#include "functions/replies.hpp"
 #include "functions/slice.hpp"
 
 namespace ferry {
@@ -13,15 +15,10 @@ namespace {
 using redis::Reply;
 using Type = Reply::Type;
 
-[[noreturn]] void refuse_reply(std::string_view function) {
-  throw Error(ErrorCode::internal, std::string(function) +
-                                       " answered something unknown; check that this Redis's "
-                                       "functions are Ferry's (`ferry doctor`)");
-}
-
+/// Returns: a number with which sums and conversions do not overflow.
 std::int64_t integer_of(const Reply& reply, std::string_view function) {
-  if (reply.type != Type::integer) refuse_reply(function);
-  return reply.integer;
+  if (reply.type != Type::integer) throw unknown_reply(function, reply);
+  return bounded(reply, -largest_told_count, largest_told_count);
 }
 
 redis::ReplyPtr call_as(std::string_view verb, redis::Connection& connection,
@@ -66,7 +63,7 @@ CountsReply call_counts(redis::Connection& connection, const Keys& keys) {
                                     keys.ready[2], keys.control};
   const auto answer = look(connection, function, names, {});
   const Reply& reply = answer->root();
-  if (reply.type != Type::array || reply.size < 18) refuse_reply(function);
+  if (reply.type != Type::array || reply.size < 18) throw unknown_reply(function, reply);
   CountsReply counts;
   std::int64_t* const fields[] = {&counts.accepted,      &counts.done,
                                   &counts.expired,       &counts.cancelled,
@@ -78,8 +75,10 @@ CountsReply call_counts(redis::Connection& connection, const Keys& keys) {
                                   &counts.oldest_age_ms, &counts.paused,
                                   &counts.server_time_ms};
   for (std::size_t i = 0; i < std::size(fields); ++i) *fields[i] = integer_of(reply[i], function);
+  counts.oldest_age_ms =
+      std::clamp<std::int64_t>(counts.oldest_age_ms, 0, longest_told_time.count());
   const Reply& last = reply[17];
-  if (last.type != Type::array || last.size != priority_count) refuse_reply(function);
+  if (last.type != Type::array || last.size < priority_count) throw unknown_reply(function, reply);
   for (std::size_t i = 0; i < priority_count; ++i) counts.last_delivered[i] = last[i].text;
   return counts;
 }
@@ -95,7 +94,7 @@ JobsAndBytes count_range(redis::Connection& connection, const Keys& keys, std::s
     const std::string_view arguments[] = {next, to, most};
     const auto answer = look(connection, function, names, arguments);
     const Reply& reply = answer->root();
-    if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
+    if (reply.type != Type::array || reply.size < 3) throw unknown_reply(function, reply);
     const std::int64_t bytes = integer_of(reply[1], function);
     sum.jobs += integer_of(reply[0], function);
     sum.bytes += bytes;
@@ -116,7 +115,7 @@ JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const
     const std::string_view arguments[] = {from, most};
     const auto answer = look(connection, function, names, arguments);
     const Reply& reply = answer->root();
-    if (reply.type != Type::array || reply.size != 3) refuse_reply(function);
+    if (reply.type != Type::array || reply.size < 3) throw unknown_reply(function, reply);
     const std::int64_t bytes = integer_of(reply[1], function);
     const std::int64_t seen = integer_of(reply[2], function);
     sum.jobs += integer_of(reply[0], function);
@@ -130,7 +129,8 @@ JobsAndBytes count_parked(redis::Connection& connection, const Keys& keys, const
 void call_pause(redis::Connection& connection, const Keys& keys, bool paused) {
   const std::string_view names[] = {keys.control};
   const std::string_view arguments[] = {paused ? "1" : "0"};
-  call(connection, "ferry_v1_pause", names, arguments);
+  const auto answer = call(connection, "ferry_v1_pause", names, arguments);
+  if (word_of(answer->root()) != "OK") throw unknown_reply("ferry_v1_pause", answer->root());
 }
 
 std::int64_t call_purge(redis::Connection& connection, const Keys& keys, std::size_t elements) {

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "functions/replies.hpp"
 #include "upkeep/roles.hpp"
 
 namespace ferry::detail {
@@ -18,8 +19,9 @@ std::size_t expire_producers(redis::Connection& connection, const Leases& leases
     do {
       const auto reply = connection.call({"FCALL", "ferry_v1_expire_producers", "1", keys.producers,
                                           cursor, std::to_string(silent_for.count())});
-      cursor = reply->root()[0].text;
-      forgotten += static_cast<std::size_t>(reply->root()[1].integer);
+      const ExpireReply page = read_expire_reply(reply->root());
+      cursor = page.cursor;
+      forgotten += page.forgotten;
     } while (cursor != "0");
   }
   return forgotten;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "functions/replies.hpp"
 #include "upkeep/roles.hpp"
 
 namespace ferry::detail {
@@ -11,8 +12,7 @@ Promoted promote(redis::Connection& connection, const Leases& leases) {
       const auto reply =
           connection.call({"FCALL", "ferry_v1_promote", "6", keys.state, keys.due, keys.parked,
                            keys.ready[0], keys.ready[1], keys.ready[2], "500", "65536"});
-      const auto moved = static_cast<std::uint64_t>(reply->root()[0].integer);
-      const std::chrono::milliseconds next{reply->root()[1].integer};
+      const auto [moved, next] = read_promote_reply(reply->root());
       promoted.jobs += moved;
       if (moved > 0 && next.count() == 0) continue;  // more is due already
       if (next.count() >= 0) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "functions/keys.hpp"
+#include "functions/replies.hpp"
 #include "redis/errors.hpp"
 #include "upkeep/roles.hpp"
 
@@ -20,23 +21,22 @@ std::size_t reclaim(redis::Connection& connection, Leases& leases, Adopter& adop
     const auto reply =
         connection.call({"FCALL", "ferry_v1_reclaim", "6", keys.state, keys.workers, keys.progress,
                          keys.ready[0], keys.ready[1], keys.ready[2], name, lease_ms, most});
-    const redis::Reply& root = reply->root();
-    if (root.size > 0 && root[0].text == "STALE") continue;  // not registered yet, or struck off
+    const ReclaimReply reclaimed = read_reclaim_reply(reply->root());
+    if (reclaimed.stale) continue;  // not registered yet, or struck off
     std::vector<EnvelopePtr> found;
-    for (std::size_t i = 1; i < root.size; ++i) {
-      // {index of the stream in KEYS, entry id, envelope, progress, the worker that held it}
-      const auto id = redis::StreamId::parse(root[i][1].text);
+    for (const ReclaimedEntry& entry : reclaimed.entries) {
+      const auto id = redis::StreamId::parse(entry.id);
       if (!id) continue;
       auto envelope = std::make_shared<LeasedEnvelope>();
       envelope->queue = queue;
-      envelope->priority = static_cast<Priority>(root[i][0].integer - 4);
+      envelope->priority = static_cast<Priority>(entry.priority);
       envelope->epoch = epoch;
       envelope->id = *id;
       envelope->owner = reply;
-      envelope->set_bytes(root[i][2].text);
-      envelope->progress = root[i][3].text;
-      // What an older worker could not read was never begun by it.
-      const bool put_off = root[i].size > 4 && root[i][4].text == newer_holder;
+      envelope->set_bytes(entry.envelope);
+      envelope->progress = entry.progress;
+      // What a worker could not take was never begun by it.
+      const bool put_off = is_waiting_place(entry.holder);
       envelope->suspect =
           !put_off || envelope->progress.find_first_of("123456789") != std::string::npos;
       if (!put_off) ++taken_over;

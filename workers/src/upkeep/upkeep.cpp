@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 
 /// How late a job that was delayed by another process may be.
 constexpr milliseconds longest_nap{100};
+/// What is due and cannot be moved (bytes of another program's) must not keep this thread running.
+constexpr milliseconds shortest_nap{1};
 constexpr milliseconds reclaim_period{500};
 constexpr std::chrono::minutes expire_period{10};
 
@@ -86,7 +88,7 @@ Upkeep::Time Upkeep::turn() {
     now = Clock::now();
     next_promote_ = now + longest_nap;
     if (promoted.next_due.count() >= 0) {
-      next_promote_ = std::min(next_promote_, now + promoted.next_due);
+      next_promote_ = now + std::clamp(promoted.next_due, shortest_nap, longest_nap);
     }
   }
   if (now >= next_reclaim_) {
