@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "cli/parts/growth.hpp"
 #include "cli/parts/plan_text.hpp"
@@ -50,7 +51,9 @@ std::string read_file(const std::string& option, const std::string& file) {
 
 double seconds_of(const std::string& option, const std::string& text) {
   const auto duration = parse_duration(text);
-  if (!duration) refuse(option, text, duration_expected);
+  if (!duration || *duration > std::chrono::days{366}) {
+    refuse(option, text, std::string(duration_expected) + ", at most 366d");
+  }
   return std::chrono::duration<double>(*duration).count();
 }
 
@@ -77,7 +80,10 @@ plan::Measured measured_of(const Arguments& arguments) {
       plan::read_measured(read_file("MEASURED", arguments.file), arguments.file);
   if (!arguments.job_bytes.empty()) {
     const auto bytes = parse_bytes(arguments.job_bytes);
-    if (!bytes) refuse("--job-bytes", arguments.job_bytes, "expected as in 300B or 2KiB");
+    constexpr std::int64_t most = 1 << 30;
+    if (!bytes || *bytes < 1 || *bytes > most) {
+      refuse("--job-bytes", arguments.job_bytes, "expected as in 300B or 2KiB, 1B to 1GiB");
+    }
     measured.redis_bytes = static_cast<double>(*bytes);
     measured.redis_bytes_estimated = false;
   }
@@ -159,6 +165,7 @@ void add_plan(CLI::App& program, Command& chosen) {
       ->type_name("");
   verb->add_option("--rate", arguments->rate, "Jobs a second to plan for")
       ->required()
+      ->check(number(0.01, 1e8))
       ->type_name("R");
   verb->add_option("--budget", arguments->budget, "From enqueue to settled, for 99 in 100 jobs")
       ->type_name("TIME")
@@ -176,18 +183,22 @@ void add_plan(CLI::App& program, Command& chosen) {
       ->type_name("FILE");
   verb->add_option("--partitions", arguments->partitions, "Of the queue; each lives on one Redis")
       ->type_name("N")
+      ->check(whole_number(1, 10'000))
       ->capture_default_str();
   verb->add_option("--workers", arguments->workers, "Ask about so many instead of finding out")
+      ->check(whole_number(0, 100'000))
       ->type_name("N");
   verb->add_option("--servers", arguments->servers, "Redis servers, instead of finding out")
+      ->check(whole_number(0, 10'000))
       ->type_name("N");
   verb->add_option("--job-bytes", arguments->job_bytes, "What a job takes of Redis's memory")
       ->type_name("SIZE");
   verb->add_option("--noise", arguments->noise, "How much a call's time varies: σ of its logarithm")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 3.0));
+      ->check(number(0, 3));
   verb->add_option("--seed", arguments->seed, "Of the simulation")
       ->type_name("N")
+      ->check(whole_number(0, UINT64_MAX))
       ->capture_default_str();
   verb->add_option("--json", arguments->json, "Write the whole plan there")->type_name("FILE");
   verb->footer(

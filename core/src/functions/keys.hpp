@@ -46,7 +46,9 @@ inline std::string queues_key(std::string_view prefix) { return std::string(pref
 inline constexpr std::string_view group_name = "ferry";
 /// Who holds envelopes that wait for a worker of a newer version; no worker's name.
 inline constexpr std::string_view newer_holder = "~newer";
-/// The one field of every stream entry.
+/// The first field of every stream entry.
 inline constexpr std::string_view envelope_field = "e";
+/// Of an entry that was given back: what is settled of it, one character for each job.
+inline constexpr std::string_view progress_field = "m";
 
 }  // namespace ferry

@@ -14,7 +14,7 @@ local group = 'ferry'
 local for_newer = '~newer'
 
 -- Raise it with every change of these files; `install` replaces a lower one.
-local revision = 4
+local revision = 5
 
 -- A number as Redis is to store it: Redis formats a number it is given as a fraction with 17 digits,
 -- which takes longer than many a command.

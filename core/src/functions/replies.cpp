@@ -1,11 +1,13 @@
 #include "functions/replies.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 
 #include "ferry/job.hpp"
 #include "one_line.hpp"
 #include "redis/stream_id.hpp"
+#include "wire/limits.hpp"
 
 namespace ferry {
 namespace {
@@ -75,6 +77,17 @@ Error unknown_reply(std::string_view function, const Reply& reply) {
 
 std::int64_t bounded(const Reply& integer, std::int64_t least, std::int64_t most) {
   return std::clamp(integer.integer, least, most);
+}
+
+std::uint64_t ms_of_score(std::string_view text) {
+  double score = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), score);
+  if (problem == std::errc::result_out_of_range) {
+    // Too large or too small for a double; Redis itself writes neither.
+    return text.starts_with('-') || text.find("e-") != text.npos ? 0 : wire::max_time_ms;
+  }
+  if (problem != std::errc{} || !(score > 0)) return 0;
+  return static_cast<std::uint64_t>(std::min(score, static_cast<double>(wire::max_time_ms)));
 }
 
 LeaseReply read_lease_reply(std::string_view function, const Reply& reply) {

@@ -33,6 +33,11 @@ std::int64_t bounded(const redis::Reply& integer, std::int64_t least, std::int64
 inline constexpr std::chrono::milliseconds longest_told_time = std::chrono::days{366 * 100};
 inline constexpr std::int64_t largest_told_count = std::int64_t{1} << 53;
 
+/// The time in the score of a delayed job or a dead letter: whole ms since 1970, at most the year
+/// 2200, and 0 for what is less or no number. Anybody with a right to the key can write `inf` or
+/// 1e300 there; what follows the point is left to later versions.
+std::uint64_t ms_of_score(std::string_view text);
+
 /// Of `register` and `renew`.
 struct LeaseReply {
   bool stale = false;  ///< struck off

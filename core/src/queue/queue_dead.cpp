@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "functions/replies.hpp"
 #include "functions/slice.hpp"
 #include "queue/queue_impl.hpp"
 #include "secrets/payload_keys.hpp"
@@ -48,8 +49,7 @@ std::vector<DeadLetter> letters_named(Connection& connection, const Keys& keys,
     const Reply& score = scores->root()[i];
     if (score.is_nil()) continue;  // `parked` may hold that name for a delayed job
     dead.push_back(names[i]);
-    letters.push_back(
-        {names[i], {}, static_cast<std::uint64_t>(std::stod(std::string(score.text)))});
+    letters.push_back({names[i], {}, ms_of_score(score.text)});
   }
   if (dead.empty()) return letters;
   const auto stored = call_with(connection, "HMGET", keys.parked, dead);

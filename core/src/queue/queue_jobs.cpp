@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "functions/replies.hpp"
 #include "one_line.hpp"
 #include "queue/queue_impl.hpp"
 #include "redis/stream_id.hpp"
@@ -100,7 +101,7 @@ class StreamCursor {
       const auto found = holders.find(entry.id);
       if (found == holders.end()) continue;
       entry.worker = (*found->second)[1].text;
-      entry.deliveries = static_cast<int>((*found->second)[3].integer);
+      entry.deliveries = static_cast<int>(bounded((*found->second)[3], 0, wire::max_count_of_runs));
     }
   }
 
@@ -167,8 +168,8 @@ void refuse_cursor(const std::string& from) {
 }
 
 std::chrono::system_clock::time_point time_of_ms(std::uint64_t milliseconds) {
-  return std::chrono::system_clock::time_point{
-      std::chrono::milliseconds{static_cast<std::int64_t>(milliseconds)}};
+  return std::chrono::system_clock::time_point{std::chrono::milliseconds{
+      static_cast<std::int64_t>(std::min(milliseconds, wire::max_time_ms))}};
 }
 
 JobInfo info_of(const wire::StoredJob& job, JobState state, Priority priority) {
@@ -252,18 +253,20 @@ JobPage stream_page(Connection& connection, const Keys& keys, JobState state, st
 
 JobPage parked_page(Connection& connection, const Keys& keys, JobState state, std::size_t limit,
                     const std::string& from) {
-  // The cursor: the last score seen, and how many entries with that score were seen.
-  std::string score = "-inf";
+  // The cursor: the last time seen, and how many entries with that time were seen.
+  std::uint64_t last = 0;
   std::uint64_t seen = 0;
   if (!from.empty()) {
     const auto colon = from.find(':');
     const auto at = colon == std::string::npos ? std::nullopt : whole_number(from.substr(0, colon));
     const auto skip = at ? whole_number(from.substr(colon + 1)) : std::nullopt;
     if (!skip) refuse_cursor(from);
-    score = std::to_string(*at);
+    last = *at;
     seen = *skip;
   }
   const std::string& set = state == JobState::dead ? keys.dead : keys.due;
+  // What lies below 0 is told as 0.
+  const std::string score = last == 0 ? "-inf" : std::to_string(last);
   const auto answer = connection.call({"ZRANGEBYSCORE", set, score, "+inf", "WITHSCORES", "LIMIT",
                                        std::to_string(seen), std::to_string(limit + 1)});
   const Reply& reply = answer->root();
@@ -277,13 +280,13 @@ JobPage parked_page(Connection& connection, const Keys& keys, JobState state, st
   std::size_t taken = 0;
   for (; taken < found && taken < limit && page.jobs.size() < limit; ++taken) {
     const Reply& bytes = stored->root()[taken];
-    const auto at = whole_number(reply[2 * taken + 1].text).value_or(0);
-    seen = score == std::to_string(at) ? seen + 1 : 1;
-    score = std::to_string(at);
+    const std::uint64_t at = ms_of_score(reply[2 * taken + 1].text);
+    seen = at == last ? seen + 1 : 1;
+    last = at;
     if (bytes.is_nil()) continue;  // moved between the two commands
     add_parked(std::string(reply[2 * taken].text), bytes.text, at, state, page.jobs);
   }
-  if (taken < found) page.next = score + ":" + std::to_string(seen);
+  if (taken < found) page.next = std::to_string(last) + ":" + std::to_string(seen);
   return page;
 }
 

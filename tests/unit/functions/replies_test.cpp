@@ -206,6 +206,31 @@ TEST(RepliesTest, KnowsTheNamesUnderWhichEnvelopesWait) {
   }
 }
 
+TEST(RepliesTest, ReadsTimesOutOfScoresWhateverStandsThere) {
+  const struct {
+    std::string_view score;
+    std::uint64_t ms;
+  } cases[]{{"1796056670547", 1796056670547},
+            {"1796056670547.2441", 1796056670547},
+            {"1.796056670547e+12", 1796056670547},
+            {"0", 0},
+            {"0.9", 0},
+            {"-1", 0},
+            {"-inf", 0},
+            {"-1e+300", 0},
+            {"inf", 7'258'118'400'000},
+            {"1e+300", 7'258'118'400'000},
+            {"1e+999", 7'258'118'400'000},
+            {"-1e+999", 0},
+            {"1e-999", 0},
+            {"9223372036854775808", 7'258'118'400'000},
+            {"nan", 0},
+            {"-nan", 0},
+            {"", 0},
+            {"soon", 0}};
+  for (const auto& each : cases) EXPECT_EQ(ms_of_score(each.score), each.ms) << each.score;
+}
+
 TEST(ReplyTest, IsNilBehindItsEnd) {
   const auto reply = fake_reply(R"([1, ["a"]])");
   EXPECT_EQ(reply->root()[1][0].text, "a");
