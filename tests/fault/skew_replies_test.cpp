@@ -46,9 +46,9 @@ local told_more = {enqueue = 1, open = 1, register = 1, renew = 1, put_off = 1, 
   count_range = 1, count_parked = 1}
 local function add_more(reply) reply[#reply + 1] = 'further'; reply[#reply + 1] = {7, 'x'} end
 local function register_talkative(f)
-  local name, callback = string.sub(f.function_name, 10), f.callback
+  local full_name, callback = f.function_name, f.callback
   f.callback = function(keys, args)
-    local reply = callback(keys, args)
+    local name, reply = string.sub(full_name, 10), callback(keys, args)
     if type(reply) ~= 'table' or reply.err or reply.ok then return reply end
     if told_more[name] then add_more(reply) end
     if name == 'reclaim' then for i = 2, #reply do add_more(reply[i]) end end
@@ -187,7 +187,8 @@ TEST_F(SkewRepliesTest, AnUnknownWordIsNeverTakenForOkByAWorker) {
       EXPECT_TRUE(eventually([&] {
         return admin.call({"GET", "asked"})->root().text != "0";
       })) << function;
-      if (function == "finish") EXPECT_EQ(queue.counts().done, accepted - 1) << "nothing was told";
+      const bool told = function != "finish";
+      EXPECT_LE(queue.counts().done, told ? accepted : accepted - 1) << function;
       load(library_text());
     }
     RunningWorker another(options(), handlers());

@@ -53,11 +53,15 @@ TEST(PatternTest, FindsWhatAnOldProgramWouldNotUnderstand) {
       {"null", R"("x")", false, true},
       {"null", "1", false, false},
       {R"("text")", "null", false, true},
+      {R"([["=<entry:1>", "int"]])", "[]", false, true},
+      {R"(["=OK", "..."])", "[]", false, false},
       {"[]", "[]", true, true},
       {"[]", "[1]", false, true},
       {R"("=<worker:1>")", R"("old.1")", true, true},
       {R"("=<worker:1>")", R"("old.2")", false, true},
-      {R"("=OK")", R"("GONE")", false, false},
+      {R"("=OK")", R"("GONE")", false, true},
+      {R"("=OK")", R"("ROUTE")", false, false},
+      {R"("=GAP")", R"("STALE")", false, false},
   };
   for (const Case& each : cases) {
     const std::string what = each.pattern + " and " + each.reply;

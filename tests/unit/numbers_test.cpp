@@ -22,6 +22,7 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 
 constexpr std::int64_t hour_ms = 3'600'000;
@@ -215,10 +216,10 @@ TEST(NumbersTest, AreRefusedBeyondByFieldValueAndRange) {
     for (const std::int64_t value : beyond) {
       const Error error = test::error_from([&] { field.check(value); });
       EXPECT_EQ(error.code(), ErrorCode::invalid_argument) << field.name << " " << value;
-      const bool unsigned_type = std::string(error.what()).find(" is 1844674") != std::string::npos;
-      const std::string shown = std::to_string(unsigned_type ? value + 1 : value);
-      EXPECT_THAT(error.what(), AllOf(HasSubstr(field.name), HasSubstr("expected")));
-      if (!unsigned_type) EXPECT_THAT(error.what(), HasSubstr(shown)) << field.name;
+      // A size below 0 is the largest of all by the time that we see it.
+      const std::string as_size = std::to_string(static_cast<std::uint64_t>(value));
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(field.name), HasSubstr("expected"),
+                                      AnyOf(HasSubstr(std::to_string(value)), HasSubstr(as_size))));
     }
   }
 }
