@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "cli/checks.hpp"
@@ -75,16 +76,23 @@ plan::Question question_of(const Arguments& arguments) {
   return question;
 }
 
+/// Returns: nothing when it was not given.
+std::optional<double> job_bytes_of(const std::string& text) {
+  constexpr std::int64_t most = 1 << 30;
+  if (text.empty()) return std::nullopt;
+  const auto bytes = parse_bytes(text);
+  if (!bytes || *bytes < 1 || *bytes > most) {
+    refuse("--job-bytes", text, "expected as in 300B or 2KiB, 1B to 1GiB");
+  }
+  return static_cast<double>(*bytes);
+}
+
 plan::Measured measured_of(const Arguments& arguments) {
+  const auto job_bytes = job_bytes_of(arguments.job_bytes);
   plan::Measured measured =
       plan::read_measured(read_file("MEASURED", arguments.file), arguments.file);
-  if (!arguments.job_bytes.empty()) {
-    const auto bytes = parse_bytes(arguments.job_bytes);
-    constexpr std::int64_t most = 1 << 30;
-    if (!bytes || *bytes < 1 || *bytes > most) {
-      refuse("--job-bytes", arguments.job_bytes, "expected as in 300B or 2KiB, 1B to 1GiB");
-    }
-    measured.redis_bytes = static_cast<double>(*bytes);
+  if (job_bytes) {
+    measured.redis_bytes = *job_bytes;
     measured.redis_bytes_estimated = false;
   }
   if (arguments.noise >= 0) {
