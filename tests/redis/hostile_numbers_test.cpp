@@ -61,12 +61,12 @@ TEST_F(HostileNumbersTest, ADueTimeOfAnySizeKeepsNoWorkerBusy) {
     ASSERT_TRUE(eventually([&] { return queue.counts().workers == 1; }));
     const std::int64_t before = calls_of_functions();
     EnqueueOptions later;
-    later.run_after = 300ms;
+    later.run_after = 500ms;
     client.enqueue(Task{++number}, later);
     ASSERT_TRUE(eventually([&] { return effects.size() == static_cast<std::size_t>(number); }))
         << score;
-    // This test's own looks are among them; a worker that never rests makes tens of thousands.
-    EXPECT_LT(calls_of_functions() - before, 1000) << score;
+    // Some twenty a second are usual; a worker that never rests makes thousands.
+    EXPECT_LT(calls_of_functions() - before, 300) << score;
     worker.stop();
     admin.call({"ZREM", keys.due, "0:hostile"});
   }
