@@ -103,6 +103,7 @@ std::optional<std::string> Names::entry_value(std::string_view kind, std::string
 
 std::optional<std::string> Names::value_of(std::string_view name) {
   if (name == "lease") return std::to_string(played_lease_ms);
+  if (name == "long lease") return std::to_string(played_long_lease_ms);
   if (name == "delay") return std::to_string(played_delay_ms);
   if (const auto star = name.find('*'); star != name.npos) {
     std::string repeated;

@@ -16,8 +16,8 @@ namespace ferry::revisions {
 /// (`worker:1`, `producer:1`), a stream entry that was fetched or seen (`entry:1`, and of it
 /// `jobs:1`, `bytes:1`, `jobs16:1`, `bytes32:1`, sums as `jobs:1+2`), the id of a job by the scene
 /// that enqueued it (`id:six.1+3`, or `hex:six.1+3` in text: the fourth job of the first envelope),
-/// a time ahead (`ms:86400000`), what `counts` told last (`now`, `delivered:1`), `lease`, `delay`,
-/// or a byte that repeats (`78*100`).
+/// a time ahead (`ms:86400000`), what `counts` told last (`now`, `delivered:1`), `lease`, `long
+/// lease`, `delay`, or a byte that repeats (`78*100`).
 class Names {
  public:
   /// Entries and producers are counted from 1 in each scene; a worker outlives its scene.
@@ -52,5 +52,7 @@ class Names {
 /// Units: ms. Short enough for a test, long enough for a worker on a busy machine to renew in.
 inline constexpr int played_lease_ms = 300;
 inline constexpr int played_delay_ms = 20;
+/// Of calls that found nobody silent: so they do not here either, however busy the machine is.
+inline constexpr int played_long_lease_ms = 60'000;
 
 }  // namespace ferry::revisions
