@@ -1,10 +1,6 @@
 #include "ferry/client_options.hpp"
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-
-#include "ferry/error.hpp"
+#include "ranges.hpp"
 #include "secrets/payload_keys.hpp"
 #include "wire/limits.hpp"
 #include "wire/names.hpp"
@@ -12,23 +8,15 @@
 namespace ferry {
 namespace {
 
-[[noreturn]] void refuse(std::string_view field, const std::string& value,
-                         std::string_view expected) {
-  throw Error(ErrorCode::invalid_argument, "ClientOptions." + std::string(field) + " is " + value +
-                                               ": expected " + std::string(expected));
-}
-
-template <typename T>
-void require_range(std::string_view field, T value, T low, T high, std::string_view expected) {
-  if (value < low || value > high) refuse(field, std::to_string(value), expected);
-}
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
 
 void validate_limits(const QueueLimits& limits) {
-  constexpr std::int64_t most = INT64_C(1) << 53;  // the functions count in doubles
-  constexpr std::string_view expected = "0 (no bound) to 2^53";
-  require_range<std::int64_t>("limits.max_jobs", limits.max_jobs, 0, most, expected);
-  require_range<std::int64_t>("limits.max_bytes", limits.max_bytes, 0, most, expected);
-  require_range<std::int64_t>("limits.max_age", limits.max_age.count(), 0, most, expected);
+  constexpr std::string_view expected = "0 (no bound) to 9007199254740991 (2^53 - 1)";
+  require_between("ClientOptions.limits.max_jobs", limits.max_jobs, 0, largest_count, expected);
+  require_between("ClientOptions.limits.max_bytes", limits.max_bytes, 0, largest_count, expected);
+  require_between("ClientOptions.limits.max_age", limits.max_age, milliseconds{0}, longest_delay,
+                  "0 (no bound) to 366 days");
 }
 
 }  // namespace
@@ -39,19 +27,21 @@ void ClientOptions::validate() const {
   validate_limits(limits);
   durability.validate();
   secrets::require_keys(payload_keys_file);
-  if (when_full > WhenFull::shed_oldest) {
-    refuse("when_full", std::to_string(static_cast<int>(when_full)), "a WhenFull enumerator");
-  }
-  require_range<std::int64_t>("block_timeout", block_timeout.count(), 0, 3'600'000,
-                              "0 to 1 hour, in ms");
-  require_range<std::int64_t>("linger", linger.count(), 0, 1'000'000, "0 to 1 second, in us");
-  require_range<std::size_t>("max_jobs_per_envelope", max_jobs_per_envelope, 1,
-                             wire::max_jobs_in_envelope, "1 to 1000");
-  require_range<std::size_t>("max_bytes_per_envelope", max_bytes_per_envelope, 1024, 1024 * 1024,
-                             "1024 (1 KiB) to 1048576 (1 MiB)");
-  require_range<std::size_t>("buffer_jobs", buffer_jobs, 1, 10'000'000, "1 to 10000000");
-  require_range<std::size_t>("buffer_bytes", buffer_bytes, 64 * 1024, std::size_t{4} << 30,
-                             "65536 (64 KiB) to 4294967296 (4 GiB)");
+  require_enumerator("ClientOptions.when_full", when_full, WhenFull::shed_oldest,
+                     "a WhenFull enumerator");
+  require_between("ClientOptions.block_timeout", block_timeout, milliseconds{0},
+                  std::chrono::hours{1}, "0 to 1 h");
+  require_between("ClientOptions.linger", linger, microseconds{0}, std::chrono::seconds{1},
+                  "0 to 1 s");
+  require_between("ClientOptions.max_jobs_per_envelope", max_jobs_per_envelope, 1,
+                  wire::max_jobs_in_envelope);
+  require_between("ClientOptions.max_bytes_per_envelope", max_bytes_per_envelope, 1024, 1024 * 1024,
+                  "1024 (1 KiB) to 1048576 (1 MiB)");
+  require_between("ClientOptions.buffer_jobs", buffer_jobs, 1, 10'000'000);
+  require_between("ClientOptions.buffer_bytes", buffer_bytes, 64 * 1024, std::size_t{4} << 30,
+                  "65536 (64 KiB) to 4294967296 (4 GiB)");
+  require_between("ClientOptions.compress_from_bytes", compress_from_bytes, 0,
+                  wire::max_envelope_bytes, "0 (never) to 16777216 (16 MiB, the largest envelope)");
 }
 
 }  // namespace ferry

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "ferry/error.hpp"
+#include "ranges.hpp"
 
 namespace ferry {
 namespace {
@@ -51,17 +52,10 @@ Durability Durability::parse(std::string_view text) {
 }
 
 void Durability::validate() const {
-  if (level > Level::synced) {
-    throw Error(ErrorCode::invalid_argument, "durability.level is " +
-                                                 std::to_string(static_cast<int>(level)) +
-                                                 ": expected a Durability::Level enumerator");
-  }
-  const bool counts = level == Level::replicated;
-  if (counts ? replicas >= 1 && replicas <= most_replicas : replicas == 0) return;
-  throw Error(ErrorCode::invalid_argument,
-              "durability.replicas is " + std::to_string(replicas) + ": expected " +
-                  (counts ? "1 to " + std::to_string(most_replicas)
-                          : std::string("0, for only replicated counts them")));
+  require_enumerator("durability.level", level, Level::synced, "a Durability::Level enumerator");
+  if (level == Level::replicated)
+    return require_between("durability.replicas", replicas, 1, most_replicas);
+  require_between("durability.replicas", replicas, 0, 0, "0, for only replicated counts them");
 }
 
 }  // namespace ferry

@@ -1,6 +1,7 @@
 #include "ferry/job.hpp"
 
 #include "ferry/error.hpp"
+#include "ranges.hpp"
 #include "wire/limits.hpp"
 #include "wire/names.hpp"
 
@@ -25,10 +26,8 @@ int hex_digit(char c) {
 }
 
 void require_delay(std::string_view field, std::chrono::milliseconds delay) {
-  constexpr std::chrono::milliseconds longest = std::chrono::days(366);
-  if (delay >= std::chrono::milliseconds(0) && delay <= longest) return;
-  refuse(std::string(field) + " is " + std::to_string(delay.count()) +
-         " ms: expected 0 to 366 days (" + std::to_string(longest.count()) + " ms)");
+  require_between(field, delay, std::chrono::milliseconds{0}, longest_delay,
+                  "0 to 366 days (" + std::to_string(longest_delay.count()) + " ms)");
 }
 
 /// `<version>-<32 hex>-<16 hex>-<2 hex>` in lower case; version ff and ids of zeros only are
@@ -103,17 +102,15 @@ std::optional<Priority> parse_priority(std::string_view text) {
 
 void EnqueueOptions::validate() const {
   if (!queue.empty()) wire::require_name("queue", queue);
-  if (static_cast<std::size_t>(priority) >= priority_count) {
-    refuse("priority is " + std::to_string(static_cast<int>(priority)) +
-           ": expected high (0), normal (1) or low (2)");
-  }
+  require_enumerator("priority", priority, Priority::low, "high (0), normal (1) or low (2)");
   require_delay("run_after", run_after);
   require_delay("expires_after", expires_after);
-  if (max_attempts < 0 || max_attempts > wire::max_attempts_bound) {
-    refuse("max_attempts is " + std::to_string(max_attempts) +
-           ": expected 0 (the worker's default) or 1 to " +
-           std::to_string(wire::max_attempts_bound));
-  }
+  require(expires_after.count() == 0 || expires_after > run_after, "expires_after",
+          std::to_string(expires_after.count()) + " ms",
+          "more than run_after (" + std::to_string(run_after.count()) +
+              " ms), or the job could never run");
+  require_between("max_attempts", max_attempts, 0, wire::max_attempts_bound,
+                  "0 (the worker's default) or 1 to 1000");
   if (!traceparent.empty() && !is_traceparent(traceparent)) {
     refuse(
         "traceparent has " + std::to_string(traceparent.size()) +
@@ -125,11 +122,9 @@ void EnqueueOptions::validate() const {
            std::to_string(wire::max_batch_key_bytes));
   }
   require_headers(headers);
-  if (latency_budget.count() < 0 || latency_budget.count() > wire::max_latency_budget_ms) {
-    refuse("latency_budget is " + std::to_string(latency_budget.count()) +
-           " ms: expected 0 (that of the worker's policy) or 1 to " +
-           std::to_string(wire::max_latency_budget_ms));
-  }
+  require_between("latency_budget", latency_budget, std::chrono::milliseconds{0},
+                  std::chrono::milliseconds{wire::max_latency_budget_ms},
+                  "0 (that of the worker's policy) or 1 ms to 1 h");
 }
 
 }  // namespace ferry

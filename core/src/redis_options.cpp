@@ -1,7 +1,7 @@
 #include <string>
 
 #include "ferry/client_options.hpp"
-#include "ferry/error.hpp"
+#include "ranges.hpp"
 #include "redis/url.hpp"
 #include "secrets/password.hpp"
 #include "wire/names.hpp"
@@ -9,10 +9,8 @@
 namespace ferry {
 namespace {
 
-void require_timeout(const std::string& field, std::chrono::milliseconds value) {
-  if (value >= std::chrono::milliseconds{1} && value <= std::chrono::hours{1}) return;
-  throw Error(ErrorCode::invalid_argument,
-              field + " is " + std::to_string(value.count()) + " ms: expected 1 ms to 1 h");
+void require_timeout(std::string_view field, std::chrono::milliseconds value) {
+  require_between(field, value, std::chrono::milliseconds{1}, std::chrono::hours{1}, "1 ms to 1 h");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "ferry/error.hpp"
 #include "functions/library.hpp"
+#include "functions/replies.hpp"
 #include "redis/connection.hpp"
 #include "redis/errors.hpp"
 #include "redis/server_info.hpp"
@@ -214,6 +215,10 @@ Check check_functions(redis::Connection& connection) {
     return {"functions", CheckResult::failed,
             missing ? "not installed" : redis::error_of(root.text).what(),
             missing ? "run `ferry setup`" : "give the user +fcall"};
+  }
+  if (root.type != redis::Reply::Type::integer) {
+    return {"functions", CheckResult::failed, unknown_reply("ferry_v1_revision", root).what(),
+            "use a Redis whose functions are Ferry's"};
   }
   const std::string found = "revision " + std::to_string(root.integer);
   if (root.integer >= library_revision()) return {"functions", CheckResult::ok, found, ""};

@@ -3,6 +3,7 @@
 //   node enqueue.mjs <socket> <prefix> <queue> <kind> <count> <payload as JSON>
 import net from 'node:net';
 import { encodeEnvelope } from './envelope.mjs';
+import { readEnqueueReply } from './reply.mjs';
 
 const [socketPath, prefix, queue, kind, count, payload] = process.argv.slice(2);
 if (payload === undefined) {
@@ -105,7 +106,7 @@ try {
     indexOfStream, delayMs, normal, envelope,
   );
   console.log(JSON.stringify(reply));
-  process.exitCode = reply[0] === 'OK' ? 0 : 1;
+  process.exitCode = readEnqueueReply(reply).word === 'OK' ? 0 : 1;
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -81,7 +81,7 @@ TEST_F(CliLoadTest, SaysWhatIsWrongWithItsOptions) {
        {std::pair{load({}), "--rate is missing"},
         std::pair{load({"--rate", "5", "--shape", "square"}), "--shape is \"square\""},
         std::pair{load({"--rate", "5", "--for", "10"}), "--for is \"10\""},
-        std::pair{load({"--rate", "-1"}), "--rate is missing or out of range"},
+        std::pair{load({"--rate", "-1"}), "--rate: \"-1\" is no number from 0.001"},
         std::pair{load({"--trace", "/nowhere"}), "cannot be read"}}) {
     const Ended ended = ferry(words);
     EXPECT_EQ(ended.exit_code, 2) << ended.out;

@@ -64,7 +64,7 @@ TEST_F(CliPlanTest, SaysWhatIsWrongWithItsInput) {
       {"--rate 10 --budget 50", "--budget is \"50\"; expected a duration"},
       {"--rate 10 --job-bytes much", "--job-bytes is \"much\"; expected as in 300B"},
       {"--rate 10 --prices missing.json", "--prices missing.json: No such file"},
-      {"--rate 0", "rate is 0"},
+      {"--rate 0", "--rate: \"0\" is no number from 0.01"},
       {"--budget 50ms", "--rate is required"}};
   for (const auto& [arguments, message] : wrong) {
     const Ended ended = plan(arguments);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace ferry {
@@ -78,6 +79,19 @@ TEST(HistogramTest, NeverAnswersMoreThanTheMaximum) {
   EXPECT_EQ(histogram.at(0.5), 1'000'001u);
   EXPECT_EQ(histogram.at(2), 1'000'001u);
   EXPECT_EQ(histogram.at(-1), 1'000'001u);
+}
+
+TEST(HistogramTest, TakesValuesAndQuantilesOfEveryKind) {
+  Histogram histogram;
+  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1} << 63, UINT64_MAX}) {
+    histogram.record(value);
+  }
+  EXPECT_EQ(histogram.max(), std::uint64_t{1} << 63);
+  EXPECT_EQ(histogram.at(1), std::uint64_t{1} << 63);
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const double endless = std::numeric_limits<double>::infinity();
+  for (const double low : {none, -endless, -1.0, 0.0}) EXPECT_EQ(histogram.at(low), 0u) << low;
+  for (const double high : {endless, 1e300, 2.0}) EXPECT_EQ(histogram.at(high), histogram.max());
 }
 
 TEST(HistogramTest, MergingIsTheSameAsRecordingTogether) {

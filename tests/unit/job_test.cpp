@@ -27,7 +27,7 @@ TEST(EnqueueOptionsTest, AcceptsTheDefaultsAndTheBounds) {
   EXPECT_EQ(complaint({}), "accepted");
   EXPECT_EQ(complaint({.queue = std::string(64, 'q'),
                        .priority = Priority::low,
-                       .run_after = std::chrono::days(366),
+                       .run_after = std::chrono::days(366) - 1ms,
                        .expires_after = std::chrono::days(366),
                        .max_attempts = 1000,
                        .traceparent = traceparent,

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "budget/trace_jobs.hpp"
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "compare/table.hpp"
 
@@ -148,7 +149,7 @@ void add_budget(CLI::App& program, Command& chosen) {
       ->required();
   verb->add_option("--part", arguments->part, "How many are the slowest: 0.0001 to 0.5")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0001, 0.5))
+      ->check(number(0.0001, 0.5))
       ->capture_default_str();
   verb->footer(footer);
   verb->callback([&chosen, arguments] {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "cli/pages.hpp"
 #include "cli/parts/payload_view.hpp"
@@ -241,7 +242,7 @@ void add_list(CLI::App& noun, Command& chosen) {
   verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
   verb->add_option("--limit", arguments->page.limit, "Dead letters to list, 1 to 1000")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str();
   verb->add_option("--from", arguments->page.from, "Go on where an earlier list ended")
       ->type_name("CURSOR");

@@ -283,9 +283,9 @@ class Enqueuer {
 int enqueue(Session& session, const Arguments& arguments) {
   wire::require_name("queue", arguments.name);
   const auto timeout = parse_duration(arguments.timeout);
-  if (!timeout) {
-    throw Failure(exit_usage,
-                  "--timeout is \"" + arguments.timeout + "\"; " + std::string(duration_expected));
+  if (!timeout || *timeout > std::chrono::hours{1}) {
+    throw Failure(exit_usage, "--timeout is \"" + arguments.timeout + "\"; " +
+                                  std::string(duration_expected) + ", at most 1h");
   }
   // A Redis that is away now is told at once; one that goes away later is waited for.
   session.queues().connect();

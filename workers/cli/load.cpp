@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/parts/load_report.hpp"
@@ -93,15 +94,13 @@ LoadPlan plan_of(const Arguments& arguments) {
   }
   plan.shape = *shape;
   const auto duration = parse_duration(arguments.duration);
-  if (!duration || duration->count() == 0) {
-    throw Failure(exit_usage,
-                  "--for is \"" + arguments.duration + "\"; " + std::string(duration_expected));
+  if (!duration || duration->count() == 0 || *duration > std::chrono::days{366}) {
+    throw Failure(exit_usage, "--for is \"" + arguments.duration + "\"; " +
+                                  std::string(duration_expected) + ", at most 366d");
   }
   plan.duration = *duration;
-  if (!(arguments.rate > 0) || arguments.rate > 1e6) {
-    throw Failure(exit_usage,
-                  "--rate is missing or out of range; expected jobs a second, above 0 "
-                  "and up to 1000000");
+  if (arguments.rate == 0) {
+    throw Failure(exit_usage, "--rate is missing; expected jobs a second, 0.001 to 1000000");
   }
   plan.rate = arguments.rate;
   return plan;
@@ -202,6 +201,7 @@ int load_command(Session& session, const Arguments& arguments) {
   if (!arguments.json.empty() && !std::ofstream(arguments.json, std::ios::app)) {
     throw Failure(exit_usage, "--json " + arguments.json + " cannot be written");
   }
+  plan_of(arguments);            // what is wrong with the command line, before Redis is asked
   session.queues().connect();  // a Redis that is away is told at once
   return LoadRun(session, arguments).run();
 }
@@ -240,8 +240,9 @@ void add_load(CLI::App& program, Command& chosen) {
   verb->add_option("--kind", arguments->kind, "What handler runs the jobs")
       ->type_name("KIND")
       ->required();
-  auto* rate =
-      verb->add_option("--rate", arguments->rate, "Jobs a second, the highest")->type_name("R");
+  auto* rate = verb->add_option("--rate", arguments->rate, "Jobs a second, the highest")
+                   ->type_name("R")
+                   ->check(number(0.001, 1e6));
   auto* shape = verb->add_option("--shape", arguments->shape, "How the rate moves; see below")
                     ->type_name("SHAPE")
                     ->capture_default_str();
@@ -256,7 +257,7 @@ void add_load(CLI::App& program, Command& chosen) {
   auto* bytes = verb->add_option("--payload-bytes", arguments->payload_bytes,
                                  "Random bytes in each job, as {\"data\": …}")
                     ->type_name("N")
-                    ->check(CLI::Range(0, 8'000'000))
+                    ->check(whole_number(0, 8'000'000))
                     ->capture_default_str();
   verb->add_option("--payload-file", arguments->payload_file,
                    "JSON that every job carries, stored as msgpack")
@@ -265,9 +266,11 @@ void add_load(CLI::App& program, Command& chosen) {
   verb->add_option("--max-jobs", arguments->max_jobs,
                    "Refuse jobs while so many are in the queue; 0 = never")
       ->type_name("N")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
+      ->check(whole_number(0, 1'000'000'000))
       ->capture_default_str();
-  verb->add_option("--seed", arguments->seed, "Of the gaps; told in the result")->type_name("S");
+  verb->add_option("--seed", arguments->seed, "Of the gaps; told in the result")
+      ->type_name("S")
+      ->check(whole_number(0, UINT64_MAX));
   verb->add_option("--json", arguments->json, "Write the result there as well")->type_name("FILE");
   verb->footer(footer);
   verb->callback([&chosen, arguments] {

@@ -7,8 +7,10 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "cli/parts/growth.hpp"
 #include "cli/parts/plan_text.hpp"
@@ -50,7 +52,9 @@ std::string read_file(const std::string& option, const std::string& file) {
 
 double seconds_of(const std::string& option, const std::string& text) {
   const auto duration = parse_duration(text);
-  if (!duration) refuse(option, text, duration_expected);
+  if (!duration || *duration > std::chrono::days{366}) {
+    refuse(option, text, std::string(duration_expected) + ", at most 366d");
+  }
   return std::chrono::duration<double>(*duration).count();
 }
 
@@ -72,13 +76,23 @@ plan::Question question_of(const Arguments& arguments) {
   return question;
 }
 
+/// Returns: nothing when it was not given.
+std::optional<double> job_bytes_of(const std::string& text) {
+  constexpr std::int64_t most = 1 << 30;
+  if (text.empty()) return std::nullopt;
+  const auto bytes = parse_bytes(text);
+  if (!bytes || *bytes < 1 || *bytes > most) {
+    refuse("--job-bytes", text, "expected as in 300B or 2KiB, 1B to 1GiB");
+  }
+  return static_cast<double>(*bytes);
+}
+
 plan::Measured measured_of(const Arguments& arguments) {
+  const auto job_bytes = job_bytes_of(arguments.job_bytes);
   plan::Measured measured =
       plan::read_measured(read_file("MEASURED", arguments.file), arguments.file);
-  if (!arguments.job_bytes.empty()) {
-    const auto bytes = parse_bytes(arguments.job_bytes);
-    if (!bytes) refuse("--job-bytes", arguments.job_bytes, "expected as in 300B or 2KiB");
-    measured.redis_bytes = static_cast<double>(*bytes);
+  if (job_bytes) {
+    measured.redis_bytes = *job_bytes;
     measured.redis_bytes_estimated = false;
   }
   if (arguments.noise >= 0) {
@@ -159,6 +173,7 @@ void add_plan(CLI::App& program, Command& chosen) {
       ->type_name("");
   verb->add_option("--rate", arguments->rate, "Jobs a second to plan for")
       ->required()
+      ->check(number(0.01, 1e8))
       ->type_name("R");
   verb->add_option("--budget", arguments->budget, "From enqueue to settled, for 99 in 100 jobs")
       ->type_name("TIME")
@@ -176,18 +191,22 @@ void add_plan(CLI::App& program, Command& chosen) {
       ->type_name("FILE");
   verb->add_option("--partitions", arguments->partitions, "Of the queue; each lives on one Redis")
       ->type_name("N")
+      ->check(whole_number(1, 10'000))
       ->capture_default_str();
   verb->add_option("--workers", arguments->workers, "Ask about so many instead of finding out")
+      ->check(whole_number(0, 100'000))
       ->type_name("N");
   verb->add_option("--servers", arguments->servers, "Redis servers, instead of finding out")
+      ->check(whole_number(0, 10'000))
       ->type_name("N");
   verb->add_option("--job-bytes", arguments->job_bytes, "What a job takes of Redis's memory")
       ->type_name("SIZE");
   verb->add_option("--noise", arguments->noise, "How much a call's time varies: σ of its logarithm")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 3.0));
+      ->check(number(0, 3));
   verb->add_option("--seed", arguments->seed, "Of the simulation")
       ->type_name("N")
+      ->check(whole_number(0, UINT64_MAX))
       ->capture_default_str();
   verb->add_option("--json", arguments->json, "Write the whole plan there")->type_name("FILE");
   verb->footer(

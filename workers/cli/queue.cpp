@@ -1,5 +1,6 @@
 #include "ferry/queue.hpp"
 
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "cli/pages.hpp"
 #include "cli/parts/text.hpp"
@@ -261,7 +262,7 @@ void add_show(CLI::App& noun, Command& chosen) {
           ->check(CLI::IsMember({"waiting", "leased", "delayed", "dead"}));
   verb->add_option("--limit", arguments->page.limit, "Jobs to list, 1 to 1000")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str()
       ->needs(jobs);
   verb->add_option("--from", arguments->page.from, "Go on where an earlier list ended")

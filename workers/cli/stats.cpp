@@ -2,6 +2,7 @@
 #include <map>
 #include <optional>
 
+#include "cli/checks.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/parts/units.hpp"
@@ -266,9 +267,10 @@ int watch(Session& session, const Arguments& arguments, std::chrono::millisecond
 
 int stats(Session& session, const Arguments& arguments) {
   const auto interval = parse_duration(arguments.interval);
-  if (!interval || *interval < std::chrono::milliseconds{100}) {
+  if (!interval || *interval < std::chrono::milliseconds{100} ||
+      *interval > std::chrono::hours{24}) {
     throw Failure(exit_usage, "--interval is \"" + arguments.interval + "\"; " +
-                                  std::string(duration_expected) + ", at least 100ms");
+                                  std::string(duration_expected) + ", 100ms to 24h");
   }
   if (arguments.watch) return watch(session, arguments, *interval);
   const Look look = Watcher(session, arguments).look();
@@ -290,9 +292,10 @@ void add_stats(CLI::App& program, Command& chosen) {
       ->type_name("TIME")
       ->capture_default_str()
       ->needs(watching);
-  verb->add_option("--looks", arguments->looks, "End after so many looks; 0 = never")
+  verb->add_option("--looks", arguments->looks,
+                   "End after so many looks, at most 1000000; 0 = never")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0, 1'000'000))
       ->needs(watching);
   verb->footer(
       "--watch redraws a terminal; elsewhere it prints a line for each queue and look, or with\n"

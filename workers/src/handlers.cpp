@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "ferry/error.hpp"
+#include "ranges.hpp"
 #include "wire/names.hpp"
 
 namespace ferry {
@@ -12,29 +13,17 @@ namespace {
 
 using std::chrono::milliseconds;
 
-[[noreturn]] void refuse(const std::string& field, const std::string& value,
-                         const std::string& expected) {
-  throw Error(ErrorCode::invalid_argument, field + " is " + value + ": expected " + expected);
-}
-
 std::string text(milliseconds duration) { return std::to_string(duration.count()) + " ms"; }
 
 }  // namespace
 
 void HandlerOptions::validate() const {
-  if (concurrency > 1024) {
-    refuse("concurrency", std::to_string(concurrency), "0 (the worker's) or 1 to 1024");
-  }
-  if (max_attempts < 1 || max_attempts > 1000) {
-    refuse("max_attempts", std::to_string(max_attempts), "1 to 1000");
-  }
-  if (backoff.base < milliseconds{1} || backoff.base > std::chrono::hours{1}) {
-    refuse("backoff.base", text(backoff.base), "1 ms to 1 h");
-  }
-  if (backoff.cap < backoff.base || backoff.cap > std::chrono::days{366}) {
-    refuse("backoff.cap", text(backoff.cap),
-           "backoff.base (" + text(backoff.base) + ") to 366 days");
-  }
+  require_between("concurrency", concurrency, 0, 1024, "0 (the worker's) or 1 to 1024");
+  require_between("max_attempts", max_attempts, 1, 1000);
+  require_between("backoff.base", backoff.base, milliseconds{1}, std::chrono::hours{1},
+                  "1 ms to 1 h");
+  require_between("backoff.cap", backoff.cap, backoff.base, longest_delay,
+                  "backoff.base (" + text(backoff.base) + ") to 366 days");
 }
 
 struct Completion::State {

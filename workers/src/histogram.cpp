@@ -67,7 +67,9 @@ double Histogram::mean() const { return count_ == 0 ? 0 : sum_ / static_cast<dou
 
 std::uint64_t Histogram::at(double quantile) const {
   if (count_ == 0) return 0;
-  const double rank = std::ceil(std::clamp(quantile, 0.0, 1.0) * static_cast<double>(count_));
+  // Not a number counts as 0: it is neither above nor below.
+  const double part = quantile > 0 ? std::min(quantile, 1.0) : 0.0;
+  const double rank = std::ceil(part * static_cast<double>(count_));
   const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rank));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {

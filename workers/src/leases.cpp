@@ -4,6 +4,7 @@
 #include <random>
 
 #include "ferry/error.hpp"
+#include "functions/replies.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -26,10 +27,6 @@ void add_streams(std::vector<std::string_view>& call, const Keys& keys) {
   call.insert(call.end(), keys.ready.begin(), keys.ready.end());
 }
 
-bool is_list(const redis::Reply& reply) {
-  return reply.type == redis::Reply::Type::array && reply.size > 0;
-}
-
 /// All replies to what was appended, also when one of them is an error.
 std::vector<redis::ReplyPtr> read_all(redis::Connection& connection, std::size_t replies) {
   std::vector<redis::ReplyPtr> all;
@@ -38,18 +35,23 @@ std::vector<redis::ReplyPtr> read_all(redis::Connection& connection, std::size_t
   return all;
 }
 
-Control control_of(const redis::Reply& reply) {
+/// Returns: nothing when the worker was struck off.
+std::optional<Control> control_of(const redis::Reply& reply) {
+  const LeaseReply lease = read_lease_reply("ferry_v1_beat", reply);
+  if (lease.stale) return std::nullopt;
   Control control;
   control.answered = true;
-  if (reply.size > 1) control.paused = reply[1].integer != 0;
+  control.paused = lease.paused;
   if (reply.size > 4) control.keeper = reply[4].integer != 0;
-  if (reply.size > 5) control.server_ms = static_cast<std::uint64_t>(reply[5].integer);
-  if (reply.size > 6) control.workers_alive = static_cast<std::size_t>(reply[6].integer);
+  if (reply.size > 5) {
+    control.server_ms = static_cast<std::uint64_t>(bounded(reply[5], 0, longest_told_time.count()));
+  }
+  if (reply.size > 6) {
+    control.workers_alive = static_cast<std::size_t>(bounded(reply[6], 0, largest_told_count));
+  }
   if (reply.size > 7) control.claimable = holders_in(reply[7]);
   return control;
 }
-
-bool is_stale(const redis::Reply& reply) { return reply[0].text == "STALE"; }
 
 }  // namespace
 
@@ -147,7 +149,10 @@ void Leases::register_missing(redis::Connection& connection, QueueHealth& health
   const auto replies = read_all(connection, missing.size());
   for (std::size_t i = 0; i < missing.size(); ++i) {
     const std::uint32_t queue = missing[i];
-    if (!health.is_usable(replies[i]->root(), queue, QueueHealth::Activity::fetch)) continue;
+    if (!health.is_usable(replies[i]->root(), queue, QueueHealth::Activity::fetch,
+                          [&] { read_lease_reply("ferry_v1_register", replies[i]->root()); })) {
+      continue;
+    }
     const std::lock_guard lock(mutex_);
     next_try_[queue] = Time::min();
     Epoch* epoch = find(number);
@@ -185,13 +190,14 @@ std::vector<Control> Leases::beat(redis::Connection& connection, std::chrono::mi
   std::vector<Control> controls(queues_.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     const redis::Reply& reply = replies[i]->root();
-    if (!health.is_usable(reply, all[i].queue, QueueHealth::Activity::beat)) continue;
-    if (!is_list(reply)) continue;
-    if (is_stale(reply)) {
-      lost(all[i].queue, all[i].epoch);
-    } else if (all[i].current || !controls[all[i].queue].answered) {
-      controls[all[i].queue] = control_of(reply);
-    }
+    health.is_usable(reply, all[i].queue, QueueHealth::Activity::beat, [&] {
+      auto control = control_of(reply);
+      if (!control) {
+        lost(all[i].queue, all[i].epoch);
+      } else if (all[i].current || !controls[all[i].queue].answered) {
+        controls[all[i].queue] = std::move(*control);
+      }
+    });
   }
   return controls;
 }

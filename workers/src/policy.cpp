@@ -1,12 +1,14 @@
 #include "ferry/policy.hpp"
 
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "ferry/error.hpp"
 #include "one_line.hpp"
+#include "ranges.hpp"
 
 namespace ferry {
 
@@ -42,11 +44,16 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// Returns: the number that begins the text and what follows it.
+/// Returns: the number that begins the text and what follows it. One that is larger than any
+/// policy takes becomes the largest of all, for `validate` to refuse it by name.
 std::optional<std::pair<std::uint32_t, std::string_view>> number(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{}) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {
+    value = std::numeric_limits<std::uint32_t>::max();
+  } else if (error != std::errc{}) {
+    return std::nullopt;
+  }
   return std::pair{value, text.substr(static_cast<std::size_t>(end - text.data()))};
 }
 
@@ -200,22 +207,17 @@ Policy Policy::parse(std::string_view text) {
 }
 
 void Policy::validate() const {
-  if (max_jobs < 1 || max_jobs > most_jobs) {
-    refuse("max_jobs", std::to_string(max_jobs), "1 to 10000");
-  }
-  if (max_bytes < least_bytes || max_bytes > most_bytes) {
-    refuse("max_bytes", std::to_string(max_bytes), "1024 (1 KiB) to 1073741824 (1 GiB)");
-  }
-  if (linger < microseconds{0} || linger > longest_linger) {
-    refuse("linger", std::to_string(linger.count()) + " us", "0 to 1 h");
-  }
+  require_enumerator("policy.kind", kind, PolicyKind::latency_budget,
+                     "realtime, fixed or latency_budget");
+  require_between("policy.max_jobs", max_jobs, 1, most_jobs);
+  require_between("policy.max_bytes", max_bytes, least_bytes, most_bytes,
+                  "1024 (1 KiB) to 1073741824 (1 GiB)");
+  require_between("policy.linger", linger, microseconds{0}, longest_linger, "0 to 1 h");
   if (kind == PolicyKind::realtime && linger != microseconds{0}) {
     refuse("linger", duration_text(linger), "0 under realtime, which never waits; use fixed");
   }
   if (kind == PolicyKind::latency_budget) {
-    if (budget < shortest_budget || budget > longest_linger) {
-      refuse("budget", std::to_string(budget.count()) + " us", "1 ms to 1 h");
-    }
+    require_between("policy.budget", budget, shortest_budget, longest_linger, "1 ms to 1 h");
     if (linger != microseconds{0}) {
       refuse("linger", duration_text(linger), "0 under latency_budget, which decides it");
     }

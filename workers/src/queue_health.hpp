@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ferry/error.hpp"
 #include "log/log.hpp"
 #include "redis/reply.hpp"
 
@@ -40,6 +41,21 @@ class QueueHealth {
   /// Returns: whether it is none of its errors.
   /// Errors: the reply's, when it is about more than this queue.
   bool is_usable(const redis::Reply& reply, std::uint32_t queue, Activity activity);
+
+  /// The same, and `read` reads what is none: an answer that it does not know is that queue's
+  /// error.
+  template <typename Read>
+  bool is_usable(const redis::Reply& reply, std::uint32_t queue, Activity activity, Read read) {
+    if (!is_usable(reply, queue, activity)) return false;
+    try {
+      read();
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::internal) throw;
+      failed(queue, activity, e.what());
+      return false;
+    }
+    return true;
+  }
 
   /// Returns: the last error; empty when it works.
   std::string error(std::uint32_t queue, Activity activity) const;

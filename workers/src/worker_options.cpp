@@ -2,8 +2,8 @@
 #include <set>
 #include <string>
 
-#include "ferry/error.hpp"
 #include "ferry/worker.hpp"
+#include "ranges.hpp"
 #include "secrets/payload_keys.hpp"
 #include "wire/names.hpp"
 
@@ -12,20 +12,6 @@ namespace ferry {
 namespace {
 
 using std::chrono::milliseconds;
-
-void require(bool in_range, const std::string& field, const std::string& value,
-             const std::string& expected) {
-  if (in_range) return;
-  throw Error(ErrorCode::invalid_argument, field + " is " + value + ": expected " + expected);
-}
-
-void require_between(const std::string& field, std::size_t value, std::size_t least,
-                     std::size_t most) {
-  require(value >= least && value <= most, field, std::to_string(value),
-          std::to_string(least) + " to " + std::to_string(most));
-}
-
-std::string text(milliseconds duration) { return std::to_string(duration.count()) + " ms"; }
 
 void validate_queues(const std::vector<QueueShare>& queues) {
   require(!queues.empty(), "queues", "empty", "at least one queue to work on");
@@ -40,8 +26,7 @@ void validate_queues(const std::vector<QueueShare>& queues) {
     wire::require_name(field + ".name", queue.name);
     require(names.insert(queue.name).second, field + ".name", "\"" + queue.name + "\" again",
             "each queue once; add up the weights");
-    require(queue.weight >= 1 && queue.weight <= 1000, field + ".weight",
-            std::to_string(queue.weight), "1 to 1000");
+    require_between(field + ".weight", queue.weight, 1, 1000);
   }
 }
 
@@ -61,8 +46,8 @@ void validate_objectives(const WorkerOptions& options) {
 void LatencyObjective::validate() const {
   wire::require_name("objective.queue", queue);
   if (!kind.empty()) wire::require_name("objective.kind", kind);
-  require(within >= milliseconds{1} && within <= std::chrono::hours{24}, "objective.within",
-          text(within), "1 ms to 24 h");
+  require_between("objective.within", within, milliseconds{1}, std::chrono::hours{24},
+                  "1 ms to 24 h");
   require(share >= 0.95 && share <= 0.9999, "objective.share", std::to_string(share),
           "0.95 to 0.9999");
 }
@@ -70,27 +55,20 @@ void LatencyObjective::validate() const {
 void WorkerOptions::validate() const {
   redis.validate();
   validate_queues(queues);
-  require(order == QueueOrder::weighted || order == QueueOrder::strict, "order",
-          std::to_string(static_cast<int>(order)), "weighted or strict");
-  require(concurrency <= 1024, "concurrency", std::to_string(concurrency),
-          "0 (the machine's processors) or 1 to 1024");
+  require_enumerator("order", order, QueueOrder::strict, "weighted or strict");
+  require_between("concurrency", concurrency, 0, 1024, "0 (the machine's processors) or 1 to 1024");
   require_between("max_jobs_in_flight", max_jobs_in_flight, 1, 1'000'000);
   require_between("max_bytes_in_flight", max_bytes_in_flight, std::size_t{64} << 10,
                   std::size_t{64} << 30);
-  require(lease >= milliseconds{200} && lease <= std::chrono::hours{1}, "lease", text(lease),
-          "200 ms to 1 h");
-  require(max_deliveries >= 1 && max_deliveries <= 9, "max_deliveries",
-          std::to_string(max_deliveries), "1 to 9");
-  require(stop_within >= milliseconds{0} && stop_within <= std::chrono::hours{24}, "stop_within",
-          text(stop_within), "0 to 24 h");
+  require_between("lease", lease, milliseconds{200}, std::chrono::hours{1}, "200 ms to 1 h");
+  require_between("max_deliveries", max_deliveries, 1, 9);
+  require_between("stop_within", stop_within, milliseconds{0}, std::chrono::hours{24}, "0 to 24 h");
   secrets::require_keys(payload_keys_file);
   validate_objectives(*this);
   require_between("trace_jobs", trace_jobs, 1, 100'000);
   if (!name.empty()) wire::require_name("name", name);
-  require(log.format == LogFormat::text || log.format == LogFormat::json, "log.format",
-          std::to_string(static_cast<int>(log.format)), "text or json");
-  require(log.level <= LogLevel::off, "log.level", std::to_string(static_cast<int>(log.level)),
-          "debug, info, warning, error or off");
+  require_enumerator("log.format", log.format, LogFormat::json, "text or json");
+  require_enumerator("log.level", log.level, LogLevel::off, "debug, info, warning, error or off");
 }
 
 }  // namespace ferry

@@ -47,11 +47,11 @@ enum class WhenFull : std::uint8_t {
 
 /// The queue's bound, checked by Redis inside every enqueue. 0 = no bound.
 struct QueueLimits {
-  /// Units: jobs that wait, run or are delayed.
+  /// Units: jobs that wait, run or are delayed; 0 to 2^53 - 1.
   std::int64_t max_jobs = 0;
-  /// Units: stored bytes of those jobs.
+  /// Units: stored bytes of those jobs; 0 to 2^53 - 1.
   std::int64_t max_bytes = 0;
-  /// Refuse new jobs while the oldest waiting one is older than this.
+  /// Units: 0 to 366 days. Refuse new jobs while the oldest waiting one is older than this.
   std::chrono::milliseconds max_age{0};
 };
 
@@ -96,7 +96,7 @@ struct ClientOptions {
   /// The local buffer: 64 KiB..4 GiB.
   std::size_t buffer_bytes = 64 * 1024 * 1024;
   /// Envelopes of at least this many bytes are compressed with zstd when that makes them smaller;
-  /// 0 = never compress.
+  /// 0 = never compress, at most 16 MiB.
   std::size_t compress_from_bytes = 0;
   /// A file with keys; payloads are then sealed with its first one before they leave this process
   /// (about 64 bytes more a job), and only a worker that has the key can read them. One key a line,
@@ -111,7 +111,8 @@ struct ClientOptions {
   std::function<void(const Loss&)> on_loss{};
   /// The time that jobs are stamped with and that their latency counts from; without it, now. For
   /// load generators: a job that was sent late still counts from when it was meant to be sent.
-  /// Called once for each call, from the caller's thread.
+  /// Called once for each call, from the caller's thread; what lies outside of the years 1970 to
+  /// 2198 makes the call throw `invalid_argument`.
   std::function<std::chrono::system_clock::time_point()> clock{};
 
   /// Errors: `invalid_argument` with the field and the value.

@@ -52,7 +52,8 @@ struct EnqueueOptions {
   Priority priority = Priority::normal;
   /// Units: 0 = at once; at most 366 days. Counted by Redis's clock from the moment it is stored.
   std::chrono::milliseconds run_after{0};
-  /// Units: 0 = never; at most 366 days, from now. An expired job is dropped at fetch and counted.
+  /// Units: 0 = never; at most 366 days, from now, and more than `run_after`. An expired job is
+  /// dropped at fetch and counted.
   std::chrono::milliseconds expires_after{0};
   /// 0 = the worker's default; else 1..1000 runs that reported an outcome.
   int max_attempts = 0;

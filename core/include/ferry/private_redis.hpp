@@ -20,7 +20,7 @@ std::optional<Fsync> parse_fsync(std::string_view text);
 
 struct PrivateRedisOptions {
   Fsync fsync = Fsync::none;
-  /// Units: bytes; 0 = no limit.
+  /// Units: bytes, at most 1 EiB; 0 = no limit.
   std::int64_t maxmemory = 0;
   /// Extra `redis-server` arguments, as in `{"--requirepass", "secret"}`.
   std::vector<std::string> arguments{};
@@ -32,7 +32,8 @@ struct PrivateRedisOptions {
 /// Finds `redis-server` or `valkey-server` on the PATH. The server ends with this object, and also
 /// when the thread that made it dies; the folder is removed.
 ///
-/// Errors: `unsupported` when no server program is found, `unavailable` when it does not answer.
+/// Errors: `invalid_argument` for options out of range, `unsupported` when no server program is
+/// found, `unavailable` when it does not answer.
 /// Threads: one thread at a time; make it in a thread that outlives it.
 class PrivateRedis {
  public:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/sender.hpp"
+#include "ranges.hpp"
 #include "wire/limits.hpp"
 #include "wire/names.hpp"
 
@@ -16,6 +17,15 @@ std::uint64_t to_us(std::chrono::system_clock::time_point at) {
 }
 
 std::uint64_t now_us() { return to_us(std::chrono::system_clock::now()); }
+
+/// What the option `clock` says, if it can be stored together with an expiry.
+std::uint64_t told_us(std::chrono::system_clock::time_point at) {
+  constexpr auto latest = std::chrono::milliseconds{wire::max_time_ms} - longest_delay;
+  const auto since_1970 = std::chrono::floor<std::chrono::microseconds>(at.time_since_epoch());
+  require_between("ClientOptions.clock", since_1970, std::chrono::microseconds{0}, latest,
+                  "a time in the years 1970 to 2198");
+  return static_cast<std::uint64_t>(since_1970.count());
+}
 
 /// Default options are the usual case and need no look at their limits.
 bool all_default(const EnqueueOptions& options) {
@@ -48,7 +58,7 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
   Order order;
   order.queue = options_.queue;
   order.kind = kind;
-  order.now_us = options_.clock ? to_us(options_.clock()) : now_us();
+  order.now_us = options_.clock ? told_us(options_.clock()) : now_us();
   order.now = Clock::now();
   if (sealer_.active()) {
     order.extras.key_id = sealer_.key_id();

@@ -1,12 +1,18 @@
 #include "functions/enqueue_call.hpp"
 
+#include <algorithm>
 #include <array>
+
+#include "functions/replies.hpp"
 
 namespace ferry {
 namespace {
 
 constexpr std::array<std::string_view, priority_count> stream_index{"5", "6", "7"};
 constexpr std::array<std::string_view, priority_count> priority_digit{"0", "1", "2"};
+
+/// The functions say half a minute at most. Whatever is told, a producer asks again once an hour.
+constexpr std::chrono::milliseconds longest_retry_after = std::chrono::hours{1};
 
 bool all_integers(const redis::Reply& reply, std::size_t from, std::size_t to) {
   if (reply.size < to) return false;
@@ -52,12 +58,13 @@ EnqueueReply read_enqueue_reply(const redis::Reply& reply) {
     read.text = reply.text;
     return read;
   }
-  const bool worded = reply.type == Type::array && reply.size >= 2 &&
-                      (reply[0].type == Type::text || reply[0].type == Type::status);
-  const std::string_view word = worded ? reply[0].text : std::string_view{};
+  const auto time = [&](std::size_t at) {
+    return std::chrono::milliseconds{bounded(reply[at], 0, longest_told_time.count())};
+  };
+  const std::string_view word = reply.type == Type::array ? word_of(reply) : std::string_view{};
   if (word == "GAP" && all_integers(reply, 1, 2)) {
     read.kind = EnqueueReply::Kind::gap;
-    read.last_sequence = reply[1].integer;
+    read.last_sequence = bounded(reply[1], 0, largest_told_count);
     return read;
   }
   const bool full = word == "FULL";
@@ -65,14 +72,13 @@ EnqueueReply read_enqueue_reply(const redis::Reply& reply) {
     read.kind = full           ? EnqueueReply::Kind::full
                 : word == "OK" ? EnqueueReply::Kind::ok
                                : EnqueueReply::Kind::dup;
-    read.depth_jobs = reply[1].integer;
-    read.depth_bytes = reply[2].integer;
-    read.oldest_age = std::chrono::milliseconds{reply[3].integer};
-    if (full) read.retry_after = std::chrono::milliseconds{reply[4].integer};
+    read.depth_jobs = bounded(reply[1], 0, largest_told_count);
+    read.depth_bytes = bounded(reply[2], 0, largest_told_count);
+    read.oldest_age = time(3);
+    if (full) read.retry_after = std::min(time(4), longest_retry_after);
     return read;
   }
-  read.text = "ferry_v1_enqueue answered something unknown" +
-              (word.empty() ? std::string{} : " (" + std::string(word.substr(0, 32)) + ")");
+  read.text = unknown_reply("ferry_v1_enqueue", reply).what();
   return read;
 }
 

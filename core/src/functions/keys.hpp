@@ -49,7 +49,9 @@ inline constexpr std::string_view group_name = "ferry";
 inline constexpr std::string_view newer_holder = "~newer";  ///< one of a newer version
 inline constexpr std::string_view free_holder = "~free";    ///< any
 inline constexpr std::string_view kind_holder = "~kind:";   ///< with the kind behind it
-/// The one field of every stream entry.
+/// The first field of every stream entry.
 inline constexpr std::string_view envelope_field = "e";
+/// Of an entry that was given back: what is settled of it, one character for each job.
+inline constexpr std::string_view progress_field = "m";
 
 }  // namespace ferry

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ferry/error.hpp"
+#include "functions/replies.hpp"
 #include "redis/errors.hpp"
 #include "redis/server_info.hpp"
 
@@ -32,7 +33,8 @@ void require_functions(redis::Connection& connection) {
 std::optional<std::int64_t> loaded_revision(redis::Connection& connection) {
   const redis::ReplyPtr reply = connection.command({"FCALL", "ferry_v1_revision", "0"});
   const redis::Reply& root = reply->root();
-  if (!root.is_error()) return root.integer;
+  if (root.type == redis::Reply::Type::integer) return root.integer;
+  if (!root.is_error()) throw unknown_reply("ferry_v1_revision", root);
   if (redis::remedy_of(root.text) == redis::Remedy::install) return std::nullopt;
   const Error error = redis::error_of(root.text);
   if (error.code() == ErrorCode::unsupported) require_functions(connection);

@@ -7,6 +7,7 @@
 
 #include "ferry/error.hpp"
 #include "functions/refusal.hpp"
+#include "functions/replies.hpp"
 #include "functions/slice.hpp"
 #include "one_line.hpp"
 #include "redis/errors.hpp"
@@ -17,20 +18,15 @@ namespace {
 using redis::Reply;
 using Type = Reply::Type;
 
-[[noreturn]] void refuse_reply(std::string_view function) {
-  throw Error(ErrorCode::internal, std::string(function) +
-                                       " answered something unknown; check that this Redis's "
-                                       "functions are Ferry's (`ferry doctor`)");
-}
-
+/// Returns: a number with which sums and conversions do not overflow.
 std::int64_t integer_of(const Reply& reply, std::string_view function) {
-  if (reply.type != Type::integer) refuse_reply(function);
-  return reply.integer;
+  if (reply.type != Type::integer) throw unknown_reply(function, reply);
+  return bounded(reply, -largest_told_count, largest_told_count);
 }
 
 /// Makes sure of an array of so many elements, or more.
 const Reply& array_of(const Reply& reply, std::size_t least, std::string_view function) {
-  if (reply.type != Type::array || reply.size < least) refuse_reply(function);
+  if (reply.type != Type::array || reply.size < least) throw unknown_reply(function, reply);
   return reply;
 }
 
@@ -204,7 +200,8 @@ WeighedSlice call_weigh_parked(redis::Connection& connection, const Keys& keys,
 void call_pause(redis::Connection& connection, const Keys& keys, bool paused) {
   const std::string_view names[] = {keys.control};
   const std::string_view arguments[] = {paused ? "1" : "0"};
-  call(connection, "ferry_v1_pause", names, arguments);
+  const auto answer = call(connection, "ferry_v1_pause", names, arguments);
+  if (word_of(answer->root()) != "OK") throw unknown_reply("ferry_v1_pause", answer->root());
 }
 
 Removed call_remove(redis::Connection& connection, const Keys& keys, std::string_view where,
@@ -309,7 +306,7 @@ ForgetReply call_forget(redis::Connection& connection, const Keys& keys,
     told.producers_kept = integer_of(reply[2], function);
     return told;
   }
-  if (reply[0].text != "USED") refuse_reply(function);
+  if (reply[0].text != "USED") throw unknown_reply(function, reply);
   array_of(reply, 6, function);
   std::int64_t* const fields[] = {&told.envelopes, &told.delayed, &told.dead, &told.parked,
                                   &told.workers};

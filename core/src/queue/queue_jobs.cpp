@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "functions/replies.hpp"
 #include "one_line.hpp"
 #include "queue/queue_impl.hpp"
 #include "redis/stream_id.hpp"
@@ -92,7 +93,7 @@ class StreamCursor {
       const auto found = holders.find(entry.id);
       if (found == holders.end()) continue;
       entry.worker = (*found->second)[1].text;
-      entry.deliveries = static_cast<int>((*found->second)[3].integer);
+      entry.deliveries = static_cast<int>(bounded((*found->second)[3], 0, wire::max_count_of_runs));
     }
   }
 
@@ -250,8 +251,8 @@ JobPage stream_page(Connection& connection, const Keys& keys, JobState state, st
 
 JobPage parked_page(Connection& connection, const Keys& keys, JobState state, std::size_t limit,
                     const std::string& from) {
-  // The cursor: the last score seen, and how many entries with that score were seen.
-  std::string score = "-inf";
+  // The cursor: the last time seen, and how many entries with that time were seen.
+  std::uint64_t last = 0;
   std::uint64_t seen = 0;
   if (!from.empty()) {
     const auto colon = from.find(':');
@@ -281,14 +282,14 @@ JobPage parked_page(Connection& connection, const Keys& keys, JobState state, st
       taken = i;
       return false;
     }
-    add_parked(names[i], bytes, whole_number(scores[i]).value_or(0), state, page.jobs);
+    add_parked(names[i], bytes, ms_of_score(scores[i]), state, page.jobs);
     return true;
   });
   for (std::size_t i = 0; i < taken; ++i) {
     seen = score == scores[i] ? seen + 1 : 1;
     score = scores[i];
   }
-  if (taken < found) page.next = score + ":" + std::to_string(seen);
+  if (taken < found) page.next = std::to_string(last) + ":" + std::to_string(seen);
   return page;
 }
 

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "ferry/error.hpp"
+#include "ranges.hpp"
 #include "redis/connection.hpp"
 
 namespace ferry {
@@ -31,6 +32,8 @@ constexpr auto time_to_answer = 10s;
 constexpr auto time_to_stop = 10s;
 constexpr auto poll_interval = 1ms;
 constexpr std::size_t log_lines_shown = 8;
+/// More than any machine has; Redis itself reads a number of 64 bits.
+constexpr std::int64_t most_memory = std::int64_t{1} << 60;
 constexpr std::array<std::string_view, 3> fsync_names{"none", "everysec", "always"};
 
 std::string environment(const char* name) {
@@ -269,6 +272,10 @@ struct PrivateRedis::Impl {
 };
 
 PrivateRedis::PrivateRedis(PrivateRedisOptions options) : impl_(std::make_unique<Impl>()) {
+  require_enumerator("PrivateRedisOptions.fsync", options.fsync, Fsync::always,
+                     "none, everysec or always");
+  require_between("PrivateRedisOptions.maxmemory", options.maxmemory, 0, most_memory,
+                  "0 (no limit) to 1152921504606846976 (1 EiB)");
   impl_->options = std::move(options);
   impl_->program = find_server();
   impl_->folder = make_folder();

@@ -18,12 +18,18 @@ struct Reply {
   const Reply* elements = nullptr;  ///< of an array
   std::size_t size = 0;
 
-  const Reply& operator[](std::size_t i) const { return elements[i]; }
+  /// Returns: nil where there is no such element, so that no reader trusts a length it was sent.
+  const Reply& operator[](std::size_t i) const;
   const Reply* begin() const { return elements; }
   const Reply* end() const { return elements + size; }
   bool is_error() const { return type == Type::error; }
   bool is_nil() const { return type == Type::nil; }
 };
+
+inline const Reply& Reply::operator[](std::size_t i) const {
+  static constexpr Reply none{};
+  return i < size ? elements[i] : none;
+}
 
 /// One reply and the arena that holds it; elements cost no allocation of their own.
 class ReplyBuffer {

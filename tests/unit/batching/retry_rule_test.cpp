@@ -25,9 +25,24 @@ TEST(RetryRuleTest, TakesADelayOfZeroForAtOnce) {
   EXPECT_EQ(decide(retry_after(0ms, ""), 1, 10, backoff, 99).delay, 0ms);
 }
 
-TEST(RetryRuleTest, BoundsAnAbsurdDelay) {
-  EXPECT_EQ(decide(retry_after(std::chrono::hours{1'000'000}, ""), 1, 10, backoff, 1).delay,
-            std::chrono::days{366});
+TEST(RetryRuleTest, BoundsAnAbsurdDelayAndSaysSo) {
+  constexpr std::chrono::milliseconds longest = std::chrono::days{366};
+  const Verdict at_most = decide(retry_after(longest, "busy"), 1, 10, backoff, 1);
+  EXPECT_EQ(at_most.delay, longest);
+  EXPECT_EQ(at_most.reason, "busy");
+  for (const auto delay : {longest + 1ms, std::chrono::milliseconds::max()}) {
+    const Verdict verdict = decide(retry_after(delay, "busy"), 1, 10, backoff, 1);
+    EXPECT_EQ(verdict.delay, longest);
+    EXPECT_EQ(verdict.reason, "retry_after is " + std::to_string(delay.count()) +
+                                  " ms: expected 0 to 366 days, so 366 days it is; busy");
+  }
+  for (const auto delay : {-2ms, -30'000ms, std::chrono::milliseconds::min()}) {
+    const Verdict verdict = decide(retry_after(delay, "busy"), 1, 10, backoff, 50);
+    EXPECT_EQ(verdict.delay, 50ms) << "as drawn";
+    EXPECT_EQ(verdict.reason, "retry_after is " + std::to_string(delay.count()) +
+                                  " ms: expected 0 to 366 days, so the backoff it is; busy");
+  }
+  EXPECT_EQ(decide(retry("busy"), 1, 10, backoff, 50).reason, "busy");
 }
 
 TEST(RetryRuleTest, DrawsTheBackoffFromTheWholeIntervalOfItsAttempt) {

@@ -63,6 +63,38 @@ TEST(JobLineTest, ReadsEveryOption) {
   EXPECT_EQ(job.options.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 }
 
+TEST(JobLineTest, RefusesWholeNumbersThatWouldBecomeOthers) {
+  for (const std::string number : {"18446744073709551615", "-9223372036854775808", "1e30"}) {
+    const JobLine job = job_of(R"({"kind": "a", "payload": [)" + number + "]}");
+    EXPECT_EQ(payload_as_json(job.payload), json::parse("[" + number + "]"));
+  }
+  for (const std::string number :
+       {"18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"}) {
+    const LineError error = error_of(R"({"kind": "a", "payload": {"x": [)" + number + "]}}");
+    EXPECT_THAT(error.message, testing::AllOf(HasSubstr(number), HasSubstr("or text")));
+    EXPECT_NE(error_of(R"({"kind": "a", "payload": 1, "max_attempts": )" + number + "}").message,
+              "");
+  }
+  const JobLine text = job_of(R"({"kind": "a", "payload": "18446744073709551616"})");
+  EXPECT_EQ(payload_as_json(text.payload), json("18446744073709551616"));
+}
+
+TEST(JobLineTest, BoundsEveryTime) {
+  for (const std::string field : {"run_after", "expires_after", "latency_budget"}) {
+    for (const std::string time : {"367d", "100000d", "1e30s", "-5s", "0.1ms", "nan"}) {
+      const LineError error =
+          error_of(R"({"kind": "a", "payload": 1, ")" + field + R"(": ")" + time + "\"}");
+      EXPECT_EQ(error.field, field);
+      EXPECT_THAT(error.message, HasSubstr("expected")) << time;
+    }
+  }
+  EXPECT_EQ(job_of(R"({"kind": "a", "payload": 1, "run_after": "366d"})").options.run_after,
+            std::chrono::days{366});
+  EXPECT_EQ(
+      error_of(R"({"kind": "a", "payload": 1, "run_after": "2s", "expires_after": "1s"})").field,
+      "expires_after");
+}
+
 struct BadLine {
   const char* line;
   const char* field;

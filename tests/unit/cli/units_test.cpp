@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <string>
+
 namespace ferry::cli {
 namespace {
 
@@ -20,8 +23,10 @@ TEST(UnitsTest, ReadsDurationsWithTheirUnit) {
 }
 
 TEST(UnitsTest, RefusesWhatIsNoDuration) {
-  for (const char* text : {"", "5", "s", "5x", "-5s", "5 s", "1h30", "1..5s", "5s ", "nan", "1e3s",
-                           "99999999999d", "5sm"}) {
+  for (const char* text :
+       {"",     "5",    "s",    "5x",           "-5s",   "5 s",    "1h30",         "1..5s",
+        "5s ",  "nan",  "1e3s", "99999999999d", "5sm",   "1e30s",  "inf",          "infs",
+        "nans", "0x5s", "+5s",  "0.0001ms",     "0.4ms", "36501d", "1h9999999999d"}) {
     EXPECT_EQ(parse_duration(text), std::nullopt) << '"' << text << '"';
   }
 }
@@ -38,9 +43,33 @@ TEST(UnitsTest, ReadsSizesInPowersOfTwoAndOfTen) {
 }
 
 TEST(UnitsTest, RefusesWhatIsNoSize) {
-  for (const char* text : {"", "KiB", "-1", "5 parsecs", "1KiBs", "1 KiB 2", "9999999999999G"}) {
+  for (const char* text :
+       {"", "KiB", "-1", "5 parsecs", "1KiBs", "1 KiB 2", "9999999999999G", "nan", "inf", "1e30",
+        "0.1", "0.0001K", "-1K", "1152921504606846977000"}) {
     EXPECT_EQ(parse_bytes(text), std::nullopt) << '"' << text << '"';
   }
+}
+
+TEST(UnitsTest, RefusesDigitsWithoutEnd) {
+  const std::string digits(5000, '9');
+  EXPECT_EQ(parse_duration(digits + "s"), std::nullopt);
+  EXPECT_EQ(parse_bytes(digits + "K"), std::nullopt);
+  EXPECT_EQ(parse_duration("0." + digits + "s"), 1s);
+}
+
+TEST(UnitsTest, WritesWhateverStandsInRedis) {
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  for (const std::int64_t number : {most, least, most / 2, least / 2}) {
+    EXPECT_FALSE(format_duration(milliseconds{number}).empty());
+    EXPECT_FALSE(format_bytes(number).empty());
+    EXPECT_FALSE(format_count(number).empty());
+  }
+  EXPECT_EQ(format_bytes(least), "-8.0 EiB");
+  EXPECT_EQ(format_duration(milliseconds{least}).front(), '-');
+  EXPECT_EQ(format_rate(std::numeric_limits<double>::quiet_NaN()), "0");
+  EXPECT_EQ(format_rate(-1e300), "0");
+  EXPECT_FALSE(format_rate(1e300).empty());
 }
 
 TEST(UnitsTest, WritesDurationsWithTwoPlacesThatMatter) {

@@ -65,6 +65,25 @@ TEST(MeasuredTest, NamesTheMemberThatIsMissingAndWhatToDo) {
   EXPECT_THAT(refusal(file), AllOf(HasSubstr("runs[0]"), HasSubstr("\"done\" is no number")));
 }
 
+TEST(MeasuredTest, RefusesNumbersThatNothingMeasures) {
+  for (const json& value : {json(-1), json(1e300), json(1.1e15), json(nullptr), json("5")}) {
+    for (const char* name : {"rate", "seconds", "done", "mean_batch", "bytes"}) {
+      json file = measured_file();
+      file["runs"][0][name] = value;
+      EXPECT_THAT(refusal(file), AllOf(HasSubstr("runs[0]"), HasSubstr(name))) << value;
+    }
+    json file = measured_file();
+    file["settings"]["concurrency"] = value;
+    EXPECT_THAT(refusal(file), HasSubstr("concurrency")) << value;
+  }
+  json file = measured_file();
+  file["settings"]["concurrency"] = 100'001;
+  EXPECT_THAT(refusal(file), HasSubstr("from 1 to 100000"));
+  file = measured_file();
+  file["machine"]["cores"] = nullptr;
+  EXPECT_NO_THROW(read(file)) << "as many as can be written";
+}
+
 TEST(MeasuredTest, ToleratesWhatItCanDoWithout) {
   json file = measured_file();
   file.erase("redis_bytes_per_job");

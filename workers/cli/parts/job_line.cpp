@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "cli/parts/numbers.hpp"
 #include "cli/parts/text.hpp"
 #include "cli/parts/units.hpp"
 #include "ferry/error.hpp"
@@ -139,6 +140,11 @@ std::size_t nesting_of(std::string_view line) {
 json parsed(std::string_view line) {
   if (nesting_of(line) > wire::max_payload_depth + 1) {
     refuse("payload", "is nested deeper than " + std::to_string(wire::max_payload_depth));
+  }
+  if (const std::string_view number = inexact_integer(line); !number.empty()) {
+    throw Refusal{{"", "the whole number " + in_quotes(number) +
+                           " would be stored as another one; expected at most 2^64 - 1 and at "
+                           "least -2^63, or text"}};
   }
   try {
     return json::parse(line);

@@ -1,10 +1,12 @@
 #include "cli/parts/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace ferry::cli {
 namespace {
@@ -76,7 +78,9 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
     sum += *value * *factor;
     if (!(sum <= longest_ms)) return std::nullopt;
   } while (!text.empty());
-  return milliseconds{std::llround(sum)};
+  const milliseconds rounded{std::llround(sum)};
+  if (sum > 0 && rounded.count() == 0) return std::nullopt;
+  return rounded;
 }
 
 std::optional<std::int64_t> parse_bytes(std::string_view text) {
@@ -86,11 +90,14 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
   const auto factor = factor_of(byte_units, take_letters(text));
   if (!factor || !text.empty()) return std::nullopt;
   const double bytes = *value * *factor;
-  if (!(bytes <= most_bytes)) return std::nullopt;
+  if (!(bytes <= most_bytes) || (bytes > 0 && bytes < 0.5)) return std::nullopt;
   return std::llround(bytes);
 }
 
 std::string format_duration(milliseconds duration) {
+  // What lies beyond is told as the longest: neither its sign can be turned nor can it be rounded.
+  constexpr milliseconds longest{static_cast<std::int64_t>(longest_ms) * 1000};
+  duration = std::clamp(duration, -longest, longest);
   const long long ms = duration.count();
   if (ms < 0) return "-" + format_duration(-duration);
   if (ms < 1000) return printed("%lld ms", ms);
@@ -104,6 +111,7 @@ std::string format_duration(milliseconds duration) {
 }
 
 std::string format_bytes(std::int64_t bytes) {
+  bytes = std::max(bytes, -std::numeric_limits<std::int64_t>::max());
   if (bytes < 0) return "-" + format_bytes(-bytes);
   if (bytes < 1024) return printed("%lld B", static_cast<long long>(bytes));
   constexpr std::array names{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -128,7 +136,7 @@ std::string format_count(std::int64_t count) {
 }
 
 std::string format_rate(double per_second) {
-  if (per_second < 0.05) return "0";
+  if (!(per_second >= 0.05)) return "0";
   if (per_second < 99.95) return printed("%.1f", per_second);
   if (per_second < 99'999.5) return format_count(std::llround(per_second));
   if (per_second < 999'500) return printed("%.0f k", per_second / 1e3);

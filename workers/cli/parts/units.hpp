@@ -11,7 +11,8 @@ namespace ferry::cli {
 /// Reads `500ms`, `5s`, `2m`, `1.5h`, `3d`, `1h30m`, or `0`. A number without a unit is refused: a
 /// wrong guess of the unit would be wrong by a thousand.
 ///
-/// Returns: nothing when the text is no such duration, is negative or above 100 years.
+/// Returns: nothing when the text is no such duration, is negative, above 100 years, or above 0
+/// and below half a millisecond.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// What to write in a message when `parse_duration` returned nothing.
@@ -21,7 +22,8 @@ inline constexpr std::string_view duration_expected =
 /// Reads `4096`, `512B`, `64KiB`, `1.5MiB`, `2GiB` (`K`, `M`, `G` mean the same) and `10kB`,
 /// `10MB`, `1GB` (powers of ten); letters in any case.
 ///
-/// Returns: nothing when the text is no such size, is negative or above 1 EiB.
+/// Returns: nothing when the text is no such size, is negative, above 1 EiB, or above 0 and below
+/// half a byte.
 std::optional<std::int64_t> parse_bytes(std::string_view text);
 
 /// Returns: `250 ms`, `4.2 s`, `3m 12s`, `5h 04m`, `3d 04h`.

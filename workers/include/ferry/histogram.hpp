@@ -33,7 +33,7 @@ class Histogram {
   double mean() const;
 
   /// Returns: the highest value of the bucket that holds the quantile, but never more than `max`; 0
-  /// when empty. `quantile` in [0, 1].
+  /// when empty. `quantile` in [0, 1]; what lies outside counts as the nearer end.
   std::uint64_t at(double quantile) const;
 
  private:

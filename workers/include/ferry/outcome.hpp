@@ -13,11 +13,15 @@ enum class OutcomeKind : std::uint8_t { done, retry, fail };
 
 std::string_view to_string(OutcomeKind kind);
 
+/// As `Outcome::delay`: the kind's backoff decides.
+inline constexpr std::chrono::milliseconds kinds_backoff{-1};
+
 /// A handler's word on one job. Returning nothing means done, throwing means retry.
 struct Outcome {
   OutcomeKind kind = OutcomeKind::done;
-  /// `retry` only; negative = the kind's backoff.
-  std::chrono::milliseconds delay{-1};
+  /// `retry` only. Units: 0 (at once) to 366 days, or `kinds_backoff`. A longer one counts as 366
+  /// days, a negative one as the backoff, and the job's reason says so.
+  std::chrono::milliseconds delay = kinds_backoff;
   std::string reason{};
 };
 
@@ -25,17 +29,17 @@ inline Outcome done() { return {}; }
 
 /// Runs again after the kind's backoff; costs an attempt.
 inline Outcome retry(std::string reason) {
-  return {OutcomeKind::retry, std::chrono::milliseconds{-1}, std::move(reason)};
+  return {OutcomeKind::retry, kinds_backoff, std::move(reason)};
 }
 
-/// Runs again after `delay`, 0 = at once; costs an attempt.
+/// Runs again after `delay`, 0 (at once) to 366 days; costs an attempt.
 inline Outcome retry_after(std::chrono::milliseconds delay, std::string reason) {
   return {OutcomeKind::retry, delay, std::move(reason)};
 }
 
 /// Goes to the dead letters with its reason, whatever attempts are left.
 inline Outcome fail(std::string reason) {
-  return {OutcomeKind::fail, std::chrono::milliseconds{-1}, std::move(reason)};
+  return {OutcomeKind::fail, kinds_backoff, std::move(reason)};
 }
 
 }  // namespace ferry

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "ranges.hpp"
 #include "wire/limits.hpp"
 
 namespace ferry::detail {
@@ -10,9 +11,6 @@ namespace ferry::detail {
 namespace {
 
 using std::chrono::milliseconds;
-
-/// A due time further away is taken for a mistake; the same limit as EnqueueOptions::run_after.
-constexpr milliseconds longest_delay = std::chrono::days{366};
 
 milliseconds jittered(const Backoff& backoff, int attempts, std::uint64_t random) {
   milliseconds most = backoff.base;
@@ -35,9 +33,18 @@ Verdict decide(const Outcome& outcome, int attempts, int max_attempts, const Bac
                               (attempts == 1 ? " attempt: " : " attempts: ") + outcome.reason;
     return {true, milliseconds{0}, std::string(cut_reason(after))};
   }
-  const milliseconds delay = outcome.delay.count() < 0 ? jittered(backoff, attempts, random)
-                                                       : std::min(outcome.delay, longest_delay);
-  return {false, delay, std::string(cut_reason(outcome.reason))};
+  const bool asked = outcome.delay != kinds_backoff;
+  const bool negative = outcome.delay < milliseconds{0};
+  const milliseconds delay =
+      negative ? jittered(backoff, attempts, random) : std::min(outcome.delay, longest_delay);
+  // A handler that asks for a time that cannot be is told so where its reason is read.
+  std::string mistake;
+  if (asked && delay != outcome.delay) {
+    mistake = "retry_after is " + std::to_string(outcome.delay.count()) +
+              " ms: expected 0 to 366 days, so " + (negative ? "the backoff" : "366 days") +
+              " it is; ";
+  }
+  return {false, delay, std::string(cut_reason(mistake + outcome.reason))};
 }
 
 std::string_view cut_reason(std::string_view text) {

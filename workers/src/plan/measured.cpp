@@ -35,6 +35,7 @@ class Members {
   double number(const char* name) const {
     const auto value = optional(name);
     if (!value) wrong(file_, place_ + " has no \"" + name + "\"");
+    if (std::isinf(*value)) wrong(file_, place_ + ": \"" + name + "\" is null");
     return *value;
   }
 
@@ -43,11 +44,14 @@ class Members {
     if (!object_.contains(name)) return {};
     const json& value = object_.at(name);
     if (value.is_null()) return std::numeric_limits<double>::infinity();
-    if (!value.is_number() || value.get<double>() < 0) {
-      wrong(file_, place_ + ": \"" + name + "\" is no number from 0");
+    if (!value.is_number() || value.get<double>() < 0 || value.get<double>() > most) {
+      wrong(file_, place_ + ": \"" + name + "\" is no number from 0 to 1e15");
     }
     return value.get<double>();
   }
+
+  /// Thirty years in µs, a petabyte: what is more was not measured.
+  static constexpr double most = 1e15;
 
   std::string text(const char* name) const {
     if (!object_.contains(name) || !object_.at(name).is_string()) {
@@ -164,7 +168,9 @@ std::size_t concurrency_of(const json& root, const std::string& file) {
   if (handlers == 0) {
     handlers = Members(member(root, "machine"), file, "\"machine\"").number("cores");
   }
-  if (handlers < 1) wrong(file, "\"settings\": \"concurrency\" is below 1");
+  if (handlers < 1 || handlers > 100'000) {
+    wrong(file, "\"settings\": \"concurrency\" is not from 1 to 100000");
+  }
   return static_cast<std::size_t>(handlers);
 }
 
@@ -174,7 +180,7 @@ std::string machine_of(const json& root, const std::string& file) {
   const Members members(machine, file, "\"machine\"");
   const auto cores = members.optional("cores");
   std::string text = members.text_or_empty("cpu");
-  if (cores) text = std::to_string(static_cast<int>(*cores)) + " cores, " + text;
+  if (cores) text = std::to_string(static_cast<int>(std::min(*cores, 1e6))) + " cores, " + text;
   const std::string redis = members.text_or_empty("redis_version");
   return redis.empty() ? text : text + ", Redis " + redis;
 }

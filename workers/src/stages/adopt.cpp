@@ -43,8 +43,10 @@ bool Adopter::fill(LeasedEnvelope& envelope, const redis::Reply& entry,
   envelope.id = *id;
   envelope.owner = owner;
   envelope.set_bytes(fields[1].text);
-  // A released envelope brings its progress along in a second field.
-  if (fields.size >= 4) envelope.progress = fields[3].text;
+  // A released envelope brings its progress along in a field of its own; later ones may follow.
+  for (std::size_t i = 2; i + 1 < fields.size; i += 2) {
+    if (fields[i].text == progress_field) envelope.progress = fields[i + 1].text;
+  }
   envelope.suspect = envelope.progress.find_first_of("123456789") != std::string::npos;
   return true;
 }

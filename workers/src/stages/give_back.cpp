@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "functions/keys.hpp"
+#include "functions/replies.hpp"
 #include "redis/words.hpp"
 
 namespace ferry::detail {
@@ -21,6 +22,7 @@ constexpr std::size_t most_bytes = 1024 * 1024;
 struct Group {
   std::vector<redis::StreamId> ids;
   std::size_t bytes = 0;
+  std::uint64_t jobs = 0;
 };
 
 redis::Words release(const Leases& leases, const Place& place, const Group& group) {
@@ -39,8 +41,7 @@ redis::Words release(const Leases& leases, const Place& place, const Group& grou
 }
 
 /// Without copying anything: for large bodies, and those that nobody read.
-redis::Words set_free(const Leases& leases, const Place& place,
-                      const std::vector<redis::StreamId>& ids) {
+redis::Words set_free(const Leases& leases, const Place& place, const Group& group) {
   const auto& [queue, priority, epoch] = place;
   const Keys& keys = leases.queues()[queue];
   redis::Words words{"FCALL",
@@ -50,60 +51,88 @@ redis::Words set_free(const Leases& leases, const Place& place,
                      keys.ready[static_cast<std::size_t>(priority)],
                      leases.name(epoch),
                      free_holder};
-  for (const redis::StreamId& id : ids) {
+  for (const redis::StreamId& id : group.ids) {
     words.add(id);
     words.add("1");
   }
   return words;
 }
 
+/// Calls that are written together, of bounded size each.
+class Calls {
+ public:
+  using Words = redis::Words (*)(const Leases&, const Place&, const Group&);
+
+  explicit Calls(const Leases& leases) : leases_(leases) {}
+
+  void add(std::map<Place, Group>& groups, Words words, const Place& place,
+           const redis::StreamId& id, std::size_t bytes, std::uint64_t jobs) {
+    Group& group = groups[place];
+    if (group.ids.size() == most_entries || group.bytes + bytes > most_bytes) {
+      close(place, group, words);
+    }
+    group.ids.push_back(id);
+    group.bytes += bytes;
+    group.jobs += jobs;
+  }
+
+  void close(const Place& place, Group& group, Words words) {
+    if (group.ids.empty()) return;
+    calls_.push_back({words(leases_, place, group), group.jobs});
+    group = {};
+  }
+
+  /// Returns: jobs that are not this worker's any more.
+  std::uint64_t make(redis::Connection& connection) const {
+    if (calls_.empty()) return 0;
+    connection.connect();
+    for (const Call& call : calls_) connection.append(call.words.views());
+    std::uint64_t jobs = 0;
+    for (const Call& call : calls_) {
+      const auto word = read_settle_word(connection.read()->root());
+      if (word == SettleWord::ok) jobs += call.jobs;
+    }
+    return jobs;
+  }
+
+ private:
+  struct Call {
+    redis::Words words;
+    std::uint64_t jobs = 0;
+  };
+
+  const Leases& leases_;
+  std::vector<Call> calls_;
+};
+
 }  // namespace
 
 std::uint64_t give_back(redis::Connection& connection, const Leases& leases,
                         const std::vector<EnvelopePtr>& held, const std::vector<Claimed>& claimed) {
-  std::uint64_t jobs = 0;
-  std::vector<redis::Words> calls;
-  std::map<Place, Group> groups;
-  std::map<Place, std::vector<redis::StreamId>> free;
-  const auto close = [&](const Place& place, Group& group) {
-    if (!group.ids.empty()) calls.push_back(release(leases, place, std::exchange(group, {})));
-  };
+  Calls calls(leases);
+  std::map<Place, Group> copied;
+  std::map<Place, Group> free;
   for (const EnvelopePtr& envelope : held) {
     if (leases.is_lost(envelope->queue, envelope->epoch)) continue;
-    jobs += envelope->marks.empty() ? envelope->count : envelope->open + envelope->pending;
+    const std::uint64_t jobs =
+        envelope->marks.empty() ? envelope->count : envelope->open + envelope->pending;
     const Place place{envelope->queue, envelope->priority, envelope->epoch};
     if (envelope->bytes.size() > most_bytes) {
-      free[place].push_back(envelope->id);
-      continue;
+      calls.add(free, set_free, place, envelope->id, 0, jobs);
+    } else {
+      calls.add(copied, release, place, envelope->id, envelope->bytes.size(), jobs);
     }
-    Group& group = groups[place];
-    if (group.ids.size() == most_entries || group.bytes + envelope->bytes.size() > most_bytes) {
-      close(place, group);
-    }
-    group.ids.push_back(envelope->id);
-    group.bytes += envelope->bytes.size();
   }
-  for (auto& [place, group] : groups) close(place, group);
   for (const Claimed& entry : claimed) {
     if (leases.is_lost(entry.key.queue, entry.key.epoch)) continue;
     // Nobody would know any more that they were begun by a worker that died.
     if (entry.suspect) continue;
-    ++jobs;
-    free[{entry.key.queue, entry.key.priority, entry.key.epoch}].push_back(entry.key.id);
+    const Place place{entry.key.queue, entry.key.priority, entry.key.epoch};
+    calls.add(free, set_free, place, entry.key.id, 0, 1);
   }
-  for (auto& [place, ids] : free) {
-    for (std::size_t from = 0; from < ids.size(); from += most_entries) {
-      const std::size_t to = std::min(ids.size(), from + most_entries);
-      calls.push_back(set_free(leases, place,
-                               {ids.begin() + static_cast<std::ptrdiff_t>(from),
-                                ids.begin() + static_cast<std::ptrdiff_t>(to)}));
-    }
-  }
-  if (calls.empty()) return 0;
-  connection.connect();
-  for (const redis::Words& call : calls) connection.append(call.views());
-  for (std::size_t i = 0; i < calls.size(); ++i) connection.read();
-  return jobs;
+  for (auto& [place, group] : copied) calls.close(place, group, release);
+  for (auto& [place, group] : free) calls.close(place, group, set_free);
+  return calls.make(connection);
 }
 
 }  // namespace ferry::detail

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "functions/library.hpp"
+#include "functions/replies.hpp"
 #include "redis/errors.hpp"
 #include "stages/wall_clock.hpp"
 
@@ -233,12 +234,18 @@ bool Settler::failed(SettleCall& call, std::string_view error_text) {
 
 void Settler::answered(SettleCall& call, const redis::Reply& reply) {
   health_.works(call.queue, QueueHealth::Activity::settle);
-  const std::string_view word =
-      reply.type == redis::Reply::Type::array && reply.size > 0 ? reply[0].text : reply.text;
-  if (word == "STALE") leases_.lost(call.queue, call.epoch);
+  const auto word = read_settle_word(reply);
+  if (!word) {
+    // Stored or not, nobody knows; taken for stored, a job could be lost.
+    const Error unknown = unknown_reply(call.arguments.views()[1], reply);
+    log_.error("an outcome was perhaps not stored; its job runs again once this worker has left",
+               {{"reason", std::string_view(unknown.what())}});
+    return refused(call);
+  }
+  if (word == SettleWord::stale) leases_.lost(call.queue, call.epoch);
   // An envelope that is gone after a repeated call was settled by the first one.
-  const bool gone = word == "GONE" && !call.repeated;
-  if (word == "STALE" || gone) {
+  const bool gone = word == SettleWord::gone && !call.repeated;
+  if (word == SettleWord::stale || gone) {
     refused(call);
   } else {
     told(call);

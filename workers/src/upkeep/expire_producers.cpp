@@ -1,5 +1,6 @@
 #include "upkeep/expire_producers.hpp"
 
+#include "functions/replies.hpp"
 #include "upkeep/queue_rounds.hpp"
 
 namespace ferry::detail {
@@ -45,7 +46,8 @@ Time ExpireProducers::turn(redis::Connection& connection, Time now) {
         cursors_[queue].clear();
       },
       [&](std::uint32_t queue, const redis::Reply& reply) {
-        if (reply.size > 0 && reply[0].text != "0") cursors_[queue] = reply[0].text;
+        const std::string_view cursor = read_expire_reply(reply).cursor;
+        if (cursor != "0") cursors_[queue] = cursor;
       });
   for (const std::string& cursor : cursors_) {
     if (!cursor.empty()) return now + between_pages;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "functions/replies.hpp"
 #include "upkeep/queue_rounds.hpp"
 
 namespace ferry::detail {
@@ -33,10 +34,11 @@ Time Look::turn(redis::Connection& connection, Time now) {
                            keys.ready[1], keys.ready[2], name, lease_ms});
       },
       [&](std::uint32_t queue, const redis::Reply& reply) {
-        if (reply.size > 0 && reply[0].text == "STALE") return leases_.lost(queue, epoch);
-        if (reply.size < 3) return;
+        const std::string_view word = word_of(reply);
+        if (word == "STALE") return leases_.lost(queue, epoch);
+        if (word != "OK" || reply.size < 3) throw unknown_reply("ferry_v1_look", reply);
         board_.set_claimable(queue, holders_in(reply[2]),
-                             static_cast<std::size_t>(reply[1].integer));
+                             static_cast<std::size_t>(bounded(reply[1], 0, largest_told_count)));
       });
   return now + std::min(longest_period, lease_ / 2);
 }

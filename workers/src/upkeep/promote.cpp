@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "functions/enqueue_transaction.hpp"
+#include "functions/replies.hpp"
 #include "redis/errors.hpp"
 #include "upkeep/queue_rounds.hpp"
 #include "wire/envelope.hpp"
@@ -62,7 +63,7 @@ std::vector<std::uint32_t> Promote::with_something_due(redis::Connection& connec
       },
       [&](std::uint32_t queue, const redis::Reply& first) {
         if (first.size < 2) return;
-        const double at = std::strtod(std::string(first[1].text).c_str(), nullptr);
+        const auto at = static_cast<double>(ms_of_score(first[1].text));
         const double left = at - static_cast<double>(board_.server_ms(queue, now));
         if (!(left > soon_ms)) {
           due.push_back(queue);
@@ -86,19 +87,17 @@ std::vector<std::uint32_t> Promote::move(redis::Connection& connection,
                            inside_only_[queue] ? any_size : most_inside});
       },
       [&](std::uint32_t queue, const redis::Reply& reply) {
-        if (reply.size < 2) return;
-        const auto moved = static_cast<std::uint64_t>(std::max<std::int64_t>(0, reply[0].integer));
+        const auto [moved, next_due] = read_promote_reply(reply);
         jobs += moved;
         const bool large = reply.size >= 4;
         if (large) {
           large_.push_back({queue, std::string(reply[2].text), std::to_string(reply[3].integer)});
         }
-        if (reply[1].integer == 0 && (moved > 0 || large)) {
+        if (next_due.count() == 0 && (moved > 0 || large)) {
           more.push_back(queue);
-        } else if (reply[1].integer >= 0) {
+        } else if (next_due.count() >= 0) {
           // At least a millisecond: what is due and cannot be moved must not keep this thread busy.
-          const milliseconds left{std::max<std::int64_t>(1, reply[1].integer)};
-          next = std::min(next, Clock::now() + left);
+          next = std::min(next, Clock::now() + std::max(next_due, milliseconds{1}));
         }
       });
   if (jobs > 0) metrics_.update([&](WorkerStats& stats) { stats.promoted_jobs += jobs; });

@@ -14,7 +14,7 @@ namespace ferry::detail {
 /// One command for each of several queues in one write, then all replies.
 ///
 /// `append` puts a queue's command on the connection; `read` is called for each reply that is no
-/// error.
+/// error, and throws `unknown_reply` for one that it does not know.
 /// Errors: `Error` as the connection throws it, or as Redis replies for more than one queue.
 template <typename Append, typename Read>
 void ask_queues(redis::Connection& connection, std::span<const std::uint32_t> queues,
@@ -27,9 +27,9 @@ void ask_queues(redis::Connection& connection, std::span<const std::uint32_t> qu
   // All of them first: an error of all queues must leave none unread.
   for (std::size_t i = 0; i < queues.size(); ++i) replies.push_back(connection.read());
   for (std::size_t i = 0; i < queues.size(); ++i) {
-    if (health.is_usable(replies[i]->root(), queues[i], QueueHealth::Activity::upkeep)) {
-      read(queues[i], replies[i]->root());
-    }
+    const redis::Reply& reply = replies[i]->root();
+    health.is_usable(reply, queues[i], QueueHealth::Activity::upkeep,
+                     [&] { read(queues[i], reply); });
   }
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "functions/keys.hpp"
+#include "functions/replies.hpp"
 #include "redis/stream_id.hpp"
 
 namespace ferry::detail {
@@ -22,7 +23,7 @@ constexpr milliseconds newer_period{500};
 constexpr std::size_t most_unread = 200;
 constexpr std::size_t most_in_a_claim = 100;
 
-bool is_aside(const Holder& holder) { return holder.name.starts_with('~'); }
+bool is_aside(const Holder& holder) { return is_waiting_place(holder.name); }
 
 }  // namespace
 
@@ -95,9 +96,16 @@ void TakeOver::claim(redis::Connection& connection, const std::vector<Wish>& wis
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     const redis::Reply& reply = replies[i]->root();
     const Wish& wish = wishes[i];
-    if (!health_.is_usable(reply, wish.queue, QueueHealth::Activity::upkeep)) continue;
-    if (reply.size > 0 && reply[0].text == "STALE") leases_.lost(wish.queue, epoch);
-    if (reply.size == 1 && reply[0].text == "OK") board_.forget_claimable(wish.queue, wish.holder);
+    const bool usable =
+        health_.is_usable(reply, wish.queue, QueueHealth::Activity::upkeep, [&reply] {
+          const std::string_view word = word_of(reply);
+          const bool known = word == "OK" || word == "STALE" || word == "PAUSED";
+          if (!known) throw unknown_reply("ferry_v1_claim", reply);
+        });
+    if (!usable) continue;
+    if (word_of(reply) == "STALE") leases_.lost(wish.queue, epoch);
+    if (word_of(reply) != "OK") continue;
+    if (reply.size == 1) board_.forget_claimable(wish.queue, wish.holder);
     for (std::size_t j = 1; j < reply.size; ++j) {
       const auto id = reply[j].size < 2 ? std::nullopt : redis::StreamId::parse(reply[j][0].text);
       if (!id) continue;
