@@ -43,7 +43,8 @@ std::string talkative_library() {
   const std::string lua = R"(
 local told_more = {enqueue = 1, open = 1, register = 1, renew = 1, put_off = 1, finish = 1,
   done = 1, settle = 1, bury = 1, release = 1, promote = 1, expire_producers = 1, counts = 1,
-  count_range = 1, count_parked = 1}
+  count_range = 1, count_parked = 1, beat = 1, look = 1, part = 1, set_aside = 1, books = 1,
+  weigh = 1, weigh_parked = 1, remove = 1, forget = 1}
 local function add_more(reply) reply[#reply + 1] = 'further'; reply[#reply + 1] = {7, 'x'} end
 local function register_talkative(f)
   local full_name, callback = f.function_name, f.callback
@@ -51,7 +52,7 @@ local function register_talkative(f)
     local name, reply = string.sub(full_name, 10), callback(keys, args)
     if type(reply) ~= 'table' or reply.err or reply.ok then return reply end
     if told_more[name] then add_more(reply) end
-    if name == 'reclaim' then for i = 2, #reply do add_more(reply[i]) end end
+    if name == 'reclaim' or name == 'claim' then for i = 2, #reply do add_more(reply[i]) end end
     return reply
   end
   redis.register_function(f)
@@ -156,11 +157,11 @@ TEST_F(SkewRepliesTest, AnUnknownWordFailsThatCallOfAClient) {
   } cases[]{
       {"enqueue", true, [&] { client.enqueue(Task{1}); }},
       {"open", true, [&] { client.enqueue_packed("task", large); }},
-      {"counts", false, [&] { queue.counts(); }},
-      {"count_range", false, [&] { queue.audit(); }},
-      {"count_parked", false, [&] { queue.audit(); }},
+      {"books", false, [&] { queue.counts(); }},
+      {"weigh", false, [&] { queue.audit(); }},
+      {"weigh_parked", false, [&] { queue.audit(); }},
       {"pause", true, [&] { queue.pause(); }},
-      {"purge", true, [&] { queue.purge(); }},
+      {"remove", true, [&] { queue.purge(); }},
   };
   for (const auto& each : cases) {
     load(library_with_unknown_word(each.function, each.writes));
@@ -175,7 +176,7 @@ TEST_F(SkewRepliesTest, AnUnknownWordFailsThatCallOfAClient) {
 
 TEST_F(SkewRepliesTest, AnUnknownWordIsNeverTakenForOkByAWorker) {
   std::int64_t accepted = 0;
-  for (const std::string function : {"register", "renew", "finish", "promote", "reclaim"}) {
+  for (const std::string function : {"register", "beat", "look", "finish", "promote"}) {
     admin.call({"SET", "asked", "0"});
     EnqueueOptions delayed;
     if (function == "promote") delayed.run_after = 1ms;

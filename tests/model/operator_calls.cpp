@@ -11,7 +11,7 @@ Operation OperatorCalls::dead_open(const Words& names) {
       parts_.envelope_of(static_cast<std::uint64_t>(jobs), parts_.next_id());
   const std::size_t size = is_there && !random_.one_in(10) ? letter->second.size() : 5;
   return {"dead_open",
-          static_cast<std::size_t>(name[0] - '0'),
+          is_name(name) ? static_cast<std::size_t>(name[0] - '0') : 1,
           {name, std::to_string(size), random_.one_in(30) ? "0" : parts_.told(jobs),
            parts_.told(static_cast<std::int64_t>(envelope.size())), envelope}};
 }

@@ -266,6 +266,9 @@ Effect RealQueue::read(const Operation& operation) {
     effect.answer = Answer::list({answer_of(replies->root()[0]), answer_of(replies->root()[3])});
   } else {
     effect.answer = answer_of(connection_.read()->root());
+    // Whether counters of 0 are there depends on what was counted once.
+    const bool forgot = operation.function == "forget" && effect.answer.parts.size() == 3;
+    if (forgot) effect.answer.parts.erase(effect.answer.parts.begin() + 1);
   }
   effect.stored = read_look();
   return effect;

@@ -84,8 +84,11 @@ Answer Twin::purge(const Words& args) {
   auto most = static_cast<std::size_t>(*told_most);
   std::int64_t delayed = 0, waiting = 0, bytes = 0;
   for (const std::string& name : due.first(most)) {
-    delayed += jobs_in(parked.at(name)).value_or(0);
-    bytes += static_cast<std::int64_t>(parked.at(name).size());
+    // Bytes that no producer stored were never counted.
+    if (const auto jobs = jobs_in(parked.at(name))) {
+      delayed += *jobs;
+      bytes += static_cast<std::int64_t>(parked.at(name).size());
+    }
     due.at.erase(name);
     parked.erase(name);
     --most;

@@ -145,18 +145,12 @@ Answer Twin::forget(const Words& args, std::int64_t now) {
     return Answer::list({"USED", static_cast<std::int64_t>(envelopes), size(due.at), size(dead.at),
                          size(parked), static_cast<std::int64_t>(living)});
   }
-  const bool has_state = counters != Counters();
-  std::int64_t keys = (has_state ? 1 : 0) + (paused ? 1 : 0) + (workers.empty() ? 0 : 1) +
-                      (progress.empty() ? 0 : 1);
-  for (Stream& stream : streams) {
-    keys += stream.exists ? 1 : 0;
-    stream = Stream();
-  }
+  for (Stream& stream : streams) stream = Stream();
   counters = Counters();
   paused = false;
   workers.clear();
   progress.clear();
-  return Answer::list({"OK", keys, size(producers)});
+  return Answer::list({"OK", size(producers)});
 }
 
 // The whole transaction. ARGV: name, bytes of the letter, jobs, bytes of the envelope, the

@@ -56,7 +56,7 @@ Answer Twin::dead_drop(const Words& args) {
   if (args.size() > 500) return bad();
   std::int64_t dropped = 0;
   for (const auto& [name, at] : letters(dead, args, 1)) {
-    dropped += jobs_in(parked.at(name)).value_or(0);
+    dropped += jobs_in(parked.at(name)).value_or(1);
     dead.at.erase(name);
     parked.erase(name);
   }

@@ -29,14 +29,14 @@ TEST_F(BeatFunctionTest, IsOnlyForWorkersThatAreRegistered) {
 TEST_F(BeatFunctionTest, RefusesALeaseThatIsNone) {
   register_worker("w");
   pass(10);
-  for (const char* wrong : {"0", "-1", "1.5", "x", "", "nan", "inf", "31622400001", "1e300"}) {
-    const std::string refusal = "error FERRYBAD lease " + std::string(wrong) + " is not 1 to ";
+  for (const char* wrong : {"0", "-1", "1.5", "x", "", "nan", "inf", "86400001", "1e300"}) {
+    const std::string refusal = "error FERRYBAD the lease is '" + std::string(wrong) + "', expected";
     EXPECT_TRUE(beat("w", "1", wrong).starts_with(refusal)) << wrong;
     EXPECT_TRUE(fcall("look", with_streams({keys.workers}), {"w", wrong}).starts_with(refusal));
   }
   EXPECT_TRUE(fcall("beat", {keys.control, keys.workers}, {"w"}).starts_with("error FERRYBAD"));
   EXPECT_EQ(command({"HGET", keys.workers, "w"}), "1700000000000") << "nothing was changed";
-  for (const char* right : {"31622400000", "1"}) {
+  for (const char* right : {"86400000", "1"}) {
     EXPECT_EQ(beat("w", "0", right), "[OK, 0, 0, , 0, 1700000000010, 0, []]");
   }
 }

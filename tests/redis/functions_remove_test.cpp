@@ -135,10 +135,10 @@ TEST_F(RemoveFunctionTest, ChangesNothingWhereACounterIsNone) {
       command({"HSET", keys.state, field, value});
       const auto before = snapshot();
       EXPECT_THAT(remove({"dead", name_of(letter), "1", std::to_string(letter.size())}),
-                  StartsWith("error FERRYBAD"))
+                  StartsWith("error FERRYBROKEN"))
           << field << value;
       if (std::string_view(field) == "dead" || std::string_view(field) == "bytes") {
-        EXPECT_THAT(transact(letter, letter), StartsWith("[error FERRYBAD")) << field << value;
+        EXPECT_THAT(transact(letter, letter), StartsWith("[error FERRYBROKEN")) << field << value;
       }
       EXPECT_EQ(snapshot(), before) << field << value;
     }

@@ -205,10 +205,10 @@ end
 --   cost  6 to 8 commands, one for each envelope where any job has progress
 local function claim(keys, args)
   local workers, progress, stream, worker, holder = keys[2], keys[3], keys[4], args[1], args[2]
-  local most, most_jobs = tonumber(args[3]), tonumber(args[4])
-  if not is_whole(most, exact) or most < 1 or most > 200 or not is_whole(most_jobs, exact) then
-    return bad('the envelopes are not 1 to 200, or the jobs no number from 0 on')
-  end
+  local most, wrong = number_in('the number of envelopes', args[3], 1, 200)
+  if not most then return wrong end
+  local jobs_wanted, no_jobs = number_in('the number of jobs', args[4], 0, exact)
+  if not jobs_wanted then return no_jobs end
   if call('HGET', keys[1], 'paused') == '1' then return {'PAUSED'} end
   if call('HEXISTS', workers, worker) == 0 then return {'STALE'} end
   if not is_aside(holder) and call('HEXISTS', workers, holder) == 1 then return {'OK'} end
@@ -221,7 +221,7 @@ local function claim(keys, args)
   local found, fresh, begun, jobs, deliveries = {}, {}, {}, 0, 1
   for _, entry in ipairs(pending) do
     local id, some, times = entry[1], read_pending(holder, entry[4])
-    if #found > 0 and most_jobs > 0 and jobs + some > most_jobs then break end
+    if #found > 0 and jobs_wanted > 0 and jobs + some > jobs_wanted then break end
     jobs, deliveries = jobs + some, math.max(deliveries, times)
     local marks = any_progress and call('HGET', progress, digit .. ':' .. id) or ''
     found[#found + 1] = {id, marks, times > 1 and 1 or 0}
@@ -254,9 +254,9 @@ local function set_aside(keys, args)
   end
   if #args % 2 ~= 0 or #args > 202 then return bad('there are more than 100 envelopes') end
   for i = 3, #args, 2 do
-    local jobs = tonumber(args[i + 1])
     if not is_entry_id(args[i]) then return bad('an entry id is wrong') end
-    if not is_whole(jobs, exact) or jobs < 1 or jobs > 1000 then return bad('jobs are not 1 to 1000') end
+    local jobs, wrong = number_in('the number of jobs', args[i + 1], 1, most_jobs)
+    if not jobs then return wrong end
   end
   if call('HEXISTS', workers, worker) == 0 then return {'STALE'} end
   local numbers, ids_of, named = {}, {}, {}

@@ -17,7 +17,7 @@ local function counters_of(state, try, wrong)
   local raw, found = try({}, 'HMGET', state, unpack(fields)), {}
   for i, field in ipairs(fields) do
     found[i] = tonumber(raw[i] or 0)
-    if not is_whole(math.abs(found[i] or 0 / 0), exact) then
+    if not is_whole(math.abs(found[i] or 0 / 0), exact - 1) then
       wrong[#wrong + 1] = state
       wrong[#wrong + 1] = field .. ' is "' .. string.sub(raw[i], 1, 32) .. '", which is no counter'
       found[i] = 0
@@ -51,6 +51,8 @@ end
 --         {key, what is wrong with it, …}
 --   cost  8 commands and 5 for each stream
 local function books_told(keys, args)
+  local most_mean, no_bytes = number_in('the number of bytes', args[1], 0, exact)
+  if not most_mean then return no_bytes end
   local wrong = {}
   local try = trier(wrong)
   local now, c = now_ms(), counters_of(keys[1], try, wrong)
@@ -63,7 +65,7 @@ local function books_told(keys, args)
     if length > held and delivered ~= last_of_all then waiting[#waiting + 1] = i end
   end
   local age, oldest = 0, nil
-  if c[7] > tonumber(args[1]) * (envelopes + due) then
+  if c[7] > most_mean * (envelopes + due) then
     age = #waiting > 0 and -1 or 0
   else
     for _, i in ipairs(waiting) do

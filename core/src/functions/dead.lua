@@ -5,7 +5,8 @@ local function letters(dead, parked, args, step)
   local found, named = {}, {}
   for i = 1, #args, step do
     local name = args[i]
-    if is_name(name) and not named[name] and call('ZSCORE', dead, name) then
+    local may_be_named = step == 1 or is_name(name)
+    if may_be_named and not named[name] and call('ZSCORE', dead, name) then
       local envelope = call('HGET', parked, name)
       found[#found + 1] = {name = name, jobs = envelope and head(envelope),
         has_bytes = envelope ~= false, at = i}
@@ -73,10 +74,9 @@ end
 
 -- ferry_v1_dead_drop: dead letters are thrown away, counted as cancelled.
 --   KEYS  1 state  2 dead  3 parked
---   ARGV  names in `dead`, at most 500; what has not the form of a name is passed over
---   reply jobs dropped. A letter whose bytes are missing counts as one job: nothing more is known
---         of it, and the audit tells of it until it is dropped. Bytes that are no envelope were
---         never counted.
+--   ARGV  names in `dead`, at most 500, in whatever form
+--   reply jobs dropped. A letter whose bytes are missing or broken counts as one job: nothing more
+--         is known of it. One whose name no function writes was never counted.
 --         error FERRYBAD  too many names; nothing was changed
 --         error NOPERM    the caller is no operator; nothing was changed
 --   cost  4 commands and 2 for each
@@ -88,7 +88,7 @@ local function dead_drop(keys, args)
   if #found == 0 then return 0 end
   local dropped = 0
   for _, letter in ipairs(found) do
-    dropped = dropped + (letter.jobs or (letter.has_bytes and 0 or 1))
+    dropped = dropped + (is_name(letter.name) and (letter.jobs or 1) or 0)
   end
   refused = may_not_take_out(keys[2], keys[3]) or
     add(keys[1], {'dead', text(-dropped), 'cancelled', text(dropped)})

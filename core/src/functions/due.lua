@@ -80,7 +80,7 @@ end
 -- many bytes they are larger than what was parked. A name without bytes has nothing to store.
 -- Sealed jobs share bundles with their like: there are readers that leave such bundles to newer
 -- ones.
-local function pack_due(names, bodies, most_bytes)
+local function pack_due(names, bodies, bundle_bytes)
   local out, open, jobs, grown = {}, {}, 0, 0
   local function close(lane)
     local o = open[lane]
@@ -94,12 +94,12 @@ local function pack_due(names, bodies, most_bytes)
     local count = envelope and head(envelope) or 0
     local inflates = envelope and size_in_bundle(envelope)
     jobs = jobs + count
-    if envelope and (not inflates or inflates > bundle_inflates_to or #envelope > most_bytes) then
+    if envelope and (not inflates or inflates > bundle_inflates_to or #envelope > bundle_bytes) then
       out[#out + 1] = {digit, envelope}
     elseif envelope then
       local lane = 2 * digit + (string.byte(envelope, 3) >= 16 and 1 or 0)
       local o = open[lane]
-      if o and (o.jobs + count > 1000 or o.bytes + #envelope > most_bytes or
+      if o and (o.jobs + count > 1000 or o.bytes + #envelope > bundle_bytes or
           o.inflates + inflates > bundle_inflates_to) then
         close(lane)
       end
@@ -114,13 +114,13 @@ end
 
 -- Moves a slice of what is due. Returns jobs moved, whether all `names` have left `due`, and the
 -- large one if any; or nil and an error.
-local function move_due(keys, names, most_bytes, most_inside)
+local function move_due(keys, names, bundle_bytes, most_inside)
   local state, due, parked = keys[1], keys[2], keys[3]
   local refused = missing_right('ZREM', due, 'HDEL', parked, 'XDEL', keys[4], 'XDEL', keys[5],
     'XDEL', keys[6])
   if refused then return nil, refused end
   local picked, bodies, foreign, large = read_due(parked, names, most_inside)
-  local out, jobs, grown = pack_due(picked, bodies, most_bytes)
+  local out, jobs, grown = pack_due(picked, bodies, bundle_bytes)
   local gone = {unpack(picked)}
   for _, name in ipairs(foreign) do gone[#gone + 1] = name end
   if #gone == 0 then return 0, false, large end
@@ -151,18 +151,19 @@ end
 --         cannot see how old the oldest is. About 1 MiB of bodies, or one of them, is read in a
 --         call: what is left is due at once.
 local function promote(keys, args)
-  local due, most, most_bytes = keys[2], tonumber(args[1]), tonumber(args[2])
-  local most_inside = args[3] and tonumber(args[3]) or math.huge
-  if not is_whole(most, exact) or most < 1 or most > 500 or not is_whole(most_bytes, exact) or
-      (args[3] and not is_whole(most_inside, exact)) then
-    return bad('the envelopes are not 1 to 500, or the bytes no number from 0 on')
-  end
+  local due = keys[2]
+  local most, wrong = number_in('the number of envelopes', args[1], 1, 500)
+  if not most then return wrong end
+  local bundle_bytes, no_bytes = number_in('the number of bytes', args[2], 0, exact)
+  if not bundle_bytes then return no_bytes end
+  local most_inside, no_size = number_in('the largest body', args[3] or text(exact), 0, exact)
+  if not most_inside then return no_size end
   local now, moved, large = now_ms(), 0, nil
   local next_due = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
   if next_due and next_due <= now then
     local names = call('ZRANGEBYSCORE', due, '-inf', text(now), 'LIMIT', 0, text(most))
     local behind = tonumber(call('ZRANGE', due, #names, #names, 'WITHSCORES')[2])
-    local jobs, all, other = move_due(keys, names, most_bytes, most_inside)
+    local jobs, all, other = move_due(keys, names, bundle_bytes, most_inside)
     if not jobs then return all end
     moved, large = jobs, other
     if all then next_due = behind end
@@ -200,9 +201,9 @@ local moving  -- {stream, its length before, name, jobs}
 local function due_open(keys, args)
   moving = nil
   local state, due, parked, gate, stream = unpack(keys)
-  local name, jobs = args[1], tonumber(args[4])
+  local name, jobs = args[1], whole(args[4], 0, most_jobs)
   if not is_name(name) then return bad('the name is not that of a parked job') end
-  if not is_whole(jobs, exact) or jobs > 1000 then return bad('jobs are not 0 to 1000') end
+  if not jobs then return bad('jobs are not 0 to 1000') end
   local delayed = call('HGET', state, 'delayed') or '0'
   if #delayed > 16 or not string.find(delayed, '^%-?[1-9]%d*$') and delayed ~= '0' then
     return bad('delayed is not a number in ' .. state)

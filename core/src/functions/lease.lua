@@ -8,6 +8,7 @@
 --   KEYS  1 control  2 workers  3.. streams
 --   ARGV  1 worker
 --   reply {'OK', paused}
+--         error NOPERM also where the user may not fetch
 --   A name that was struck off must not come back: its old envelopes belong to others.
 --   cost  3 commands and one for each stream; one more for each that has no group yet
 local function register(keys, args)
@@ -21,6 +22,9 @@ local function register(keys, args)
     end
     local refused = not found and denied('XGROUP', 'CREATE', keys[i], group, '0', 'MKSTREAM')
     if refused then return refused end
+    if not redis.acl_check_cmd('XREADGROUP', 'GROUP', group, args[1], 'STREAMS', keys[i], '>') then
+      return redis.error_reply('NOPERM the user has no right to XREADGROUP ' .. keys[i])
+    end
     if not found then without_group[#without_group + 1] = keys[i] end
   end
   local now = now_ms()

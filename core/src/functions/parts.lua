@@ -52,12 +52,11 @@ end
 
 -- Reads a part from its four arguments. Returns it, or nil and what is wrong with it.
 local function read_part(args, i, total, seen)
-  local part = {verb = args[i], delay = tonumber(args[i + 1]), envelope = args[i + 3]}
+  local delay, wrong = number_in('the delay', args[i + 1], 0, most_delay)
+  local part = {verb = args[i], delay = delay, envelope = args[i + 3]}
   part.at = positions(args[i + 2], total)
   if part.verb ~= 'r' and part.verb ~= 'f' then return nil, bad('verb is neither r nor f') end
-  if not is_whole(part.delay, exact) or part.delay > most_delay then
-    return nil, bad('delay ' .. args[i + 1] .. ' is not 0 to ' .. most_delay .. ' ms')
-  end
+  if not delay then return nil, wrong end
   if not part.at then return nil, bad('a job index is not below ' .. total) end
   if head(part.envelope) ~= #part.at then
     return nil, bad('part ' .. (i - 1) / 4 .. ' is not an envelope of version 1 with ' ..
@@ -161,10 +160,10 @@ end
 --   cost  7 commands and about 2 for each part
 local function part(keys, args)
   local progress, stream, worker, id = keys[3], keys[4], args[1], args[2]
-  local total, envelope_bytes = tonumber(args[3]), tonumber(args[4])
-  if not is_whole(total, exact) or total < 1 or total > 1000 or not is_whole(envelope_bytes, exact) then
-    return bad('jobs or bytes of the envelope are wrong')
-  end
+  local total, no_jobs = number_in('the number of jobs', args[3], 1, most_jobs)
+  if not total then return no_jobs end
+  local envelope_bytes, no_bytes = number_in('the number of bytes', args[4], 0, exact - 1)
+  if not envelope_bytes then return no_bytes end
   if not is_entry_id(id) then return bad('the entry id is wrong') end
   local parts, wrong = read_parts(args, total)
   if not parts then return wrong end

@@ -44,7 +44,7 @@ end
 local function bad_counter(state, names)
   for i, value in ipairs(call('HMGET', state, unpack(names))) do
     if value and not string.find(value, '^%-?%d+$') or
-      not is_whole(math.abs(tonumber(value or 0)), exact) then
+      not is_whole(math.abs(tonumber(value or 0)), exact - 1) then
       return broken('the counter ' .. names[i] .. ' of ' .. state .. ' is no whole number')
     end
   end

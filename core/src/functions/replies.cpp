@@ -22,6 +22,12 @@ bool is_word(const Reply& reply) { return reply.type == Type::text || reply.type
 
 bool is_integer(const Reply& reply) { return reply.type == Type::integer; }
 
+/// As `is_name` in library.lua.
+bool is_parked_name(std::string_view name) {
+  return name.size() == 34 && name[0] >= '0' && name[0] <= '2' && name[1] == ':' &&
+         name.find_first_not_of("0123456789abcdef", 2) == name.npos;
+}
+
 std::string_view type_of(const Reply& reply) {
   switch (reply.type) {
     case Type::nil:
@@ -114,6 +120,10 @@ PromoteReply read_promote_reply(const Reply& reply) {
   PromoteReply promoted;
   promoted.jobs = static_cast<std::uint64_t>(bounded(reply[0], 0, largest_told_count));
   promoted.next_due = std::chrono::milliseconds{bounded(reply[1], -1, longest_told_time.count())};
+  if (reply.size >= 4 && is_parked_name(reply[2].text) && is_integer(reply[3])) {
+    promoted.large = reply[2].text;
+    promoted.large_bytes = bounded(reply[3], 0, largest_told_count);
+  }
   return promoted;
 }
 

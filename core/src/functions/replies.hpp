@@ -55,6 +55,8 @@ struct PromoteReply {
   std::uint64_t jobs = 0;
   /// Negative = nothing is delayed.
   std::chrono::milliseconds next_due{-1};
+  std::string_view large;  ///< a due one that is too large for Lua; the view lives as the reply does
+  std::int64_t large_bytes = 0;
 };
 PromoteReply read_promote_reply(const redis::Reply& reply);
 

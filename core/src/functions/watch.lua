@@ -24,7 +24,5 @@ end
 
 -- Returns a lease in ms, or nil and what is wrong with it.
 local function read_lease(text)
-  local lease = tonumber(text)
-  if is_whole(lease, exact) and lease >= 1 and lease <= most_delay then return lease end
-  return nil, bad('lease ' .. tostring(text) .. ' is not 1 to ' .. most_delay .. ' ms')
+  return number_in('the lease', text, 1, most_lease)
 end

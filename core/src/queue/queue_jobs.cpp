@@ -251,8 +251,8 @@ JobPage stream_page(Connection& connection, const Keys& keys, JobState state, st
 
 JobPage parked_page(Connection& connection, const Keys& keys, JobState state, std::size_t limit,
                     const std::string& from) {
-  // The cursor: the last time seen, and how many entries with that time were seen.
-  std::uint64_t last = 0;
+  // The cursor: the last score seen, and how many entries with that score were seen.
+  std::string score = "-inf";
   std::uint64_t seen = 0;
   if (!from.empty()) {
     const auto colon = from.find(':');
@@ -289,7 +289,7 @@ JobPage parked_page(Connection& connection, const Keys& keys, JobState state, st
     seen = score == scores[i] ? seen + 1 : 1;
     score = scores[i];
   }
-  if (taken < found) page.next = std::to_string(last) + ":" + std::to_string(seen);
+  if (taken < found) page.next = score + ":" + std::to_string(seen);
   return page;
 }
 

@@ -50,7 +50,8 @@ class SettlePlanTest : public testing::Test {
   void leave(LeasedEnvelope& which, std::vector<std::uint32_t> jobs,
              Leaving::To to = Leaving::To::queue, std::string holder = {}) {
     Report report;
-    report.leavings.push_back({&which, std::move(jobs), to, std::move(holder), "letter"});
+    const std::string letter = to == Leaving::To::dead_letters ? "letter" : "";
+    report.leavings.push_back({&which, std::move(jobs), to, std::move(holder), letter});
     plan_.take(report);
   }
 

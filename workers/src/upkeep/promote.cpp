@@ -87,17 +87,18 @@ std::vector<std::uint32_t> Promote::move(redis::Connection& connection,
                            inside_only_[queue] ? any_size : most_inside});
       },
       [&](std::uint32_t queue, const redis::Reply& reply) {
-        const auto [moved, next_due] = read_promote_reply(reply);
-        jobs += moved;
-        const bool large = reply.size >= 4;
+        const PromoteReply promoted = read_promote_reply(reply);
+        jobs += promoted.jobs;
+        const bool large = !promoted.large.empty();
         if (large) {
-          large_.push_back({queue, std::string(reply[2].text), std::to_string(reply[3].integer)});
+          large_.push_back(
+              {queue, std::string(promoted.large), std::to_string(promoted.large_bytes)});
         }
-        if (next_due.count() == 0 && (moved > 0 || large)) {
+        if (promoted.next_due.count() == 0 && (promoted.jobs > 0 || large)) {
           more.push_back(queue);
-        } else if (next_due.count() >= 0) {
+        } else if (promoted.next_due.count() >= 0) {
           // At least a millisecond: what is due and cannot be moved must not keep this thread busy.
-          next = std::min(next, Clock::now() + std::max(next_due, milliseconds{1}));
+          next = std::min(next, Clock::now() + std::max(promoted.next_due, milliseconds{1}));
         }
       });
   if (jobs > 0) metrics_.update([&](WorkerStats& stats) { stats.promoted_jobs += jobs; });
