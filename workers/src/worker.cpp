@@ -12,8 +12,7 @@
 
 #include "batching/fetch_plan.hpp"
 #include "control_board.hpp"
-#include "functions/library.hpp"
-#include "functions/refusal.hpp"
+#include "enter.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
@@ -155,10 +154,6 @@ class Worker::Impl {
   std::vector<std::unique_ptr<detail::Role>> roles();
   void control(std::vector<detail::Control> controls);
   bool prepare();
-  void require_registration();
-  void check_eviction(redis::Connection& connection);
-  void announce(redis::Connection& connection);
-  void require_lease(redis::Connection& connection);
   void wait_for(int wish);
   bool wait_for(int wish, Clock::time_point until);
   void drain();
@@ -231,71 +226,6 @@ bool Worker::Impl::wait_for(int wish, Clock::time_point until) {
   return asked_.wait_until(lock, until, [&] { return wish_ >= wish; });
 }
 
-void Worker::Impl::check_eviction(redis::Connection& connection) {
-  const auto info = connection.call({"INFO", "memory"});
-  const std::string_view text = info->root().text;
-  constexpr std::string_view field = "maxmemory_policy:";
-  const auto at = text.find(field);
-  if (at == std::string_view::npos) return;
-  const auto policy = text.substr(at + field.size(), text.find('\r', at) - at - field.size());
-  if (policy == "noeviction") return;
-  if (options_.accept_eviction) {
-    log_.warning("Redis may evict keys, and jobs with them", {{"maxmemory_policy", policy}});
-    return;
-  }
-  throw Error(ErrorCode::unsupported,
-              "Redis may evict keys, and jobs with them (maxmemory-policy " + std::string(policy) +
-                  "): set it to noeviction, or set accept_eviction to accept the loss");
-}
-
-/// A full Redis takes no new name, but its jobs must be drained all the same; whoever enqueued them
-/// has named the queue.
-void Worker::Impl::announce(redis::Connection& connection) {
-  const std::string key = queues_key(options_.redis.prefix);
-  std::vector<std::string_view> words{"SADD", key};
-  for (const QueueShare& queue : options_.queues) words.push_back(queue.name);
-  const auto added = connection.command(words);
-  if (!added->root().is_error()) return;
-  const Error error = redis::error_of(added->root().text);
-  if (error.code() == ErrorCode::out_of_memory) return;
-  // It is a list for people to look at, and no job needs it.
-  log_.warning("the queues could not be named in the list of queues",
-               {{"reason", std::string_view(error.what())}});
-}
-
-/// A user who may not work on one of the queues is a mistake to be mended before anything runs. What
-/// else is wrong with a queue may come and go: one that can be worked on is enough.
-void Worker::Impl::require_registration() {
-  bool any = false;
-  std::string refusal;
-  for (std::uint32_t queue = 0; queue < options_.queues.size(); ++queue) {
-    any = any || leases_.is_registered(queue);
-    const std::string error = health_.error(queue, detail::QueueHealth::Activity::fetch);
-    if (error.empty()) continue;
-    const Error refused = refusal_of("ferry_v1_register", error);
-    if (refused.code() == ErrorCode::denied) throw refused;
-    refusal = error;
-  }
-  if (!any && !refusal.empty()) throw refusal_of("ferry_v1_register", refusal);
-}
-
-/// Heartbeats have to fit into a lease several times, or this worker loses its jobs to others again
-/// and again.
-void Worker::Impl::require_lease(redis::Connection& connection) {
-  auto fastest = Clock::duration::max();
-  for (int look = 0; look < 3; ++look) {
-    const auto begun = Clock::now();
-    leases_.beat(connection, options_.lease, false, health_);
-    fastest = std::min(fastest, Clock::now() - begun);
-  }
-  if (fastest <= options_.lease / 3) return;
-  const auto ms = std::chrono::duration_cast<milliseconds>(fastest).count();
-  throw Error(ErrorCode::invalid_argument,
-              "lease is " + std::to_string(options_.lease.count()) +
-                  " ms: a heartbeat for all queues takes " + std::to_string(ms) +
-                  " ms here, and three have to fit into a lease; raise it, or serve fewer queues");
-}
-
 /// Finds the server fit to work with and registers, however long that takes.
 ///
 /// Returns: false when Redis refused or a stop was asked for first.
@@ -306,12 +236,7 @@ bool Worker::Impl::prepare() {
   while (true) {
     try {
       connection.connect();
-      check_eviction(connection);
-      ensure_library(connection);
-      announce(connection);
-      leases_.register_missing(connection, health_);
-      require_registration();
-      require_lease(connection);
+      detail::enter(connection, options_, leases_, health_, log_);
       return true;
     } catch (const Error& e) {
       connection.close();

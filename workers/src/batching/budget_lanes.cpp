@@ -362,57 +362,6 @@ std::optional<Time> BudgetLanes::due() const {
   return held_.top().at;
 }
 
-std::size_t BudgetLanes::crowd_out(std::size_t jobs) {
-  std::size_t out = 0;
-  while (out < jobs && !held_.empty()) {
-    const std::uint32_t index = held_.top().lane;
-    Lane& lane = lanes_[index];
-    lane.jobs.flushed = static_cast<std::uint32_t>(lane.jobs.jobs());
-    lane.crowded = true;
-    out += lane.jobs.jobs();
-    take_out(index);
-    place(index, Time::min());
-  }
-  return out;
-}
-
-void BudgetLanes::rework(std::uint32_t index, const std::function<void(BudgetLane&)>& take) {
-  Lane& lane = lanes_[index];
-  const std::size_t in_time = lane.jobs.jobs();
-  const std::size_t late = lane.jobs.late_jobs();
-  if (in_time + late == 0) return;
-  if (lane.place != Place::empty) take_out(index);
-  if (late > 0) late_.remove(index, late_places_);
-  take(lane.jobs);
-  in_time_ -= in_time - lane.jobs.jobs();
-  late_jobs_ -= late - lane.jobs.late_jobs();
-  if (lane.jobs.jobs() > 0) {
-    lane.jobs.set_done_by(rule_.done_by(lane.jobs));
-    place(index, Time::min());
-  }
-  if (lane.jobs.late_jobs() > 0) {
-    late_.push({lane.priority, lane.jobs.first_late().deadline, index}, late_places_);
-  }
-  release_if_empty(index);
-}
-
-void BudgetLanes::take_if(const std::function<bool(const JobRef&)>& which,
-                          std::vector<JobRef>& out) {
-  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
-    rework(index, [&](BudgetLane& jobs) { jobs.take_if(which, out); });
-  }
-}
-
-void BudgetLanes::take_newest(std::size_t jobs, const std::function<bool(const JobRef&)>& which,
-                              std::vector<JobRef>& out) {
-  for (std::uint8_t priority = priority_count; priority-- > 0;) {
-    for (std::uint32_t index = 0; index < lanes_.size() && out.size() < jobs; ++index) {
-      if (lanes_[index].priority != priority) continue;
-      rework(index, [&](BudgetLane& lane) { lane.take_newest(jobs - out.size(), which, out); });
-    }
-  }
-}
-
 void BudgetLanes::observe(const BudgetReport& report) {
   dues_changed_ = rule_.observe(report) || dues_changed_;
 }

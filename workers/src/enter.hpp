@@ -1,0 +1,19 @@
+#pragma once
+
+#include "ferry/worker.hpp"
+#include "leases.hpp"
+#include "log/log.hpp"
+#include "queue_health.hpp"
+#include "redis/connection.hpp"
+
+namespace ferry::detail {
+
+/// Lets a worker in: finds the server fit to work with, loads the functions, names the queues and
+/// registers on them.
+///
+/// Errors: `denied`, `unsupported` or `invalid_argument` where waiting does not help, with what to
+/// do; else what may pass.
+void enter(redis::Connection& connection, const WorkerOptions& options, Leases& leases,
+           QueueHealth& health, const Log& log);
+
+}  // namespace ferry::detail
