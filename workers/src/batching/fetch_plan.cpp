@@ -10,9 +10,9 @@ FetchPlan::FetchPlan(std::vector<int> weights, QueueOrder order) : order_(order)
   for (const int weight : weights) queues_.emplace_back().weight = std::max(1, weight);
 }
 
-Fetch FetchPlan::next(std::size_t envelopes) {
+Fetch FetchPlan::next(std::size_t room) {
   Fetch fetch;
-  if (envelopes == 0 || all_paused()) return fetch;
+  if (room == 0 || all_paused()) return fetch;
   const std::uint32_t turn = order_ == QueueOrder::weighted ? take_turn() : 0;
   std::size_t askable = 0;
   std::size_t asked_queues = 0;
@@ -28,7 +28,7 @@ Fetch FetchPlan::next(std::size_t envelopes) {
   fetch.block = fetch.streams.size() == askable;
   // With a backlog one stream is expected to answer in full and the others not at all; without one
   // nobody knows who will, so the queues share.
-  fetch.count = met_backlog ? envelopes : (envelopes + asked_queues - 1) / asked_queues;
+  fetch.count = met_backlog ? room : (room + asked_queues - 1) / asked_queues;
   return fetch;
 }
 

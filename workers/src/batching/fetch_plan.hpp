@@ -20,7 +20,7 @@ struct StreamAt {
 
 struct Fetch {
   std::vector<StreamAt> streams;  ///< empty: there is nothing to ask
-  std::size_t count = 0;          ///< COUNT of the XREADGROUP: envelopes from each stream
+  std::size_t count = 0;          ///< from each stream
   bool block = false;             ///< whether it may wait: every stream that is not paused is asked
 };
 
@@ -38,8 +38,12 @@ class FetchPlan {
   /// One weight for each queue, 1..1000, in the order of the worker's queues.
   FetchPlan(std::vector<int> weights, QueueOrder order);
 
-  /// Takes the next turn. `envelopes`: how many there is room for.
-  Fetch next(std::size_t envelopes);
+  /// Takes the next turn. `room`: for how many; those that each stream may bring are the `count`.
+  Fetch next(std::size_t room);
+
+  bool has_more(const StreamAt& at) const {
+    return queues_[at.queue].has_more[static_cast<std::size_t>(at.priority)];
+  }
 
   /// What a fetch found: envelopes from each stream, in its order. A fetch that failed is not
   /// reported.

@@ -8,12 +8,16 @@
 #include <utility>
 
 #include "functions/library.hpp"
+#include "functions/replies.hpp"
 #include "redis/errors.hpp"
 
 namespace ferry::detail {
 namespace {
 
 using Activity = QueueHealth::Activity;
+
+/// Envelopes of one answer from which on it is worth two commands to know how large they may be.
+constexpr std::size_t looks_at_stored_from = 32;
 
 }  // namespace
 
@@ -29,6 +33,7 @@ Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases,
       metrics_(metrics),
       log_(log),
       plan_(std::move(plan)),
+      sizes_(leases.queues().size()),
       rests_until_(leases.queues().size(), Clock::time_point::min()) {}
 
 Fetcher::~Fetcher() {
@@ -147,10 +152,37 @@ void Fetcher::choose_queues(Clock::time_point now) {
   }
 }
 
-std::vector<Fetch> Fetcher::next_fetches(std::size_t envelopes) {
-  Fetch fetch = plan_.next(envelopes);
+std::size_t Fetcher::count_of(const Fetch& fetch, std::size_t jobs, std::size_t bytes,
+                              Clock::time_point now) {
+  std::size_t count = FetchSize::most;
+  for (const StreamAt& at : fetch.streams) {
+    count = std::min(count, size_of(at).next(jobs, bytes, now));
+  }
+  return count;
+}
+
+/// Of a stream that is known to have more, many envelopes are asked for; of those believed empty
+/// few, since nobody knows what comes there.
+std::vector<Fetch> Fetcher::next_fetches(std::size_t room, Clock::time_point now) {
+  Fetch fetch = plan_.next(room);
   if (fetch.streams.empty()) return {};
-  if (!std::exchange(apart_, false)) return {std::move(fetch)};
+  if (!std::exchange(apart_, false)) {
+    const std::size_t jobs = fetch.count;
+    const std::size_t bytes = in_flight_.free_bytes() * jobs / room;
+    Fetch more{{}, 0, false};
+    Fetch others{{}, 0, fetch.block};
+    for (const StreamAt& at : fetch.streams) {
+      (plan_.has_more(at) ? more : others).streams.push_back(at);
+    }
+    others.count = count_of(others, jobs, bytes, now);
+    if (more.streams.empty()) return {std::move(others)};
+    more.count = count_of(more, jobs, bytes, now);
+    if (!others.streams.empty() && others.count < more.count) {
+      return {std::move(others), std::move(more)};
+    }
+    fetch.count = more.count;
+    return {std::move(fetch)};
+  }
   std::vector<Fetch> fetches;
   for (const StreamAt& at : fetch.streams) {
     const bool same = !fetches.empty() && fetches.back().streams.front().queue == at.queue;
@@ -168,11 +200,12 @@ void Fetcher::ask(std::size_t room) {
     const std::lock_guard lock(mutex_);
     meter_ = connection_.meter();
   }
-  Asked asked{next_fetches(size_.next(room, in_flight_.free_bytes())), leases_.current_epoch()};
+  Asked asked{next_fetches(room, Clock::now()), leases_.current_epoch()};
   if (asked.fetches.empty()) return;
   for (const Fetch& fetch : asked.fetches) {
     const redis::Words words = command(fetch, asked.epoch);
     connection_.append(words.views());
+    ask_stored(fetch);
   }
   connection_.flush();
   asked_ = std::move(asked);
@@ -204,7 +237,10 @@ bool Fetcher::fetch_once() {
   }
   const auto [fetches, epoch] = *std::exchange(asked_, std::nullopt);
   std::vector<redis::ReplyPtr> replies;
-  for (std::size_t i = 0; i < fetches.size(); ++i) replies.push_back(connection_.read());
+  for (const Fetch& fetch : fetches) {
+    replies.push_back(connection_.read());
+    read_stored(fetch);
+  }
   std::vector<EnvelopePtr> envelopes;
   for (std::size_t i = 0; i < fetches.size(); ++i) {
     if (check(replies[i]->root(), fetches[i])) take(replies[i], fetches[i], epoch, envelopes);
@@ -239,9 +275,8 @@ bool Fetcher::check(const redis::Reply& reply, const Fetch& fetch) {
 
 void Fetcher::take(const redis::ReplyPtr& reply, const Fetch& fetch, std::uint64_t epoch,
                    std::vector<EnvelopePtr>& envelopes) {
+  const auto now = Clock::now();
   std::vector<std::size_t> found(fetch.streams.size(), 0);
-  std::size_t most_jobs = 0;
-  std::size_t most_bytes = 0;
   for (const redis::Reply& stream : reply->root()) {
     if (stream.size < 2) continue;
     const auto at = std::ranges::find_if(fetch.streams, [&](const StreamAt& asked) {
@@ -249,6 +284,8 @@ void Fetcher::take(const redis::ReplyPtr& reply, const Fetch& fetch, std::uint64
              stream[0].text;
     });
     if (at == fetch.streams.end()) continue;
+    std::size_t most_jobs = 0;
+    std::size_t most_bytes = 0;
     auto blanks = in_flight_.blank(stream[1].size);
     auto blank = blanks.begin();
     for (const redis::Reply& entry : stream[1]) {
@@ -259,10 +296,34 @@ void Fetcher::take(const redis::ReplyPtr& reply, const Fetch& fetch, std::uint64
       ++found[static_cast<std::size_t>(at - fetch.streams.begin())];
       envelopes.push_back(std::move(envelope));
     }
+    size_of(*at).answered(fetch.count, stream[1].size, most_jobs, most_bytes, now);
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] == 0) size_of(fetch.streams[i]).answered(fetch.count, 0, 0, 0, now);
   }
   plan_.report(fetch, found);
-  const std::size_t most_found = *std::ranges::max_element(found);
-  size_.answered(fetch.count, most_found, most_jobs, most_bytes);
+}
+
+void Fetcher::ask_stored(const Fetch& fetch) {
+  if (fetch.count <= looks_at_stored_from) return;
+  for (const StreamAt& at : fetch.streams) {
+    const Keys& keys = leases_.queues()[at.queue];
+    connection_.append({"HGET", keys.state, "bytes"});
+    connection_.append({"XLEN", keys.ready[static_cast<std::size_t>(at.priority)]});
+  }
+}
+
+void Fetcher::read_stored(const Fetch& fetch) {
+  if (fetch.count <= looks_at_stored_from) return;
+  for (const StreamAt& at : fetch.streams) {
+    const auto bytes = connection_.read();
+    const auto envelopes = connection_.read();
+    if (bytes->root().is_error() || envelopes->root().is_error()) continue;
+    const auto stored = redis::whole_number(bytes->root().text);
+    if (!stored) continue;
+    size_of(at).stored(static_cast<std::size_t>(*stored),
+                       static_cast<std::size_t>(bounded(envelopes->root(), 0, largest_told_count)));
+  }
 }
 
 /// This worker has made the streams and their groups itself, and nothing of Ferry ever removes

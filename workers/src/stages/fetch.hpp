@@ -9,6 +9,7 @@
 // An error of one stream fails the whole command and does not say of which. Then the next round
 // asks queue by queue, and those that fail are left out for a while.
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -70,7 +71,15 @@ class Fetcher {
   void ask_ahead();
   /// What can be asked: not what is paused, not registered or failing.
   void choose_queues(Clock::time_point now);
-  std::vector<Fetch> next_fetches(std::size_t envelopes);
+  std::vector<Fetch> next_fetches(std::size_t room, Clock::time_point now);
+  FetchSize& size_of(const StreamAt& at) {
+    return sizes_[at.queue][static_cast<std::size_t>(at.priority)];
+  }
+  std::size_t count_of(const Fetch& fetch, std::size_t jobs, std::size_t bytes,
+                       Clock::time_point now);
+  /// Asks what is stored where a fetch takes many at once.
+  void ask_stored(const Fetch& fetch);
+  void read_stored(const Fetch& fetch);
   redis::Words command(const Fetch& fetch, std::uint64_t epoch) const;
   /// Returns: whether the answer can be used.
   bool check(const redis::Reply& reply, const Fetch& fetch);
@@ -97,7 +106,7 @@ class Fetcher {
   redis::ReconnectBackoff backoff_;
 
   FetchPlan plan_;
-  FetchSize size_;
+  std::vector<std::array<FetchSize, priority_count>> sizes_;  ///< for each queue
   std::vector<Clock::time_point> rests_until_;  ///< for each queue: it failed
   bool apart_ = false;                          ///< the next round asks queue by queue
   mutable std::mutex mutex_;
