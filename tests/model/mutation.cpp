@@ -62,7 +62,12 @@ Judgement MutationRun::judge(const Mutant& mutant) {
   const std::string with_clock = RealQueue::with_clock(mutant.library);
   if (!with_clock.empty() && RealQueue::load(connection_, with_clock).empty()) {
     for (std::size_t i = 0; i < sequences_.size(); ++i) {
-      const auto found = compare(connection_, sequences_[i], expected_[i]);
+      std::optional<Difference> found;
+      try {
+        found = compare(connection_, sequences_[i], expected_[i]);
+      } catch (const Error& e) {
+        throw std::runtime_error(mutant.name() + ": " + e.what());
+      }
       if (found) return {Kind::found_by_twin, sequences_[i][found->at].function};
     }
   }

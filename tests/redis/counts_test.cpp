@@ -279,6 +279,11 @@ TEST_F(CountsTest, DrainCostsAFetchASettleAndNothingElse) {
                          {"exists", settles},
                          {"hincrby", 2 * settles}};
   if (trimmed > 0) expected["xtrim"] = trimmed;
+  // A fetch of many asks what is stored.
+  const std::int64_t weighed = count(theirs.commands, "xlen");
+  EXPECT_LE(weighed, fetches);
+  if (weighed > 0) expected["xlen"] = weighed;
+  expected["hget"] += weighed;
   EXPECT_EQ(theirs.commands, expected);
   expect_settled_once(trace, envelopes);
 
@@ -288,7 +293,7 @@ TEST_F(CountsTest, DrainCostsAFetchASettleAndNothingElse) {
   EXPECT_EQ(static_cast<std::int64_t>(fetch.bytes_in + settle.bytes_in), theirs.bytes_out);
   constexpr std::int64_t opening = 2 + 2 + 3;  // names, revision and register, XPENDING
   EXPECT_EQ(static_cast<std::int64_t>(fetch.commands + settle.commands),
-            opening + fetches + settles);
+            opening + fetches + 2 * weighed + settles);
   const auto per_job = [](std::uint64_t count) { return static_cast<double>(count) / jobs; };
   budgets.check("drain_256.commands_per_job", per_job(fetch.commands + settle.commands));
   budgets.check("drain_256.round_trips_per_job", per_job(fetch.round_trips + settle.round_trips));
@@ -326,8 +331,8 @@ TEST_F(CountsTest, AWorkerRunsTheCommandsOfItsBudgetAndMetersThem) {
     const std::string name = function ? command.words[1] : command.words[0];
     ++calls[name];
     if (function) expect_commands_of_budget(command);
-    const bool fetch_or_settle =
-        name == "XREADGROUP" || name == "XPENDING" || name == "ferry_v1_finish";
+    const bool fetch_or_settle = name == "XREADGROUP" || name == "XPENDING" ||
+                                 name == "ferry_v1_finish" || name == "HGET" || name == "XLEN";
     metered += fetch_or_settle ? 1 : 0;
     if (!fetch_or_settle) bytes_of_others += command.bytes();
   }
@@ -345,7 +350,8 @@ TEST_F(CountsTest, AWorkerRunsTheCommandsOfItsBudgetAndMetersThem) {
                                                  {"SADD", 1}};
   for (const auto& [what, times] : once) EXPECT_EQ(calls[what], times) << what;
   const std::set<std::string> by_the_clock{"ferry_v1_beat", "ferry_v1_look", "ZRANGE",
-                                           "XREADGROUP",    "XPENDING",      "ferry_v1_finish"};
+                                           "XREADGROUP",    "XPENDING",      "ferry_v1_finish",
+                                           "HGET",          "XLEN"};
   for (const auto& [what, times] : calls) {
     EXPECT_TRUE(once.contains(what) || by_the_clock.contains(what)) << what << " " << times;
   }

@@ -207,7 +207,7 @@ local function claim(keys, args)
   local workers, progress, stream, worker, holder = keys[2], keys[3], keys[4], args[1], args[2]
   local most, wrong = number_in('the number of envelopes', args[3], 1, 200)
   if not most then return wrong end
-  local jobs_wanted, no_jobs = number_in('the number of jobs', args[4], 0, exact - 1)
+  local jobs_wanted, no_jobs = number_in('the number of jobs', args[4], 0, most_number)
   if not jobs_wanted then return no_jobs end
   if call('HGET', keys[1], 'paused') == '1' then return {'PAUSED'} end
   if call('HEXISTS', workers, worker) == 0 then return {'STALE'} end

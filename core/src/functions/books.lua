@@ -17,7 +17,7 @@ local function counters_of(state, try, wrong)
   local raw, found = try({}, 'HMGET', state, unpack(fields)), {}
   for i, field in ipairs(fields) do
     found[i] = tonumber(raw[i] or 0)
-    if not is_whole(math.abs(found[i] or 0 / 0), exact - 1) then
+    if not is_whole(math.abs(found[i] or 0 / 0), most_number) then
       wrong[#wrong + 1] = state
       wrong[#wrong + 1] = field .. ' is "' .. string.sub(raw[i], 1, 32) .. '", which is no counter'
       found[i] = 0
@@ -51,7 +51,7 @@ end
 --         {key, what is wrong with it, …}
 --   cost  8 commands and 5 for each stream
 local function books_told(keys, args)
-  local most_mean, no_bytes = number_in('the number of bytes', args[1], 0, exact - 1)
+  local most_mean, no_bytes = number_in('the number of bytes', args[1], 0, most_number)
   if not most_mean then return no_bytes end
   local wrong = {}
   local try = trier(wrong)
@@ -97,7 +97,7 @@ end
 local function weigh(keys, args)
   local most, wrong = number_in('the number of entries', args[3], 1, 500)
   if not most then return wrong end
-  local most_read, too_large = number_in('the number of bytes', args[4], 0, exact - 1)
+  local most_read, too_large = number_in('the number of bytes', args[4], 0, most_number)
   if not most_read then return too_large end
   local digit, from, list = string.match(keys[2], '%d$'), args[1], {}
   local jobs, bytes, entries, largest, read, last = 0, 0, 0, 0, 0, ''
@@ -130,11 +130,11 @@ end
 --         jobs -1: not read, for it is too large; 0: it is no envelope
 --   cost  1 command and two for each entry
 local function weigh_parked(keys, args)
-  local from, no_rank = number_in('the rank', args[1], 0, exact - 1)
+  local from, no_rank = number_in('the rank', args[1], 0, most_number)
   if not from then return no_rank end
   local most, wrong = number_in('the number of entries', args[2], 1, 500)
   if not most then return wrong end
-  local most_read, too_large = number_in('the number of bytes', args[3], 0, exact - 1)
+  local most_read, too_large = number_in('the number of bytes', args[3], 0, most_number)
   if not most_read then return too_large end
   local jobs, bytes, entries, read, list = 0, 0, 0, 0, {}
   for _, name in ipairs(call('ZRANGE', keys[1], from, from + most - 1)) do

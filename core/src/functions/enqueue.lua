@@ -129,19 +129,19 @@ end
 local function wrong_bound(args)
   for i, what in ipairs({'the sequence', 'max jobs', 'max bytes', 'max age'}) do
     local told = args[i + 1]
-    local right = i == 1 and whole(told, 0, exact - 1) or
-      i > 1 and is_whole(tonumber(told), exact - 1)
-    if not right then return bad_number(what, told, 0, exact - 1) end
+    local right = i == 1 and whole(told, 0, most_number) or
+      i > 1 and is_whole(tonumber(told), largest)
+    if not right then return bad_number(what, told, 0, most_number) end
   end
 end
 
 -- Whether a call may store its jobs now. `weigh` is asked only for a call that is the next one.
 -- Returns the books and what `weigh` found; or nil and what to reply instead of storing.
 local function admit(keys, args, weigh)
-  local state, sequence = keys[1], whole(args[2], 0, exact - 1)
+  local state, sequence = keys[1], whole(args[2], 0, most_number)
   local max_jobs, max_bytes, max_age = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
-  if not (sequence and is_whole(max_jobs, exact - 1) and is_whole(max_bytes, exact - 1) and
-      is_whole(max_age, exact - 1)) then
+  if not (sequence and is_whole(max_jobs, largest) and is_whole(max_bytes, most_number) and
+      is_whole(max_age, largest)) then
     return nil, wrong_bound(args)
   end
   local b, wrong = books(state)

@@ -35,6 +35,7 @@ local most_envelopes = 1000             -- in a call of a producer
 local most_delay = 366 * 24 * 3600000   -- ms
 local most_lease = 24 * 3600000         -- ms
 local exact = 2 ^ 53                    -- from here on Lua rounds
+local most_number = exact - 1
 
 -- A number as Redis is to store it: Redis formats a number it is given as a fraction with 17 digits,
 -- which takes longer than many a command.

@@ -17,7 +17,7 @@ local function named_envelopes(args)
   local list = {}
   for i = 1, #args, 4 do
     local one = {where = args[i], name = args[i + 1], jobs = whole(args[i + 2], 0, most_jobs)}
-    one.bytes, one.parked = whole(args[i + 3], 0, exact - 1), one.where == 'due' or one.where == 'dead'
+    one.bytes, one.parked = whole(args[i + 3], 0, most_number), one.where == 'due' or one.where == 'dead'
     if not one.parked and not string.find(one.where, '^[012]$') then
       return nil, bad('an envelope is neither in due, dead nor in a stream')
     end
@@ -44,7 +44,7 @@ end
 local function bad_counter(state, names)
   for i, value in ipairs(call('HMGET', state, unpack(names))) do
     if value and not string.find(value, '^%-?%d+$') or
-      not is_whole(math.abs(tonumber(value or 0)), exact - 1) then
+      not is_whole(math.abs(tonumber(value or 0)), most_number) then
       return broken('the counter ' .. names[i] .. ' of ' .. state .. ' is no whole number')
     end
   end
@@ -160,7 +160,7 @@ end
 local function forget(keys, args)
   local refused = not_operator(keys[1])
   if refused then return refused end
-  local silent, wrong = number_in('the silence', args[1], 0, exact - 1)
+  local silent, wrong = number_in('the silence', args[1], 0, most_number)
   if not silent then return wrong end
   local commands = {}
   for i = 1, #keys do commands[i] = {'UNLINK', keys[i]} end

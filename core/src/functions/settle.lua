@@ -256,12 +256,12 @@ end
 -- The letter of an entry that has so many jobs open, under an id that no parked envelope has.
 local function letter_of(digit, id, stored, letter, jobs, parked)
   local _, at = head(letter)
-  local first_id, again = string.sub(letter, at, at + 15), 0
-  if not stored then first_id, again = id_from_entry(id, 0), 1 end
+  local first_id, first = string.sub(letter, at, at + 15), 0
+  if not stored then first_id, first = id_from_entry(id, 0), 1 end
   local named = with_head(letter, jobs, first_id)
-  while call('HEXISTS', parked, member_of(digit, named)) == 1 do
+  for again = first, 99 do
+    if call('HEXISTS', parked, member_of(digit, named)) == 0 then break end
     named = with_head(letter, jobs, id_from_entry(id, again))
-    again = again + 1
   end
   return named
 end
@@ -293,7 +293,7 @@ end
 local function bury(keys, args)
   local state, progress, stream, worker, id = keys[1], keys[3], keys[4], args[1], args[2]
   if not args[4] or not head(args[4]) then return bad_envelope(1) end
-  local _, wrong = number_in('the number of bytes', args[3], 0, exact - 1)
+  local _, wrong = number_in('the number of bytes', args[3], 0, most_number)
   if wrong then return wrong end
   if not is_entry_id(id) then return bad('the entry id is wrong') end
   if call('HEXISTS', keys[2], worker) == 0 then return {'STALE'} end

@@ -177,7 +177,7 @@ std::vector<Fetch> Fetcher::next_fetches(std::size_t room, Clock::time_point now
     others.count = count_of(others, jobs, bytes, now);
     if (more.streams.empty()) return {std::move(others)};
     more.count = count_of(more, jobs, bytes, now);
-    if (!others.streams.empty() && others.count < more.count) {
+    if (!others.streams.empty() && 2 * others.count < more.count) {
       return {std::move(others), std::move(more)};
     }
     fetch.count = more.count;
