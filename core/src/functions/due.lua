@@ -156,7 +156,8 @@ local function promote(keys, args)
   if not most then return wrong end
   local bundle_bytes, no_bytes = number_in('the number of bytes', args[2], 0, most_number)
   if not bundle_bytes then return no_bytes end
-  local most_inside, no_size = number_in('the largest body', args[3] or text(most_number), 0, most_number)
+  local most_told = args[3] or text(most_number)
+  local most_inside, no_size = number_in('the largest body', most_told, 0, most_number)
   if not most_inside then return no_size end
   local now, moved, large = now_ms(), 0, nil
   local next_due = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])

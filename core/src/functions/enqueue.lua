@@ -130,7 +130,7 @@ local function wrong_bound(args)
   for i, what in ipairs({'the sequence', 'max jobs', 'max bytes', 'max age'}) do
     local told = args[i + 1]
     local right = i == 1 and whole(told, 0, most_number) or
-      i > 1 and is_whole(tonumber(told), largest)
+      i > 1 and is_whole(tonumber(told), most_number)
     if not right then return bad_number(what, told, 0, most_number) end
   end
 end
@@ -140,8 +140,8 @@ end
 local function admit(keys, args, weigh)
   local state, sequence = keys[1], whole(args[2], 0, most_number)
   local max_jobs, max_bytes, max_age = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
-  if not (sequence and is_whole(max_jobs, largest) and is_whole(max_bytes, most_number) and
-      is_whole(max_age, largest)) then
+  if not (sequence and is_whole(max_jobs, most_number) and is_whole(max_bytes, most_number) and
+      is_whole(max_age, most_number)) then
     return nil, wrong_bound(args)
   end
   local b, wrong = books(state)

@@ -17,7 +17,8 @@ local function named_envelopes(args)
   local list = {}
   for i = 1, #args, 4 do
     local one = {where = args[i], name = args[i + 1], jobs = whole(args[i + 2], 0, most_jobs)}
-    one.bytes, one.parked = whole(args[i + 3], 0, most_number), one.where == 'due' or one.where == 'dead'
+    one.bytes = whole(args[i + 3], 0, most_number)
+    one.parked = one.where == 'due' or one.where == 'dead'
     if not one.parked and not string.find(one.where, '^[012]$') then
       return nil, bad('an envelope is neither in due, dead nor in a stream')
     end
