@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "ferry/queues.hpp"
 #include "functions/library.hpp"
+#include "functions/replies.hpp"
 #include "queue/queue_impl.hpp"
+#include "redis/stream_id.hpp"
 #include "wire/names.hpp"
 
 namespace ferry {
@@ -65,6 +68,30 @@ QueueCounts Queue::counts() {
   redis::Connection& connection = impl_->ready();
   const BooksReply books = detail::readable_books(connection, impl_->keys);
   return detail::counts_beside(connection, impl_->keys, books);
+}
+
+std::vector<SetAside> Queue::set_aside() {
+  redis::Connection& connection = impl_->ready();
+  for (const std::string& stream : impl_->keys.ready) {
+    connection.append({"XPENDING", stream, group_name});
+  }
+  std::vector<redis::ReplyPtr> replies;
+  for (std::size_t i = 0; i < priority_count; ++i) replies.push_back(connection.read());
+  std::map<std::string, std::int64_t> envelopes;
+  for (const redis::ReplyPtr& reply : replies) {
+    const redis::Reply& summary = reply->root();
+    if (summary.is_error() || summary.size < 4) continue;  // no stream yet, or told by counts()
+    for (const redis::Reply& holder : summary[3]) {
+      if (holder.size < 2 || !is_waiting_place(holder[0].text)) continue;
+      std::string_view kind = holder[0].text;
+      kind = kind.starts_with(kind_holder) ? kind.substr(kind_holder.size()) : std::string_view{};
+      envelopes[std::string(kind)] +=
+          static_cast<std::int64_t>(redis::whole_number(holder[1].text).value_or(0));
+    }
+  }
+  std::vector<SetAside> aside;
+  for (const auto& [kind, count] : envelopes) aside.push_back({kind, count});
+  return aside;
 }
 
 JobPage Queue::jobs(JobState state, std::size_t limit, const std::string& from) {

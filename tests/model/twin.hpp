@@ -76,6 +76,9 @@ struct Memory {
     std::int64_t at = 0;
     std::optional<std::int64_t> oldest;
   };
+  struct Aside {
+    std::int64_t at = 0, oldest = 0;
+  };
   struct Rate {
     std::int64_t at = 0, settled = 0;
     double pace = 0;
@@ -94,6 +97,7 @@ struct Memory {
     std::int64_t entries = 0;
   };
   std::optional<Age> age;
+  std::optional<Aside> aside;
   std::optional<Rate> rate;
   std::optional<Watch> watch;
   std::optional<Keeper> keeper;
@@ -184,6 +188,9 @@ class Twin {
                                 std::int64_t now);
   void record(const Words& args, const Load& load, std::int64_t now);
   std::int64_t oldest_age(std::int64_t now);
+  /// What is set aside makes a queue older than what waits.
+  std::optional<std::int64_t> oldest_of(std::optional<std::int64_t> waiting,
+                                        std::int64_t now) const;
   std::int64_t retry_after(std::int64_t bound, std::int64_t now);
 
   Memory::Watch note_life(std::int64_t now, std::optional<std::int64_t> lease);

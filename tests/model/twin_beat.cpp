@@ -10,6 +10,7 @@ constexpr std::int64_t longest_lease = 31'622'400'000;
 /// Added to the jobs of what another worker may have begun; also the most deliveries written down.
 constexpr int begun_mark = 1000;
 constexpr std::size_t most_holders = 100;
+constexpr std::size_t most_aged = 20;
 
 std::optional<std::int64_t> lease_in(const std::string& text) {
   const auto lease = whole(text);
@@ -106,11 +107,18 @@ Answer Twin::look(const Words& args, std::int64_t now) {
   if (!struck) return Answer::list({"STALE"});
   const bool in_grace = now - memory.watch->first <= *lease;
   std::vector<Memory::Holder> list, aside;
+  std::optional<std::int64_t> oldest;
   for (std::size_t digit = 0; digit < streams.size(); ++digit) {
     const auto holders = holders_in(streams[digit]);
     for (const auto& [name, entries] : holders) {
       if (is_aside(name)) {
         aside.push_back({digit, name, entries});
+        if (aside.size() > most_aged) continue;
+        for (const auto& [id, pending] : streams[digit].pending) {
+          if (pending.worker != name) continue;
+          oldest = std::min(oldest.value_or(id.ms), id.ms);
+          break;
+        }
       } else if (!in_grace && !workers.contains(name)) {
         list.push_back({digit, name, entries});
       }
@@ -127,6 +135,8 @@ Answer Twin::look(const Words& args, std::int64_t now) {
     list.push_back(aside[(first + i) % aside.size()]);
   }
   ++memory.looks;
+  memory.aside.reset();
+  if (oldest) memory.aside = Memory::Aside{now, *oldest};
   memory.holders = list;
   memory.alive = static_cast<std::int64_t>(workers.size());
   return Answer::list({"OK", memory.alive, told(list), Answer::list({})});

@@ -28,7 +28,16 @@ std::int64_t Twin::oldest_age(std::int64_t now) {
       if (at && (!known->oldest || *at < *known->oldest)) known->oldest = at;
     }
   }
-  return known->oldest ? std::max<std::int64_t>(0, now - *known->oldest) : 0;
+  const auto oldest = oldest_of(known->oldest, now);
+  return oldest ? std::max<std::int64_t>(0, now - *oldest) : 0;
+}
+
+std::optional<std::int64_t> Twin::oldest_of(std::optional<std::int64_t> waiting,
+                                            std::int64_t now) const {
+  const auto& aside = memory.aside;
+  const bool fresh = aside && now >= aside->at && now - aside->at <= 2000;
+  if (!fresh) return waiting;
+  return std::min(waiting.value_or(aside->oldest), aside->oldest);
 }
 
 // Until a tenth of the bound is free again, at the pace of the last second or more.

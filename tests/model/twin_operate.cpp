@@ -10,12 +10,18 @@ Answer Twin::books(const Words& args, std::int64_t now) const {
   Answer told = counts(now);
   std::size_t envelopes = 0;
   bool any_waits = false;
+  std::optional<std::int64_t> oldest;
   for (const Stream& stream : streams) {
     envelopes += stream.entries.size();
     any_waits = any_waits || stream.entries.size() > stream.pending.size();
+    const auto at = oldest_waiting(stream);
+    if (at && (!oldest || *at < *oldest)) oldest = at;
   }
   const auto stored = static_cast<std::int64_t>(envelopes + due.at.size());
-  if (counters.bytes > *whole(args[0]) * stored) told.parts[14] = any_waits ? -1 : 0;
+  oldest = oldest_of(oldest, now);
+  const bool too_large = counters.bytes > *whole(args[0]) * stored;
+  told.parts[14] = oldest ? std::max<std::int64_t>(0, now - *oldest) : 0;
+  if (any_waits && too_large) told.parts[14] = -1;
   told.parts.push_back(Answer::list({}));
   return told;
 }

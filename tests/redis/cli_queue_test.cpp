@@ -212,6 +212,24 @@ TEST_F(CliQueueTest, RetriesAndDropsDeadLetters) {
   EXPECT_TRUE(ask({"queue", "show", "mail", "--audit"}).at("balanced").get<bool>());
 }
 
+TEST_F(CliQueueTest, SaysWhichKindIsBetterOffInAQueueOfItsOwn) {
+  const Keys keys("ferry", "mail");
+  for (int i = 0; i < 3; ++i) enqueue("mail", 1);
+  connection->call({"XGROUP", "CREATE", keys.ready[1], group_name, "0"});
+  EXPECT_TRUE(ask({"queue", "show", "mail"}).at("set_aside").empty());
+  for (const char* holder : {"~kind:resize", "~kind:resize", "~free"}) {
+    connection->call({"XREADGROUP", "GROUP", group_name, holder, "COUNT", "1", "STREAMS",
+                      keys.ready[1], ">"});
+  }
+  EXPECT_EQ(ask({"queue", "show", "mail"}).at("set_aside"),
+            json::parse(R"([{"kind": "", "envelopes": 1}, {"kind": "resize", "envelopes": 2}])"));
+  EXPECT_THAT(ferry({"queue", "show", "mail"}).out,
+              AllOf(HasSubstr("2 envelopes of what is leased wait, all of kind resize: no worker "
+                              "can begin them soon. Give the kind more handlers, or a queue of its "
+                              "own."),
+                    HasSubstr("1 envelope of what is leased waits for a worker that takes it.")));
+}
+
 TEST_F(CliQueueTest, SaysWhichDeadLettersStayAndWhy) {
   const Keys keys("ferry", "mail");
   for (int i = 0; i < 2; ++i) enqueue("mail", 1);

@@ -85,6 +85,42 @@ TEST(WorkerOptionsTest, RefusesNumbersOutOfRangeByName) {
   EXPECT_THAT(refusal([](auto& o) { o.trace_jobs = 100'001; }), HasSubstr("1 to 100000"));
 }
 
+struct Held {
+  static constexpr std::string_view kind = "held";
+  int number = 0;
+  MSGPACK_DEFINE_MAP(number)
+};
+
+/// Returns: what is said of a batch handler with this policy.
+std::string refusal_of(const Policy& policy, std::size_t jobs, std::size_t bytes = 64 << 20) {
+  WorkerOptions options;
+  options.max_jobs_in_flight = jobs;
+  options.max_bytes_in_flight = bytes;
+  Handlers handlers;
+  handlers.on_batch<Held>(policy, [](Batch<Held>&) {});
+  try {
+    Worker worker(options, handlers);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(WorkerOptionsTest, RefusesABatchThatCouldNeverFill) {
+  EXPECT_THAT(refusal_of(fixed(76, 30s), 100),
+              StartsWith("max_jobs of kind \"held\" is 76: expected at most 75, or it never fills: "
+                         "max_jobs_in_flight is 100"));
+  EXPECT_EQ(refusal_of(fixed(75, 30s), 100), "no error");
+  EXPECT_THAT(refusal_of(fixed(10, 30s, 1 << 20), 100, 1 << 20),
+              StartsWith("max_bytes of kind \"held\" is 1048576: expected at most 786432"));
+  EXPECT_EQ(refusal_of(fixed(10, 30s, 786'432), 100, 1 << 20), "no error");
+  EXPECT_EQ(refusal_of(fixed(10, 30s), 100, 1 << 20), "no error") << "bytes were not asked for";
+  EXPECT_EQ(refusal_of(fixed(1000, 0s), 100), "no error") << "it does not wait";
+  EXPECT_EQ(refusal_of(realtime(1000), 100), "no error");
+  EXPECT_EQ(refusal_of(latency_budget(50ms), 100), "no error");
+}
+
 TEST(WorkerOptionsTest, RefusesTimesOutOfRangeByName) {
   EXPECT_THAT(refusal([](auto& o) { o.lease = 199ms; }), StartsWith("lease is 199 ms"));
   EXPECT_THAT(refusal([](auto& o) { o.lease = 1h + 1ms; }), StartsWith("lease"));

@@ -78,7 +78,17 @@ int list(Session& session, std::size_t limit) {
   return all_well ? exit_ok : exit_found_wrong;
 }
 
-void print_counts(Output& output, const std::string& name, const QueueCounts& counts) {
+std::string advice(const SetAside& aside) {
+  const bool one = aside.envelopes == 1;
+  const std::string wait = format_count(aside.envelopes) + (one ? " envelope" : " envelopes") +
+                           " of what is leased " + (one ? "waits" : "wait");
+  if (aside.kind.empty()) return wait + " for a worker that takes " + (one ? "it." : "them.");
+  return wait + ", all of kind " + printable(aside.kind) +
+         ": no worker can begin them soon. Give the kind more handlers, or a queue of its own.";
+}
+
+void print_counts(Output& output, const std::string& name, const QueueCounts& counts,
+                  const std::vector<SetAside>& aside) {
   output.line(output.styled("Queue " + name, Style::bold) +
               (counts.paused ? output.styled("  paused", Style::yellow) : ""));
   Table table({{""}, {"", Align::right}, {""}});
@@ -104,17 +114,24 @@ void print_counts(Output& output, const std::string& name, const QueueCounts& co
            (counts.envelopes == 1 ? " envelope in the streams" : " envelopes in the streams")});
   output.print(table);
   output.line("");
+  for (const SetAside& one : aside) output.line(advice(one));
   output.line(output.styled(limits_of_knowledge, Style::dim));
 }
 
 int show_counts(Session& session, const std::string& name) {
-  const QueueCounts counts = Queue(session.redis(), name).counts();
+  Queue queue(session.redis(), name);
+  const QueueCounts counts = queue.counts();
+  const std::vector<SetAside> aside = queue.set_aside();
   if (session.output().is_json()) {
     json value = counts_json(counts);
     value["name"] = name;
+    value["set_aside"] = json::array();
+    for (const SetAside& one : aside) {
+      value["set_aside"].push_back({{"kind", one.kind}, {"envelopes", one.envelopes}});
+    }
     session.output().print(value);
   } else {
-    print_counts(session.output(), name, counts);
+    print_counts(session.output(), name, counts, aside);
   }
   return exit_ok;
 }

@@ -60,6 +60,8 @@ class QueueHealth {
   /// Returns: the last error; empty when it works.
   std::string error(std::uint32_t queue, Activity activity) const;
 
+  const std::string& name(std::uint32_t queue) const { return queues_[queue]; }
+
   bool is_failing(std::uint32_t queue, Activity activity) const {
     return failing_[queue][static_cast<std::size_t>(activity)];
   }

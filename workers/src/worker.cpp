@@ -13,6 +13,7 @@
 #include "batching/fetch_plan.hpp"
 #include "control_board.hpp"
 #include "enter.hpp"
+#include "fitting.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
@@ -81,14 +82,6 @@ std::size_t largest_batch(const Handlers& handlers) {
   return largest;
 }
 
-Handlers not_empty(Handlers handlers) {
-  if (handlers.all().empty()) {
-    throw Error(ErrorCode::invalid_argument,
-                "the worker has no handlers: add at least one with Handlers::on or on_batch");
-  }
-  return handlers;
-}
-
 std::unique_ptr<detail::Tracer> tracer_of(const WorkerOptions& options, const Handlers& handlers) {
   if (options.trace_file.empty()) return nullptr;
   detail::TraceRecords names;
@@ -112,7 +105,7 @@ class Worker::Impl {
  public:
   Impl(WorkerOptions options, Handlers handlers)
       : options_(completed(std::move(options))),
-        handlers_(not_empty(std::move(handlers))),
+        handlers_(detail::fitting(std::move(handlers), options_)),
         log_(options_.log, options_.name),
         leases_(options_.name, keys_of(options_)),
         board_(options_.queues.size()),

@@ -40,6 +40,12 @@ struct QueueCounts {
   bool paused = false;
 };
 
+/// Envelopes that a worker could not begin soon and left to others; part of what is leased.
+struct SetAside {
+  std::string kind;  ///< the only kind in them; empty where they may have any
+  std::int64_t envelopes = 0;
+};
+
 /// One stored job, as far as it can be known without its payload.
 struct JobInfo {
   JobId id;
@@ -113,6 +119,10 @@ class Queue {
   ///
   /// Errors: names the key that cannot be read.
   QueueCounts counts();
+
+  /// Lists what waits although it is leased: for a worker of this kind, for any, or for one that can
+  /// read a newer form. A kind with a long list here is better off in a queue of its own.
+  std::vector<SetAside> set_aside();
 
   /// Lists jobs in one state, oldest first.
   ///

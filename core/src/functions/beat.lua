@@ -11,6 +11,7 @@
 
 -- Holders that a queue's workers are told of at most; the others come when these are gone.
 local most_holders = 100
+local most_aged = 20
 -- Silent workers that one look strikes off at most.
 local most_struck = 1000
 -- Added to the jobs that `set_aside` writes down of an envelope that another worker may have begun;
@@ -119,13 +120,20 @@ local function select_holders(workers, dead, aside)
   return list
 end
 
+-- When the first entry that a name holds was stored, or nil.
+local function oldest_held(stream, name)
+  local first = redis.pcall('XPENDING', stream, group, '-', '+', 1, name)[1]
+  return first and tonumber(string.match(first[1], '^%d+'))
+end
+
 -- ferry_v1_look: strikes silent workers off and finds what can be claimed. For the keeper.
 --   KEYS  1 workers  2.. streams
 --   ARGV  1 worker  2 lease in ms
 --   reply {'OK', workers alive, {digit, holder, entries, …}, {digit, error, …}} or {'STALE'}
 --         The last names streams that could not be looked at, with Redis's words. Nothing of theirs
 --         is offered; the others are looked at all the same.
---   cost  2 commands, one for each stream; where workers are struck off one more, and one for each
+--   cost  2 commands, one for each stream and for each of 20 names under which something is set
+--         aside; where workers are struck off one more, and one for each
 --         stream in which they hold nothing
 --
 -- No worker is struck off while the watch is younger than a lease; until then nothing of a worker
@@ -147,6 +155,7 @@ local function look_after(keys, args)
   local lives, living, struck = strike(workers, args[1], now, lease)
   if not lives then return living end
   local dead, aside, in_grace = {}, {}, now - watch[workers].first <= lease
+  local oldest
   for i = 2, #keys do
     local digit, holding = tonumber(string.sub(keys[i], -1)), {}
     for _, holder in ipairs(pending[i] or {}) do
@@ -154,6 +163,8 @@ local function look_after(keys, args)
       holding[name] = true
       if is_aside(name) then
         aside[#aside + 1] = {digit, name, tonumber(holder[2])}
+        local at = #aside <= most_aged and oldest_held(keys[i], name)
+        if at and (not oldest or at < oldest) then oldest = at end
       elseif not lives[name] and not in_grace then
         dead[#dead + 1] = {digit, name, tonumber(holder[2])}
       end
@@ -165,8 +176,10 @@ local function look_after(keys, args)
   end
   local list = select_holders(workers, dead, aside)
   alive[workers], holders[workers] = living, list
+  local state = string.sub(workers, 1, -#'workers' - 1) .. 'state'
+  asides[state] = oldest and {at = now, oldest = oldest} or nil
   -- The age of the oldest job, for producers that may not read jobs; no reason to fail.
-  pcall(look_for_the_blind, string.sub(workers, 1, -#'workers' - 1) .. 'state', keys, 2, now)
+  pcall(look_for_the_blind, state, keys, 2, now)
   return {'OK', living, list, broken}
 end
 

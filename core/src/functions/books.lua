@@ -64,9 +64,9 @@ local function books_told(keys, args)
     envelopes, leased, last[i - 6] = envelopes + length, leased + held, delivered
     if length > held and delivered ~= last_of_all then waiting[#waiting + 1] = i end
   end
-  local age, oldest = 0, nil
-  if c[7] > most_mean * (envelopes + due) then
-    age = #waiting > 0 and -1 or 0
+  local age, oldest = 0, oldest_aside(keys[1], now)
+  if #waiting > 0 and c[7] > most_mean * (envelopes + due) then
+    age = -1
   else
     for _, i in ipairs(waiting) do
       local first = try({}, 'XRANGE', keys[i], '(' .. last[i - 6], '+', 'COUNT', 1)[1]

@@ -14,13 +14,15 @@
 --                               already; nothing was stored and the sequence is not used up
 --         error FERRYBROKEN     a counter or the producer's sequence is no number; nothing was
 --                               stored
---   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it. A
+--   The oldest age is that of the streams in KEYS, up to 100 ms old unless ARGV 5 asks for it, or of
+--         what is set aside, as the queue's keeper saw it within two seconds. A
 --         producer that has no right to read jobs (XRANGE) is told what a worker saw at most 100 ms
 --         ago; without workers, the time since its own first job that was not fetched yet.
 --   cost  5 commands, one for each envelope and one more for each delayed one; a DUP 4. A user
 --         without XDEL pays one more for each further stream of the call
 
 local ages = {}   -- state key -> {asked at, looked at, oldest, its stream, blind: see `remember`}
+local asides = {} -- state key -> {looked at, time of the oldest envelope that is set aside}
 local rates = {}  -- state key -> {since, settled then, jobs per ms}
 
 local function look(state, streams, first, now)
@@ -55,6 +57,12 @@ local function look_for_the_blind(state, streams, first, now)
   end
 end
 
+-- When the oldest of those that are set aside was stored, as the keeper saw it lately, or nil.
+local function oldest_aside(state, now)
+  local seen = asides[state]
+  return seen and now >= seen.at and now - seen.at <= 2000 and seen.oldest or nil
+end
+
 -- `stored`: the stream that takes jobs in this call, if any.
 local function oldest_age(state, keys, now, stored)
   local known = ages[state]
@@ -66,7 +74,9 @@ local function oldest_age(state, keys, now, stored)
     end
   end
   if known.blind and stored and not known.oldest then known.oldest, known.stream = now, stored end
-  return known.oldest and math.max(0, now - known.oldest) or 0
+  local oldest, aside = known.oldest, oldest_aside(state, now)
+  if aside and (not oldest or aside < oldest) then oldest = aside end
+  return oldest and math.max(0, now - oldest) or 0
 end
 
 -- How long until a tenth of the bound is free again, at the pace of the last second or more.

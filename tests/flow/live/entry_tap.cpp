@@ -64,6 +64,7 @@ void EntryTap::take(const redis::Reply& streams) {
     for (const redis::Reply& read : answer[1]) {
       stream->last = read[0].text;
       ++stream->seen;
+      ++read_;
       wire::StoredEnvelope envelope;
       std::string_view marks;
       for (std::size_t i = 0; i + 1 < read[1].size; i += 2) {

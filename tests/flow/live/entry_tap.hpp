@@ -38,6 +38,9 @@ class EntryTap {
   /// Reads what is still there, and no more.
   void stop();
 
+  /// Returns: how many entries have been read so far.
+  std::size_t read() const { return read_; }
+
   /// Both are valid after `stop`.
   const std::vector<Entry>& entries() const { return entries_; }
   std::int64_t missed() const { return missed_; }
@@ -56,6 +59,7 @@ class EntryTap {
   std::vector<Stream> streams_;
   std::vector<Entry> entries_;
   std::int64_t missed_ = 0;
+  std::atomic<std::size_t> read_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -48,6 +48,7 @@ TEST_F(EntryTapTest, SeesAJobAgainThatWasGivenBackUnlessItIsSettled) {
   enqueue(3);
   let_in("worker");
   const Taken taken = take("worker");
+  ASSERT_TRUE(test::eventually([&] { return tap->read() == 1; }));
   settle("worker", taken, {1}, {});
   admin->call({"FCALL", "ferry_v1_release", "4", keys.state, keys.workers, keys.progress,
                keys.ready[1], "worker", taken.id});

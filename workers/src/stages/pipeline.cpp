@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "batching/caller_run.hpp"
+#include "fitting.hpp"
 #include "functions/keys.hpp"
 #include "pressure/flow_rule.hpp"
 #include "stages/alarm.hpp"
@@ -162,7 +163,7 @@ class Pipeline::Graph {
     const auto* free = std::get_if<RunnerFree>(&event);
     if (free != nullptr) clock_.runner_free(free->kind, now);
     const std::size_t capacity = in_flight_.capacity();
-    stage_.set_bounds(capacity / 4 * 3, capacity / 4);
+    stage_.set_bounds(for_company(capacity), capacity / 4);
     stage_.handle(event, now);
     if (free != nullptr) clock_.allow(free->kind, stage_.allowed(free->kind), now);
     stage_.tell_learned(metrics_);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "functions/keys.hpp"
 #include "functions/library.hpp"
 #include "functions/replies.hpp"
 #include "redis/errors.hpp"
@@ -294,7 +295,22 @@ void Settler::told(SettleCall& call) {
     const std::uint64_t wall = wall_us();
     for (const LeasedEnvelope* envelope : call.envelopes) told_(*envelope, now, wall);
   }
+  if (call.kind == SettleCall::Kind::set_aside) advise(call, now);
   close(call, true, now);
+}
+
+/// Says what would help when a kind's backlog is larger than a worker may hold.
+void Settler::advise(const SettleCall& call, Clock::time_point now) {
+  constexpr std::chrono::minutes period{1};
+  if (!call.holder.starts_with(kind_holder)) return;
+  const auto [said, first] = advised_.try_emplace(call.holder, now);
+  if (!first && now - said->second < period) return;
+  said->second = now;
+  log_.warning(
+      "more jobs of a kind wait than this worker may begin soon; they were set aside, so that "
+      "others run. In a queue of its own the kind would wait where it is",
+      {{"queue", std::string_view(health_.name(call.queue))},
+       {"kind", std::string_view(call.holder).substr(kind_holder.size())}});
 }
 
 void Settler::count(WorkerStats& stats, const SettleCall& call, Clock::time_point now) const {

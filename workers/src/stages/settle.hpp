@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -75,6 +76,7 @@ class Settler {
   void answered(SettleCall& call, const redis::Reply& reply);
   void told(SettleCall& call);
   void count(WorkerStats& stats, const SettleCall& call, Clock::time_point now) const;
+  void advise(const SettleCall& call, Clock::time_point now);
   void refused(SettleCall& call);
   void close(SettleCall& call, bool counts, Clock::time_point now);
 
@@ -101,6 +103,7 @@ class Settler {
   bool stopping_ = false;
   redis::Meter meter_;
 
+  std::map<std::string, Clock::time_point> advised_;  ///< when it was said of a holder
   bool away_ = false;  ///< Redis did not answer last time, and that has been logged
   std::thread thread_;
 };
