@@ -16,7 +16,7 @@ std::size_t jobs_that_fit(const Load& load) {
   wire::JobIdSource ids;
   const std::string payload(load.payload_bytes, 'x');
   std::size_t jobs = 0;
-  for (; jobs <= load.jobs_per_envelope && cargo.takes({}, payload.size()); ++jobs) {
+  for (; jobs <= load.jobs_per_envelope && cargo.takes({}, Blob::kind, payload.size()); ++jobs) {
     cargo.add({}, Blob::kind, payload, 1'700'000'000'000'000 + jobs, nullptr, ids);
   }
   cargo.seal();

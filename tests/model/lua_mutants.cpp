@@ -158,8 +158,8 @@ class MutantWriter {
 
 std::vector<LuaFile> lua_files(const std::string& folder) {
   std::vector<LuaFile> files;
-  for (const char* name : {"library", "enqueue", "watch", "lease", "beat", "settle", "parts", "due",
-                           "dead", "inspect", "books", "remove", "dead_large"}) {
+  for (const char* name : {"library", "enqueue", "watch", "lease", "beat", "hints", "settle",
+                           "parts", "due", "dead", "inspect", "books", "remove", "dead_large"}) {
     LuaFile file{std::string(name) + ".lua", {}};
     std::ifstream stream(folder + "/" + file.name);
     for (std::string line; std::getline(stream, line);) file.lines.push_back(line);

@@ -86,13 +86,14 @@ std::string MutationRun::failing_test(const Mutant& mutant) const {
   std::ofstream(path) << mutant.library;
   std::string failing;
   for (const std::string program :
-       {"functions_settle_test", "functions_finish_test", "functions_enqueue_test",
-        "functions_inspect_test", "functions_dead_test", "functions_due_test",
-        "functions_open_test", "functions_lease_test", "functions_numbers_test",
-        "functions_beat_test", "functions_look_test", "functions_bundle_test", "functions_books_test",
-        "functions_remove_test", "functions_aside_test", "functions_parts_test",
-        "functions_due_move_test", "functions_parts_failures_test", "counts_functions_test",
-        "access_beat_test", "access_roles_test", "access_worker_test", "all_or_nothing_test"}) {
+       {"functions_settle_test",  "functions_finish_test",   "functions_enqueue_test",
+        "functions_inspect_test", "functions_dead_test",     "functions_due_test",
+        "functions_open_test",    "functions_lease_test",    "functions_numbers_test",
+        "functions_beat_test",    "functions_look_test",     "functions_bundle_test",
+        "functions_books_test",   "functions_remove_test",   "functions_aside_test",
+        "functions_parts_test",   "functions_due_move_test", "functions_parts_failures_test",
+        "counts_functions_test",  "access_beat_test",        "access_roles_test",
+        "access_worker_test",     "all_or_nothing_test"}) {
     // What is taken back shows only in the whole matrix, of the functions of that file.
     const bool is_matrix = program == "all_or_nothing_test";
     const test::Ended ended =

@@ -30,12 +30,20 @@ Operation AsideCalls::next(const std::string& worker, std::size_t digit,
     case 8:
       return set_aside(leases);
     case 9:
-      return dead_split();
+      return random_.one_in(2) ? dead_split() : hint(worker);
     case 10:
       return due_move(digit);
     default:
       return part(leases[0]);
   }
+}
+
+Operation AsideCalls::hint(const std::string& worker) {
+  return {"hint",
+          1,
+          {living(worker),
+           random_.pick<std::string>({"", "a=1", "a=20 b.c=1000", "a=20 a=3", "a=0", "a=1001", "a",
+                                      " a=2  b=3", "a=-1", std::string(65, 'k') + "=1"})}};
 }
 
 /// Mostly a worker that lives in place of one that does not.

@@ -38,6 +38,7 @@ class AsideCalls {
   Operation set_aside(const std::vector<DrawnLease>& drawn);
   Operation part(const DrawnLease& drawn);
   Operation dead_split();
+  Operation hint(const std::string& worker);
   Operation due_move(std::size_t digit);
   std::string living(const std::string& worker);
   std::vector<DrawnLease> held(const std::vector<DrawnLease>& leases);

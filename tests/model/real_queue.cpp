@@ -149,6 +149,7 @@ std::vector<std::string> RealQueue::keys_of(const Operation& operation) const {
   if (f == "look") return and_streams({k.workers});
   if (f == "claim") return {k.control, k.workers, k.progress, stream};
   if (f == "set_aside") return {k.workers, stream};
+  if (f == "hint") return {k.state, k.workers};
   if (f == "part") return {k.state, k.workers, k.progress, stream, k.due, k.parked, k.dead};
   if (f == "dead_split") return {k.state, k.dead, k.parked};
   if (f == "promote") return and_streams({k.state, k.due, k.parked});

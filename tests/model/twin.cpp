@@ -183,6 +183,7 @@ Answer Twin::call(const std::string& function, std::size_t digit, const Words& a
   if (function == "look") return look(args, now);
   if (function == "claim") return claim(digit, args);
   if (function == "set_aside") return set_aside(digit, args);
+  if (function == "hint") return hint(args);
   if (function == "part") return part(digit, args, now);
   if (function == "dead_split") return dead_split(args);
   if (function == "promote") return promote(args, now);
@@ -222,6 +223,7 @@ Words Twin::snapshot() const {
       {"delayed", counters.delayed},   {"dead", counters.dead},
       {"bytes", counters.bytes}};
   if (paused) line("control paused 1");
+  if (has_hints) line("state hints " + hints);
   for (const auto& [name, number] : numbers) {
     if (number != 0) line(std::string("state ") + name + " " + std::to_string(number));
   }

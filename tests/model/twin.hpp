@@ -141,6 +141,7 @@ class Twin {
   Answer look(const Words& args, std::int64_t now);
   Answer claim(std::size_t digit, const Words& args);
   Answer set_aside(std::size_t digit, const Words& args);
+  Answer hint(const Words& args);
   Answer part(std::size_t digit, const Words& args, std::int64_t now);
   Answer dead_split(const Words& args);
 
@@ -178,6 +179,8 @@ class Twin {
   std::map<std::string, std::string> parked;  ///< bytes of what is in `due` and `dead`
   std::array<Stream, 3> streams;
   Memory memory;
+  std::string hints;  ///< what producers are told about envelopes
+  bool has_hints = false;
 
  private:
   struct Load {
@@ -188,6 +191,7 @@ class Twin {
                                 std::int64_t now);
   void record(const Words& args, const Load& load, std::int64_t now);
   std::int64_t oldest_age(std::int64_t now);
+  Answer with_hints(Answer reply) const;
   /// What is set aside makes a queue older than what waits.
   std::optional<std::int64_t> oldest_of(std::optional<std::int64_t> waiting,
                                         std::int64_t now) const;

@@ -1,12 +1,15 @@
 // watch.lua and beat.lua: who lives, and what waits under a name that does not live.
 #include <algorithm>
+#include <cctype>
+#include <set>
+#include <sstream>
 
 #include "model/twin.hpp"
 
 namespace ferry::model {
 namespace {
 
-constexpr std::int64_t longest_lease = 31'622'400'000;
+constexpr std::int64_t longest_lease = 86'400'000;
 /// Added to the jobs of what another worker may have begun; also the most deliveries written down.
 constexpr int begun_mark = 1000;
 constexpr std::size_t most_holders = 100;
@@ -191,6 +194,28 @@ Answer Twin::claim(std::size_t digit, const Words& args) {
     tell_of(digit, holder, std::nullopt);
   }
   return reply;
+}
+
+Answer Twin::hint(const Words& args) {
+  std::set<std::string> named;
+  std::istringstream words(args[1]);
+  for (std::string word; std::getline(words, word, ' ');) {
+    if (word.empty()) continue;
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) return bad();
+    const std::string kind = word.substr(0, equals);
+    const bool is_kind =
+        !kind.empty() && kind.size() <= 64 && std::ranges::all_of(kind, [](unsigned char c) {
+          return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
+        });
+    if (!is_kind || !named.insert(kind).second) return bad();
+    if (!whole(word.substr(equals + 1), 1, 1000)) return bad();
+  }
+  if (named.size() > 64) return bad();
+  if (!workers.contains(args[0])) return Answer::list({"STALE"});
+  hints = args[1];
+  has_hints = true;
+  return Answer::list({"OK"});
 }
 
 Answer Twin::set_aside(std::size_t digit, const Words& args) {

@@ -40,6 +40,11 @@ std::optional<std::int64_t> Twin::oldest_of(std::optional<std::int64_t> waiting,
   return std::min(waiting.value_or(aside->oldest), aside->oldest);
 }
 
+Answer Twin::with_hints(Answer reply) const {
+  if (!hints.empty()) reply.parts.emplace_back(hints);
+  return reply;
+}
+
 // Until a tenth of the bound is free again, at the pace of the last second or more.
 std::int64_t Twin::retry_after(std::int64_t bound, std::int64_t now) {
   const std::int64_t settled =
@@ -92,7 +97,7 @@ std::optional<Answer> Twin::refusal(const Words& args, const std::optional<Load>
   const std::int64_t last = known == producers.end() ? 0 : known->second.last;
   if (*sequence <= last) {
     if (known != producers.end()) known->second.seen = now;
-    return Answer::list({"DUP", depth, counters.bytes, oldest_age(now)});
+    return with_hints(Answer::list({"DUP", depth, counters.bytes, oldest_age(now)}));
   }
   if (*sequence > last + 1) return Answer::list({"GAP", last});
   if (!load) return bad();
@@ -103,7 +108,7 @@ std::optional<Answer> Twin::refusal(const Words& args, const std::optional<Load>
   if (full_jobs || full_bytes || (*max_age > 0 && oldest_age(now) > *max_age)) {
     const std::int64_t bound = *max_jobs > 0 ? *max_jobs : std::max<std::int64_t>(depth, 1);
     const std::int64_t age = oldest_age(now);
-    return Answer::list({"FULL", depth, counters.bytes, age, retry_after(bound, now)});
+    return with_hints(Answer::list({"FULL", depth, counters.bytes, age, retry_after(bound, now)}));
   }
   return std::nullopt;
 }
@@ -131,8 +136,8 @@ Answer Twin::enqueue(const Words& args, std::int64_t now) {
     }
   }
   record(args, *load, stored_at);
-  return Answer::list(
-      {"OK", counters.ready() + counters.delayed, counters.bytes, oldest_age(stored_at)});
+  return with_hints(Answer::list(
+      {"OK", counters.ready() + counters.delayed, counters.bytes, oldest_age(stored_at)}));
 }
 
 Answer Twin::open(std::size_t digit, const Words& args, std::int64_t now) {
@@ -147,7 +152,7 @@ Answer Twin::open(std::size_t digit, const Words& args, std::int64_t now) {
   // A stream is made with its group; one that a plain enqueue made stays without.
   if (!stream.exists) stream.exists = stream.has_group = true;
   for (std::size_t i = 7; i < args.size(); ++i) stream.add(now, args[i]);
-  return Answer::list({"OK", counters.ready() + counters.delayed, counters.bytes, age});
+  return with_hints(Answer::list({"OK", counters.ready() + counters.delayed, counters.bytes, age}));
 }
 
 }  // namespace ferry::model

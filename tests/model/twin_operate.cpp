@@ -156,6 +156,8 @@ Answer Twin::forget(const Words& args, std::int64_t now) {
   paused = false;
   workers.clear();
   progress.clear();
+  hints.clear();
+  has_hints = false;
   return Answer::list({"OK", size(producers)});
 }
 

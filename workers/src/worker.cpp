@@ -34,6 +34,7 @@
 #include "upkeep/retire_names.hpp"
 #include "upkeep/share.hpp"
 #include "upkeep/take_over.hpp"
+#include "upkeep/tell_sizes.hpp"
 #include "upkeep/upkeep.hpp"
 
 namespace ferry {
@@ -189,6 +190,8 @@ std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
   roles.push_back(std::make_unique<detail::Share>(
       leases_, board_, health_, [this] { return pipeline_.may_share(); },
       [this](std::uint32_t queue, std::size_t workers) { pipeline_.share(queue, workers); }));
+  roles.push_back(std::make_unique<detail::TellSizes>(
+      leases_, board_, health_, [this] { return pipeline_.envelope_sizes(); }));
   roles.push_back(std::make_unique<detail::RetireNames>(leases_, in_flight_));
   roles.push_back(std::make_unique<detail::ExpireProducers>(leases_, board_, health_));
   return roles;

@@ -39,7 +39,7 @@ constexpr std::array worker_grants{
     Grant{"+xadd +renamenx", "ready:* gate:*"},
     Grant{"+hexists +hset +hdel +hgetall", "workers"},
     Grant{"+exists +hget +hset +hdel", "progress"},
-    Grant{"+hincrby +hget", "state"},
+    Grant{"+hincrby +hget +hset", "state"},
     Grant{"+hget", "control"},
     Grant{"+zrangebyscore +zrange +zscore +zrem +zadd", "due"},
     Grant{"+hsetnx +hexists +hmget +hstrlen +hdel", "parked"},

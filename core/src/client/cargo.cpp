@@ -27,18 +27,24 @@ wire::StoredEnvelope decode_own(const std::string& bytes) {
 
 }  // namespace
 
-bool Cargo::fits(const Lane& lane, std::size_t payload_bytes) const {
+double Cargo::part_of(std::string_view kind) const {
+  return limits_.sizes == nullptr ? 0 : limits_.sizes->part_of(kind);
+}
+
+bool Cargo::fits(const Lane& lane, std::string_view kind, std::size_t payload_bytes) const {
+  constexpr double rounding = 1e-9;
   return lane.writer.jobs() < limits_.max_jobs_per_envelope &&
+         lane.filled + part_of(kind) <= 1 + rounding &&
          lane.writer.bytes() + payload_bytes + job_overhead_bytes <= limits_.max_bytes_per_envelope;
 }
 
-bool Cargo::takes(const Place& place, std::size_t payload_bytes) const {
+bool Cargo::takes(const Place& place, std::string_view kind, std::size_t payload_bytes) const {
   if (sealed_) return false;
   if (jobs_ == 0) return true;
   if (jobs_ >= limits_.max_jobs || bytes_ + payload_bytes > limits_.max_bytes) return false;
   if (lanes_.size() + parts_.size() < limits_.max_envelopes) return true;
   const auto lane = std::ranges::find(lanes_, place, &Lane::place);
-  return lane != lanes_.end() && fits(*lane, payload_bytes);
+  return lane != lanes_.end() && fits(*lane, kind, payload_bytes);
 }
 
 void Cargo::close(Lane& lane) {
@@ -52,15 +58,17 @@ JobId Cargo::add(const Place& place, std::string_view kind, std::string_view pay
   const auto first_id = [&] { return own_id != nullptr ? *own_id : ids.next(now_us / 1000); };
   auto lane = std::ranges::find(lanes_, place, &Lane::place);
   if (lane == lanes_.end()) {
-    lane = lanes_.insert(lanes_.end(), {place, wire::EnvelopeWriter(first_id())});
+    lane = lanes_.insert(lanes_.end(), {place, wire::EnvelopeWriter(first_id()), 0});
     lane->writer.reserve(payload.size() + job_overhead_bytes);
-  } else if (!fits(*lane, payload.size())) {
+  } else if (!fits(*lane, kind, payload.size())) {
     const std::size_t like_the_last = lane->writer.bytes() + payload.size() + job_overhead_bytes;
     close(*lane);
     lane->writer = wire::EnvelopeWriter(
         first_id(), spare_ == nullptr ? std::string{} : spare_->take(like_the_last));
     lane->writer.reserve(like_the_last);
+    lane->filled = 0;
   }
+  lane->filled += part_of(kind);
   JobId id = wire::id_after(lane->writer.first_id(), lane->writer.jobs());
   if (own_id == nullptr) {
     lane->writer.add(kind, payload, now_us, extras);

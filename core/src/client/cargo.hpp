@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "client/envelope_sizes.hpp"
 #include "client/spare_memory.hpp"
 #include "ferry/job.hpp"
 #include "wire/envelope.hpp"
@@ -21,6 +23,8 @@ struct CargoLimits {
   std::size_t max_envelopes = 256;
   std::size_t max_bytes = 256 * 1024;
   std::size_t max_jobs = 64 * 1000;
+  /// Of slow kinds an envelope carries fewer jobs; null = nothing is known.
+  std::shared_ptr<const EnvelopeSizes> sizes{};
 };
 
 /// The jobs of one flight, packed into envelopes by where they go; pure, no I/O.
@@ -48,7 +52,7 @@ class Cargo {
       : limits_(limits), spare_(spare) {}
 
   /// Returns: whether one more job fits into this call. An empty cargo takes any job.
-  bool takes(const Place& place, std::size_t payload_bytes) const;
+  bool takes(const Place& place, std::string_view kind, std::size_t payload_bytes) const;
 
   /// `own_id`: of a job that has one already; null: it gets the next one of its envelope. Either
   /// all jobs of a cargo have one or none.
@@ -99,9 +103,11 @@ class Cargo {
   struct Lane {
     Place place;
     wire::EnvelopeWriter writer;
+    double filled = 0;  ///< by jobs of kinds whose envelopes have a size
   };
 
-  bool fits(const Lane& lane, std::size_t payload_bytes) const;
+  double part_of(std::string_view kind) const;
+  bool fits(const Lane& lane, std::string_view kind, std::size_t payload_bytes) const;
   void close(Lane& lane);
   bool split_first(std::size_t jobs);
   Part pack(const Place& place, std::span<const wire::StoredJob> jobs) const;

@@ -45,6 +45,12 @@ struct Channel {
     announced_at = now;
   }
 
+  /// Takes what Redis told of envelopes with its last reply.
+  void learn_sizes(const std::string& hints) {
+    if (hints == (sizes == nullptr ? std::string_view{} : std::string_view{sizes->hints()})) return;
+    sizes = hints.empty() ? nullptr : std::make_shared<const EnvelopeSizes>(hints);
+  }
+
   std::string queue;
   EnqueueCall call;
   EnqueueTransaction transaction;
@@ -64,6 +70,7 @@ struct Channel {
   Held held;  ///< what its flights take of the local buffer
   redis::ReconnectBackoff refusals;
   QueueHint hint;
+  std::shared_ptr<const EnvelopeSizes> sizes;  ///< null = the workers have told none
 };
 
 /// One call on its way: what was sent and what came back.

@@ -213,11 +213,13 @@ const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& orde
     const auto joinable = std::max<Clock::duration>(options_.block_timeout / 10, options_.linger) +
                           std::chrono::milliseconds{10};
     if (!last->on_wire && order.now - last->first_at <= joinable &&
-        last->cargo.takes(order.place, payload_bytes)) {
+        last->cargo.takes(order.place, order.kind, payload_bytes)) {
       return last;
     }
   }
-  auto flight = std::make_shared<Flight>(cargo_limits_, &spare_);
+  CargoLimits limits = cargo_limits_;
+  limits.sizes = channel.sizes;
+  auto flight = std::make_shared<Flight>(limits, &spare_);
   flight->channel = &channel;
   flight->first_at = order.now;
   flight->deadline = order.now + options_.block_timeout;

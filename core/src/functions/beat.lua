@@ -252,6 +252,22 @@ local function claim(keys, args)
   return reply
 end
 
+-- Returns what tells, of an entry id, what Redis keeps of it where this worker holds it, or false.
+-- Those that are named in the order of the stream are found by one command.
+local function held_by(worker, stream, args)
+  local found = {}
+  local most = text(#args / 2 + 20)
+  for _, one in ipairs(call('XPENDING', stream, group, args[3], args[#args - 1], most, worker)) do
+    found[one[1]] = one
+  end
+  return function(id)
+    if found[id] == nil then
+      found[id] = call('XPENDING', stream, group, id, id, 1, worker)[1] or false
+    end
+    return found[id]
+  end
+end
+
 -- ferry_v1_set_aside: leaves envelopes to workers that can take them, pending under a name that
 -- never lives. Nothing is copied, what is settled of them stays settled, and what another worker
 -- may have begun stays under suspicion.
@@ -259,7 +275,8 @@ end
 --   ARGV  1 worker  2 holder, beginning with `~`, then for each envelope: entry id, jobs that are
 --         not settled; at most 100
 --   reply {'OK', envelopes set aside} or {'STALE'}. What the worker does not hold is passed over.
---   cost  1 command, one for each envelope, one for each number of jobs among them
+--   cost  2 commands, and one for each number of jobs among them; one more for each envelope that
+--         the worker does not hold, or that is not named in the order of the stream
 local function set_aside(keys, args)
   local workers, stream, worker, holder = keys[1], keys[2], args[1], args[2]
   if not holder or not string.find(holder, '^~[%w_.:-]+$') or #holder > 80 then
@@ -272,10 +289,11 @@ local function set_aside(keys, args)
     if not jobs then return wrong end
   end
   if call('HEXISTS', workers, worker) == 0 then return {'STALE'} end
-  local numbers, ids_of, named = {}, {}, {}
+  if #args == 2 then return {'OK', 0} end
+  local numbers, ids_of, named, held_of = {}, {}, {}, held_by(worker, stream, args)
   for i = 3, #args, 2 do
     local id = args[i]
-    local held = not named[id] and call('XPENDING', stream, group, id, id, 1, worker)[1]
+    local held = not named[id] and held_of(id)
     named[id] = true
     if held then
       local number = tonumber(args[i + 1]) + (held[4] > 1 and begun_mark or 0)

@@ -10,6 +10,7 @@
 --         {'FULL', depth jobs, depth bytes, oldest age ms, retry after ms}  nothing was stored and
 --                               the sequence is not used up. A call larger than a bound is always
 --                               refused so: the producer must cut it
+--         Behind the last number come the hints of ferry_v1_hint, where there are some
 --         error FERRYBAD        an argument is wrong, or a delayed envelope's first id is parked
 --                               already; nothing was stored and the sequence is not used up
 --         error FERRYBROKEN     a counter or the producer's sequence is no number; nothing was
@@ -165,7 +166,7 @@ local function admit(keys, args, weigh)
   end
   if sequence <= last then
     local now = now_ms()
-    local reply = {'DUP', depth, b.bytes, oldest_age(state, keys, now)}
+    local reply = {'DUP', depth, b.bytes, oldest_age(state, keys, now), b.hints}
     -- A write, so that a WAIT behind it covers what an earlier connection stored.
     if known then call('HSET', keys[2], args[1], text(last) .. ':' .. text(now)) end
     return nil, reply
@@ -185,7 +186,8 @@ local function admit(keys, args, weigh)
     local now = now_ms()
     local bound = max_jobs > 0 and max_jobs or math.max(depth, 1)
     return nil,
-      {'FULL', depth, b.bytes, oldest_age(state, keys, now), retry_after(state, b, bound, now)}
+      {'FULL', depth, b.bytes, oldest_age(state, keys, now), retry_after(state, b, bound, now),
+        b.hints}
   end
   return b, jobs, bytes, delayed, names, others
 end
@@ -294,7 +296,8 @@ local function enqueue(keys, args)
   call('HSET', keys[2], args[1], args[2] .. ':' .. time)
   now = now or tonumber(time)
   local stored = stamp and keys[tonumber(args[6])]
-  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, oldest_age(keys[1], keys, now, stored)}
+  local age = oldest_age(keys[1], keys, now, stored)
+  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, age, b.hints}
 end
 
 redis.register_function{function_name = 'ferry_v1_enqueue', callback = enqueue}
@@ -359,7 +362,7 @@ local function open(keys, args)
       bad('the key ' .. keys[3] .. ' is left over from a transaction that was none')
   end
   call('HSET', keys[2], args[1], args[2] .. ':' .. text(now))
-  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, age}
+  return {'OK', b.ready + b.delayed + jobs, b.bytes + bytes, age, b.hints}
 end
 
 redis.register_function{function_name = 'ferry_v1_open', callback = open}

@@ -2,8 +2,8 @@
 -- Ferry's transitions, protocol version 1. Every move of a job is one of these functions, so every
 -- move is atomic. All keys of a call share one hash tag (see keys.hpp); a function touches no other.
 --
--- The files are joined in this order: library, enqueue, watch, lease, beat, settle, parts, due,
--- dead, inspect, books, remove, dead_large.
+-- The files are joined in this order: library, enqueue, watch, lease, beat, hints, settle, parts,
+-- due, dead, inspect, books, remove, dead_large.
 -- Local state in the library (tables such as `ages`) is only a cache: Redis may drop it at any time.
 -- All or nothing: an error in the middle of a function does not undo what it wrote before. So each
 --   1. checks its arguments, then reads every key it will write, which finds keys of another type,
@@ -241,12 +241,14 @@ end
 -- The counters of a queue as numbers. Jobs in the streams follow from them.
 -- Returns nil and an error where one that is written back is no whole number, or the sum is none.
 local fields = {'accepted', 'done', 'expired', 'cancelled', 'delayed', 'dead', 'bytes'}
+local of_books = {fields[1], fields[2], fields[3], fields[4], fields[5], fields[6], fields[7], 'hints'}
 local function is_exact(number) return number < exact and number > -exact and number % 1 == 0 end
 local function books(state)
-  local raw = call('HMGET', state, unpack(fields))
+  local raw = call('HMGET', state, unpack(of_books))
   for i = 1, 7 do raw[i] = raw[i] and (tonumber(raw[i]) or 0 / 0) or 0 end
   local b = {accepted = raw[1], done = raw[2], expired = raw[3], cancelled = raw[4],
-    delayed = raw[5], dead = raw[6], bytes = raw[7], ready = 0}
+    delayed = raw[5], dead = raw[6], bytes = raw[7], ready = 0,
+    hints = raw[8] and raw[8] ~= '' and raw[8] or nil}
   b.ready = b.accepted - b.done - b.expired - b.cancelled - b.delayed - b.dead
   if is_exact(b.ready) and is_exact(b.accepted) and is_exact(b.delayed) and is_exact(b.bytes) then
     return b

@@ -55,6 +55,24 @@ TEST_F(CargoTest, StartsANewEnvelopeAtTheBoundInJobs) {
   EXPECT_EQ(cargo.slice()[2].jobs, 1u);
 }
 
+TEST_F(CargoTest, FillsAnEnvelopeWithTheJobsThatSuitIt) {
+  const auto sizes = std::make_shared<const EnvelopeSizes>("slow=2 medium=4");
+  Cargo cargo({.sizes = sizes});
+  const auto put = [&](std::string_view kind) {
+    cargo.add({}, kind, "payload", 1'700'000'000'000'000, nullptr, ids);
+  };
+  for (int i = 0; i < 5; ++i) put("slow");
+  put("medium");
+  put("medium");
+  put("slow");
+  for (int i = 0; i < 300; ++i) put("fast");
+  cargo.seal();
+  std::vector<std::size_t> jobs;
+  for (const Cargo::Part& part : cargo.slice()) jobs.push_back(part.jobs);
+  // What nobody knows anything of goes along, up to the bound in jobs.
+  EXPECT_EQ(jobs, (std::vector<std::size_t>{2, 2, 3, 256, 45}));
+}
+
 TEST_F(CargoTest, WritesIntoTheMemoryOfAnEarlierOne) {
   SpareMemory spare;
   const CargoLimits limits{.max_jobs_per_envelope = 10};
@@ -98,20 +116,20 @@ TEST_F(CargoTest, KeepsPrioritiesAndDelaysApart) {
 
 TEST_F(CargoTest, RefusesMoreThanOneCallMayCarry) {
   Cargo by_bytes({.max_bytes = 1000});
-  EXPECT_TRUE(by_bytes.takes({}, 5000)) << "an empty cargo takes any job";
+  EXPECT_TRUE(by_bytes.takes({}, "kind", 5000)) << "an empty cargo takes any job";
   add(by_bytes, std::string(900, 'x'));
-  EXPECT_FALSE(by_bytes.takes({}, 200));
+  EXPECT_FALSE(by_bytes.takes({}, "kind", 200));
 
   Cargo by_envelopes({.max_jobs_per_envelope = 2, .max_envelopes = 2});
   for (int i = 0; i < 3; ++i) add(by_envelopes);
-  EXPECT_TRUE(by_envelopes.takes({}, 1)) << "the second envelope has room";
-  EXPECT_FALSE(by_envelopes.takes({Priority::high, {}}, 1));
+  EXPECT_TRUE(by_envelopes.takes({}, "kind", 1)) << "the second envelope has room";
+  EXPECT_FALSE(by_envelopes.takes({Priority::high, {}}, "kind", 1));
   add(by_envelopes);
-  EXPECT_FALSE(by_envelopes.takes({}, 1));
+  EXPECT_FALSE(by_envelopes.takes({}, "kind", 1));
 
   Cargo by_jobs({.max_jobs = 1});
   add(by_jobs);
-  EXPECT_FALSE(by_jobs.takes({}, 1));
+  EXPECT_FALSE(by_jobs.takes({}, "kind", 1));
 }
 
 TEST_F(CargoTest, TakesExpiredJobsOutAndKeepsTheIdsOfTheOthers) {

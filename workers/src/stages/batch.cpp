@@ -64,7 +64,8 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
       kinds_short_(handlers.size()),
       paces_(handlers.size()),
       batcher_(settings_of(handlers), concurrency, payload_bytes_of),
-      wanted_(handlers.size()) {
+      wanted_(handlers.size()),
+      envelope_sizes_(handlers.size()) {
   // An asynchronous handler takes one job at a time: its runner is taken until the completion.
   for (const RawHandler& handler : handlers) {
     per_job_.push_back(handler.per_job && handler.run);
@@ -152,6 +153,8 @@ void BatchStage::on(const RunnerFree& event, Time) {
   if (event.jobs > 0) {
     kinds_short_[event.kind].observe(event.took);
     paces_[event.kind].observe(event.jobs, event.took);
+    std::atomic<std::uint32_t>& size = envelope_sizes_[event.kind];
+    size = suited_size(paces_[event.kind], size);
   }
   if (event.budget != nullptr) {
     batcher_.set_settling(event.settling);
@@ -264,6 +267,14 @@ std::size_t BatchStage::wanted(std::string_view kind) const {
   const auto found = std::ranges::find(kinds_, kind);
   if (found == kinds_.end()) return 0;
   return wanted_[static_cast<std::size_t>(found - kinds_.begin())];
+}
+
+std::vector<EnvelopeSize> BatchStage::envelope_sizes() const {
+  std::vector<EnvelopeSize> sizes;
+  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
+    sizes.push_back({kinds_[kind], envelope_sizes_[kind]});
+  }
+  return sizes;
 }
 
 /// Works out, once nothing leaves any more, what the jobs that stay mean for others.

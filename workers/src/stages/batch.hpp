@@ -18,6 +18,7 @@
 #include "control_board.hpp"
 #include "ferry/handlers.hpp"
 #include "metrics.hpp"
+#include "pressure/envelope_size.hpp"
 #include "pressure/flow_rule.hpp"
 #include "pressure/kind_pace.hpp"
 #include "stages/report.hpp"
@@ -62,7 +63,8 @@ using BatchEvent =
 
 /// The body of the batch stage: feeds events to the pure batcher and turns departures into runs.
 ///
-/// Threads: one at a time, as the graph's node is serial; `wanted` and `may_share` from any.
+/// Threads: one at a time, as the graph's node is serial;
+/// `wanted`, `envelope_sizes` and `may_share` from any.
 class BatchStage {
  public:
   BatchStage(const std::vector<RawHandler>& handlers, std::size_t concurrency,
@@ -87,6 +89,8 @@ class BatchStage {
   /// Returns: how many more jobs of a kind this worker could begin soon; 0 for a kind it has no
   /// handler of.
   std::size_t wanted(std::string_view kind) const;
+  /// Returns: how many jobs of each kind an envelope should carry.
+  std::vector<EnvelopeSize> envelope_sizes() const;
   /// Returns: whether jobs wait here that another worker might begin sooner.
   bool may_share() const { return may_share_; }
 
@@ -149,7 +153,8 @@ class BatchStage {
   bool learned_ = false;                     ///< of these, or a limit, since it was told
   bool drained_ = false;                     ///< nothing is started any more
   std::uint64_t last_batch_id_ = 0;
-  std::vector<std::atomic<std::size_t>> wanted_;  ///< for each kind
+  std::vector<std::atomic<std::size_t>> wanted_;            ///< for each kind
+  std::vector<std::atomic<std::uint32_t>> envelope_sizes_;  ///< likewise
   std::atomic<bool> may_share_{false};
 };
 

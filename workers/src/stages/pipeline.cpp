@@ -106,6 +106,7 @@ class Pipeline::Graph {
   bool may_share() const { return stage_.may_share(); }
   void share(std::uint32_t queue, std::size_t workers) { tell_batch(ShareQueue{queue, workers}); }
   std::size_t wanted(std::string_view kind) const { return stage_.wanted(kind); }
+  std::vector<EnvelopeSize> envelope_sizes() const { return stage_.envelope_sizes(); }
 
   void flush_for_stop() { tell_batch(FlushForStop{}); }
 
@@ -369,6 +370,7 @@ void Pipeline::pause(std::uint32_t queue) { graph_->pause(queue); }
 bool Pipeline::may_share() const { return graph_->may_share(); }
 void Pipeline::share(std::uint32_t queue, std::size_t workers) { graph_->share(queue, workers); }
 std::size_t Pipeline::wanted(std::string_view kind) const { return graph_->wanted(kind); }
+std::vector<EnvelopeSize> Pipeline::envelope_sizes() const { return graph_->envelope_sizes(); }
 void Pipeline::flush_for_stop() { graph_->flush_for_stop(); }
 void Pipeline::drain() { graph_->drain(); }
 std::size_t Pipeline::running() const { return graph_->running(); }

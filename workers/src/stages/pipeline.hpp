@@ -32,6 +32,7 @@
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "metrics.hpp"
+#include "pressure/envelope_size.hpp"
 #include "stages/leased_envelope.hpp"
 #include "stages/open.hpp"
 #include "stages/report.hpp"
@@ -85,6 +86,9 @@ class Pipeline {
   void share(std::uint32_t queue, std::size_t workers);
   /// Returns: how many more jobs of a kind could begin here soon.
   std::size_t wanted(std::string_view kind) const;
+
+  /// Returns: how many jobs of each kind an envelope should carry; views into the pipeline.
+  std::vector<EnvelopeSize> envelope_sizes() const;
 
   /// What is held, and what still arrives, leaves as soon as handlers are free.
   void flush_for_stop();
