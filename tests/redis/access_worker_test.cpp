@@ -108,7 +108,6 @@ TEST_F(AccessWorkerTest, AWorkerNeitherEnqueuesPausesNorPurges) {
       {{"HSET", keys.control, "paused", "1"},
        {"HINCRBY", keys.control, "paused", "1"},
        {"HDEL", keys.control, "paused"},
-       {"HSET", keys.state, "accepted", "1"},
        {"DEL", keys.ready[1]},
        {"XGROUP", "DESTROY", keys.ready[1], "ferry"},
        {"ZREM", keys.dead, "1:00"},

@@ -334,16 +334,6 @@ class FunctionCalls : public FunctionsTest {
     return {"count_parked", {keys.due, keys.parked}, {"0", "500"}};
   }
 
- private:
-  /// Lets one job of a stream become a dead letter.
-  void die(const std::string& worker, Priority priority) {
-    if (priority == Priority::high) died_.clear();
-    const Leased leased = lease_one(worker, 1, priority);
-    const std::string letter = one_of(leased.bytes, 0);
-    settle(worker, leased, {}, {}, {{0, "f", 0, letter}});
-    died_.emplace_back(name_of(letter, priority), letter);
-  }
-
   /// Lets the worker hold envelopes of two jobs.
   std::vector<Leased> hold(std::size_t envelopes) {
     use_queue();
@@ -358,6 +348,18 @@ class FunctionCalls : public FunctionsTest {
   Leased take_one(std::size_t jobs) {
     fetch("w", 100);
     return lease_one("w", jobs);
+  }
+  /// Names and bytes of the dead letters of `use_queue`.
+  const std::vector<std::pair<std::string, std::string>>& died() const { return died_; }
+
+ private:
+  /// Lets one job of a stream become a dead letter.
+  void die(const std::string& worker, Priority priority) {
+    if (priority == Priority::high) died_.clear();
+    const Leased leased = lease_one(worker, 1, priority);
+    const std::string letter = one_of(leased.bytes, 0);
+    settle(worker, leased, {}, {}, {{0, "f", 0, letter}});
+    died_.emplace_back(name_of(letter, priority), letter);
   }
 
   std::vector<std::pair<std::string, std::string>> died_;  ///< name and bytes of dead letters

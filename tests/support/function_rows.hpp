@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "ferry/setup.hpp"
-#include "support/function_calls.hpp"
+#include "support/more_function_calls.hpp"
 
 namespace ferry::test {
 
 /// The functions of the library, each in each of its ways. To add one: a member function of
-/// FunctionCalls that returns its call, and a line in `rows`.
-class FunctionRows : public FunctionCalls {
+/// FunctionCalls or MoreFunctionCalls that returns its call, and a line in `rows`.
+class FunctionRows : public MoreFunctionCalls {
  public:
   struct Row {
     std::string_view name;
@@ -53,6 +53,21 @@ class FunctionRows : public FunctionCalls {
         {"bury_what_nobody_enqueued", w, &R::bury_what_nobody_enqueued},
         {"release", w, &R::release_two},
         {"expire_producers", w, &R::expire_producers},
+        {"beat", w, &R::beat},
+        {"look", w, &R::look_after},
+        {"hint", w, &R::hint},
+        {"set_aside", w, &R::set_aside},
+        {"claim_aside", w, &R::claim_aside},
+        {"claim_left", w, &R::claim_left},
+        {"part_some", w, &R::part_some},
+        {"part_the_rest", w, &R::part_the_rest},
+        {"promote_due", w, &R::promote_due},
+        {"promote_large", w, &R::promote_large},
+        {"due_move", w, &R::due_move},
+        {"dead_split", a, &R::dead_split},
+        {"dead_move", a, &R::dead_move},
+        {"remove", a, &R::remove},
+        {"forget", a, &R::forget},
         {"dead_retry", a, &R::dead_retry},
         {"dead_drop", a, &R::dead_drop},
         {"purge", a, &R::purge},

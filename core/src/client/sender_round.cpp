@@ -247,7 +247,7 @@ void Sender::apply_stored(Leg& leg, bool before) {
   ++stats_.calls;
   if (before) ++stats_.duplicate_calls;
   leg.channel->hint = {leg.reply.depth_jobs, leg.reply.oldest_age};
-  leg.channel->learn_sizes(leg.reply.hints);
+  leg.channel->learn_sizes(leg.reply.text);
   leg.channel->refusals.reset();
   set_held_back(*leg.channel, false);
   leg.flight->installs = 0;

@@ -77,7 +77,7 @@ EnqueueReply read_enqueue_reply(const redis::Reply& reply) {
     read.oldest_age = time(3);
     if (full) read.retry_after = std::min(time(4), longest_retry_after);
     const std::size_t behind = full ? 5 : 4;
-    if (reply.size > behind && reply[behind].type == Type::text) read.hints = reply[behind].text;
+    if (reply.size > behind && reply[behind].type == Type::text) read.text = reply[behind].text;
     return read;
   }
   read.text = unknown_reply("ferry_v1_enqueue", reply).what();

@@ -54,8 +54,8 @@ struct EnqueueReply {
   std::chrono::milliseconds oldest_age{0};
   std::chrono::milliseconds retry_after{0};  ///< of full
   std::int64_t last_sequence = 0;            ///< of gap
-  std::string hints;                         ///< of ok, dup and full: see EnvelopeSizes
-  std::string text;                          ///< of error and unknown
+  /// Of error and unknown what is wrong, of ok, dup and full the hints: see EnvelopeSizes.
+  std::string text;
 };
 
 EnqueueReply read_enqueue_reply(const redis::Reply& reply);

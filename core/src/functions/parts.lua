@@ -162,7 +162,7 @@ local function part(keys, args)
   local progress, stream, worker, id = keys[3], keys[4], args[1], args[2]
   local total, no_jobs = number_in('the number of jobs', args[3], 1, most_jobs)
   if not total then return no_jobs end
-  local envelope_bytes, no_bytes = number_in('the number of bytes', args[4], 0, most_number)
+  local envelope_bytes, no_bytes = number_in('the number of bytes', args[4], 0, most_bytes)
   if not envelope_bytes then return no_bytes end
   if not is_entry_id(id) then return bad('the entry id is wrong') end
   local parts, wrong = read_parts(args, total)

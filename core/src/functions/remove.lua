@@ -17,7 +17,7 @@ local function named_envelopes(args)
   local list = {}
   for i = 1, #args, 4 do
     local one = {where = args[i], name = args[i + 1], jobs = whole(args[i + 2], 0, most_jobs)}
-    one.bytes = whole(args[i + 3], 0, most_number)
+    one.bytes = whole(args[i + 3], 0, most_bytes)
     one.parked = one.where == 'due' or one.where == 'dead'
     if not one.parked and not string.find(one.where, '^[012]$') then
       return nil, bad('an envelope is neither in due, dead nor in a stream')
@@ -26,7 +26,7 @@ local function named_envelopes(args)
       return nil, bad('an entry id is wrong')
     end
     if not one.jobs or not one.bytes then
-      return nil, bad('jobs are not 0 to 1000, or bytes no number from 0 on')
+      return nil, bad('jobs are not 0 to 1000, or bytes not 0 to ' .. text(most_bytes))
     end
     list[#list + 1] = one
   end
@@ -175,11 +175,11 @@ local function forget(keys, args)
   for i = 2, 6 do
     if used[i] > 0 then return used end
   end
-  local gone = {}
+  local known, gone = call('HLEN', keys[8]), {}
   for i = 1, #keys do
     if i ~= 8 then gone[#gone + 1] = keys[i] end
   end
-  return {'OK', call('UNLINK', unpack(gone)), call('HLEN', keys[8])}
+  return {'OK', call('UNLINK', unpack(gone)), known}
 end
 
 redis.register_function{
