@@ -92,11 +92,19 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
   bool somebody_waits_for_this = false;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [envelope, jobs_settled] : ended) {
+    for (const auto& [envelope, jobs_settled, jobs_gone] : ended) {
       const auto at = held_.find(envelope->key());
       if (at == held_.end() || at->second.envelope.get() != envelope) continue;
-      credits_.give(envelope->credits, envelope->credit_bytes);
       limit_.on_settled(jobs_settled, now);
+      if (jobs_gone > 0) {
+        // Its bytes are here to the end.
+        std::size_t& credits = at->second.envelope->credits;
+        const std::size_t back = std::min(jobs_gone, credits);
+        credits_.give(back, 0);
+        credits -= back;
+        continue;
+      }
+      credits_.give(envelope->credits, envelope->credit_bytes);
       delivered_again_ = delivered_again_ || at->second.delivered_again;
       auto node = held_.extract(at);
       last.push_back(std::move(node.mapped().envelope));
@@ -106,15 +114,6 @@ void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::t
   }
   if (somebody_waits_for_this) changed_.notify_all();
   pool_.give(std::move(last));
-}
-
-void InFlight::leave(LeasedEnvelope& envelope, std::size_t jobs) {
-  const std::lock_guard lock(mutex_);
-  const auto at = held_.find(envelope.key());
-  if (at == held_.end() || at->second.envelope.get() != &envelope) return;
-  jobs = std::min(jobs, envelope.credits);
-  credits_.give(jobs, 0);
-  envelope.credits -= jobs;
 }
 
 bool InFlight::wait_until_empty(std::chrono::steady_clock::time_point until) {

@@ -63,16 +63,15 @@ class InFlight {
   /// after the outcomes were told, and then nobody works on it.
   bool take_delivered_again();
 
-  /// An envelope whose end Redis has acknowledged, and how many of its jobs that settled.
+  /// What Redis has acknowledged of an envelope.
   struct Ended {
     const LeasedEnvelope* envelope = nullptr;
     std::size_t jobs_settled = 0;
+    /// Of one that goes on, the jobs that are settled or have left; 0 = it has ended.
+    std::size_t jobs_gone = 0;
   };
   /// Gives the credits back.
   void remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now);
-
-  /// So many jobs have left an envelope that has not ended; gives their credits back.
-  void leave(LeasedEnvelope& envelope, std::size_t jobs);
 
   /// Waits until nothing is held or `until` has come.
   ///

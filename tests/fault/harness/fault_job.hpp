@@ -26,4 +26,20 @@ struct BatchedJob {
   MSGPACK_DEFINE_MAP(number, filling)
 };
 
+/// Held for company of the same batch key.
+struct KeyedJob {
+  static constexpr std::string_view kind = "fault_keyed";
+  std::uint64_t number = 0;
+  std::string filling;
+  MSGPACK_DEFINE_MAP(number, filling)
+};
+
+/// Takes long, one at a time in each worker: what a worker cannot begin soon is set aside.
+struct SlowJob {
+  static constexpr std::string_view kind = "fault_slow";
+  std::uint64_t number = 0;
+  std::string filling;
+  MSGPACK_DEFINE_MAP(number, filling)
+};
+
 }  // namespace ferry::fault

@@ -21,6 +21,11 @@ volatile std::sig_atomic_t stopping = 0;
 constexpr std::uint64_t delayed_each = 16;
 /// One portion in so many goes job by job.
 constexpr std::uint64_t single_calls_each = 50;
+/// Beside every so many portions come a few jobs of another sort.
+constexpr std::uint64_t keyed_each = 10;
+constexpr std::uint64_t slow_each = 5;
+constexpr std::uint64_t large_each = 20;
+constexpr std::uint64_t largest_each = 300;
 
 Fate fate_of(const Error* error) {
   if (error == nullptr) return Fate::accepted;
@@ -43,16 +48,33 @@ class Producer {
       const std::chrono::duration<double> due(static_cast<double>(sent) / rate_);
       std::this_thread::sleep_until(
           begin + std::chrono::duration_cast<std::chrono::steady_clock::duration>(due));
+      EnqueueOptions options;
+      if (turn % delayed_each == 0) options.run_after = 50ms;
+      const bool one_by_one = turn % single_calls_each == 1;
       if (turn % 2 == 0) {
-        enqueue<SingleJob>(turn);
+        enqueue<SingleJob>(portion_, small, options, one_by_one);
       } else {
-        enqueue<BatchedJob>(turn);
+        enqueue<BatchedJob>(portion_, small, options, one_by_one);
       }
+      enqueue_others(turn);
       sent += portion_;
     }
   }
 
  private:
+  static constexpr std::size_t small = 40;
+
+  void enqueue_others(std::uint64_t turn) {
+    EnqueueOptions delayed;
+    if (turn % 2 == 1) delayed.run_after = 80ms;
+    EnqueueOptions keyed;
+    keyed.batch_key = std::to_string(turn / keyed_each % 30);
+    if (turn % keyed_each == 2) enqueue<KeyedJob>(15, small, keyed, false);
+    if (turn % slow_each == 3) enqueue<SlowJob>(2, small, delayed, false);
+    if (turn % large_each == 4) enqueue<SingleJob>(1, 300'000, delayed, false);
+    if (turn % largest_each == 5) enqueue<SingleJob>(1, 3'000'000, delayed, false);
+  }
+
   ClientOptions options(const Arguments& arguments) {
     ClientOptions options;
     options.redis.url = arguments.text("--redis");
@@ -65,13 +87,12 @@ class Producer {
   }
 
   template <typename T>
-  void enqueue(std::uint64_t turn) {
+  void enqueue(std::size_t count, std::size_t filling, const EnqueueOptions& options,
+               bool one_by_one) {
     std::vector<T> jobs;
-    for (std::size_t i = 0; i < portion_; ++i) jobs.push_back({next_ + i, std::string(40, 'x')});
-    EnqueueOptions options;
-    if (turn % delayed_each == 0) options.run_after = 50ms;
+    for (std::size_t i = 0; i < count; ++i) jobs.push_back({next_ + i, std::string(filling, 'x')});
     std::vector<Claim> told;
-    if (turn % single_calls_each == 1) {
+    if (one_by_one) {
       for (const T& job : jobs) told.push_back(enqueue_one(job));
     } else {
       const auto results = client_.enqueue_all(jobs, options);
@@ -79,7 +100,7 @@ class Producer {
         told.push_back({next_ + i, results[i].id, fate_of(results[i].error.get())});
       }
     }
-    next_ += portion_;
+    next_ += count;
     claims_.append(std::span<const Claim>(told));
   }
 

@@ -30,6 +30,19 @@ bool wants_another_run(std::uint64_t number, const JobContext& context) {
   return number % retried_each == 0 && context.attempt == 1;
 }
 
+template <typename T>
+void run_batch(const RecordFile& effects, Batch<T>& batch) {
+  std::vector<Effect> ran;
+  for (auto& item : batch) {
+    if (wants_another_run(item->number, item.context())) {
+      item.retry_after(30ms, "asked for");
+    } else {
+      ran.push_back(effect_of(item->number, item.context()));
+    }
+  }
+  effects.append(std::span<const Effect>(ran));
+}
+
 /// Handlers take a moment, so that a worker that is killed holds something.
 Handlers make_handlers(const RecordFile& effects, std::chrono::microseconds work) {
   Handlers handlers;
@@ -42,16 +55,23 @@ Handlers make_handlers(const RecordFile& effects, std::chrono::microseconds work
   });
   handlers.on_batch<BatchedJob>(realtime(200), [&effects, work](Batch<BatchedJob>& batch) {
     std::this_thread::sleep_for(work + batch.size() * work / cheaper_in_a_batch);
-    std::vector<Effect> ran;
-    for (auto& item : batch) {
-      if (wants_another_run(item->number, item.context())) {
-        item.retry_after(30ms, "asked for");
-      } else {
-        ran.push_back(effect_of(item->number, item.context()));
-      }
-    }
-    effects.append(std::span<const Effect>(ran));
+    run_batch(effects, batch);
   });
+  handlers.on_batch<KeyedJob>(fixed(20, 200ms), [&effects, work](Batch<KeyedJob>& batch) {
+    std::this_thread::sleep_for(work);
+    run_batch(effects, batch);
+  });
+  HandlerOptions one_at_a_time;
+  one_at_a_time.concurrency = 1;
+  handlers.on<SlowJob>(
+      [&effects](const JobContext& context, const SlowJob& job) {
+        if (wants_another_run(job.number, context)) return retry_after(30ms, "asked for");
+        std::this_thread::sleep_for(10ms);
+        const Effect effect = effect_of(job.number, context);
+        effects.append(std::span(&effect, 1));
+        return done();
+      },
+      one_at_a_time);
   return handlers;
 }
 

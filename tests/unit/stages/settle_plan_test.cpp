@@ -77,15 +77,22 @@ class SettlePlanTest : public testing::Test {
   std::vector<const LeasedEnvelope*> close(const std::vector<SettleCall>& calls) {
     std::vector<const LeasedEnvelope*> ended;
     for (const SettleCall& call : calls) {
-      for (const InFlight::Ended& one : plan_.close(call)) ended.push_back(one.envelope);
+      for (const InFlight::Ended& one : plan_.close(call)) {
+        gone_ += one.jobs_gone;
+        if (one.jobs_gone == 0) ended.push_back(one.envelope);
+      }
     }
     return ended;
   }
+
+  /// Returns: jobs whose credits came back although their envelopes go on.
+  std::size_t gone() const { return gone_; }
 
   Leases leases_{"worker", {Keys("ferry", "a"), Keys("ferry", "b")}};
   SettlePlan plan_{leases_};
 
  private:
+  std::size_t gone_ = 0;
   wire::JobIdSource ids_;
   std::vector<std::unique_ptr<std::string>> bytes_;
   std::vector<std::unique_ptr<LeasedEnvelope>> held_;
@@ -111,6 +118,7 @@ TEST_F(SettlePlanTest, OutcomesOfAnUnfinishedEnvelopeWait) {
   const auto made = calls(start + 20ms);
   ASSERT_THAT(kinds(made), ElementsAre(Kind::settle));
   EXPECT_THAT(close(made), IsEmpty());
+  EXPECT_EQ(gone(), 1u) << "its credit is free, or held jobs beside it would keep all others out";
   EXPECT_EQ(one.open, 2u);
   EXPECT_TRUE(plan_.empty());
 }

@@ -16,9 +16,9 @@ std::vector<std::size_t> pieces_to_share(std::size_t waiting, nanoseconds per_jo
   if (workers < 2 || here < worth_sharing || waiting < 2 * batch) return {};
   // An equal share stays; each of the others should find two pieces of its share at least.
   const std::size_t share = std::max(batch, (waiting + workers - 1) / workers);
-  const std::size_t in_time =
-      static_cast<std::size_t>(nanoseconds(piece_takes) * static_cast<nanoseconds::rep>(handlers) /
-                               std::max(nanoseconds{1}, per_job));
+  // Nobody knows how many handlers the next worker has: one of them should have it done in time.
+  const auto in_time =
+      static_cast<std::size_t>(nanoseconds(piece_takes) / std::max(nanoseconds{1}, per_job));
   const std::size_t piece = std::max({batch, std::size_t{1}, std::min((share + 1) / 2, in_time)});
   std::vector<std::size_t> pieces;
   for (std::size_t left = waiting - std::min(waiting, share); left > 0;) {

@@ -8,9 +8,12 @@ namespace ferry::detail {
 
 /// Jobs that wait longer than that here are worth giving to workers that have nothing to do.
 inline constexpr std::chrono::milliseconds worth_sharing{200};
-/// A piece that is given back takes about that long: short enough that nobody has much left when
-/// the others have nothing, long enough that its way through Redis does not count.
+/// A piece that is given back takes one handler about that long: short enough that nobody has much
+/// left when the others have nothing, long enough that its way through Redis does not count.
 inline constexpr std::chrono::milliseconds piece_takes{1000};
+
+/// What was given back before stays that long where it came to, so that it does not wander.
+inline constexpr std::chrono::milliseconds stays{1000};
 
 /// How to give back a part of the jobs that wait in a worker.
 ///

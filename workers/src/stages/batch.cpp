@@ -195,8 +195,11 @@ void BatchStage::on(const ShareQueue& event, Time now) {
     if (pieces.empty()) continue;
     std::size_t jobs = 0;
     for (const std::size_t piece : pieces) jobs += piece;
-    auto leave = batcher_.take_newest(
-        kind, jobs, [&](const JobRef& job) { return envelope_of(job)->queue == event.queue; });
+    auto leave = batcher_.take_newest(kind, jobs, [&](const JobRef& job) {
+      const LeasedEnvelope& envelope = *envelope_of(job);
+      const bool was_given_back = (envelope.stored.head.flags & wire::flag_own_ids) != 0;
+      return envelope.queue == event.queue && (!was_given_back || now - envelope.arrived >= stays);
+    });
     add_leavings(leavings_, std::move(leave), Leaving::To::queue, {}, pieces);
   }
 }

@@ -259,10 +259,6 @@ void Settler::close(SettleCall& call, bool counts, Clock::time_point now) {
     for (InFlight::Ended& one : ended) one.jobs_settled = 0;
   }
   in_flight_.remove(ended, now);
-  if (call.kind == SettleCall::Kind::part) {
-    const bool whole = !ended.empty();
-    if (!whole) in_flight_.leave(*call.envelopes.front(), call.jobs.size());
-  }
   // A suspect that is not ours any more still has to pass through the graph to free its runner; the
   // run stage sees the lost lease and does not call the handler.
   if (call.starts) run_suspect_(std::move(call.noted));

@@ -200,6 +200,7 @@ std::vector<InFlight::Ended> SettlePlan::close(const SettleCall& call) {
   ended.reserve(call.envelopes.size());
   for (LeasedEnvelope* envelope : call.envelopes) {
     std::size_t settled = 0;
+    std::size_t gone = 0;
     const auto forget = [&](JobMark& mark) {
       settled += is_outcome(mark) ? 1 : 0;
       mark = JobMark::settled;
@@ -208,17 +209,20 @@ std::vector<InFlight::Ended> SettlePlan::close(const SettleCall& call) {
       for (JobMark& mark : envelope->marks) {
         if (is_outcome(mark)) forget(mark);
       }
+      gone = settled;
       envelope->pending = 0;
       envelope->ended_ns = 0;
       envelope->moves.clear();
     } else if (call.kind == Kind::part) {
       for (const std::uint32_t index : call.jobs) envelope->marks[index] = JobMark::settled;
       envelope->leaving -= call.jobs.size();
+      gone = call.jobs.size();
     } else {
       envelope->leaving = 0;
       envelope->open = 0;
     }
-    if (has_ended(*envelope)) ended.push_back({envelope, settled});
+    const bool whole = has_ended(*envelope);
+    if (whole || gone > 0) ended.push_back({envelope, settled, whole ? 0 : gone});
   }
   return ended;
 }
