@@ -110,7 +110,9 @@ class Pipeline::Graph {
   void flush_for_stop() { tell_batch(FlushForStop{}); }
 
   void drain() {
+    drained_ = true;
     decode_stage_.deferred().close();
+    open_groups(Clock::now(), [](const Run&) { return true; });
     tell_batch(Drain{});
   }
 
@@ -193,7 +195,12 @@ class Pipeline::Graph {
   void run(const RunPtr& run) {
     taken_over(run.get());
     const RawHandler& handler = handlers_[run->kind];
-    // Here a job begins, on whatever way it came.
+    // Here a job begins, on whatever way it came. What does not begin any more is given back by the
+    // release.
+    if (drained_) {
+      run->places.clear();
+      return finish(run, {0, 0}, 0);
+    }
     if (!run->unnoted.empty()) {
       come_again_.add(*run, Clock::now());
       watch_.set(Clock::now() + QueueHealth::rest);
@@ -339,6 +346,7 @@ class Pipeline::Graph {
   BatchStage stage_;
   StageClock clock_;
   std::atomic<std::size_t> running_{0};
+  std::atomic<bool> drained_{false};
 
   oneapi::tbb::global_control allow_threads_;
   oneapi::tbb::task_arena arena_;
