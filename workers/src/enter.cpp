@@ -56,7 +56,7 @@ void require_registration(const Leases& leases, const QueueHealth& health) {
   std::string refusal;
   for (std::uint32_t queue = 0; queue < leases.queues().size(); ++queue) {
     any = any || leases.is_registered(queue);
-    const std::string error = health.error(queue, QueueHealth::Activity::fetch);
+    const std::string error = health.error(queue, QueueHealth::Activity::registration);
     if (error.empty()) continue;
     const Error refused = refusal_of("ferry_v1_register", error);
     if (refused.code() == ErrorCode::denied) throw refused;

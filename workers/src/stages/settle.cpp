@@ -27,6 +27,27 @@ std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
   return stats.failed;
 }
 
+QueueHealth::Activity activity_of(SettleCall::Kind kind) {
+  using Activity = QueueHealth::Activity;
+  switch (kind) {
+    case SettleCall::Kind::finish:
+      return Activity::finish;
+    case SettleCall::Kind::settle:
+      return Activity::settle;
+    case SettleCall::Kind::bury:
+      return Activity::bury;
+    case SettleCall::Kind::part:
+      return Activity::part;
+    case SettleCall::Kind::set_aside:
+      return Activity::set_aside;
+    case SettleCall::Kind::release:
+      return Activity::release;
+    case SettleCall::Kind::start:
+      break;
+  }
+  return Activity::start;
+}
+
 std::uint64_t open_jobs(const LeasedEnvelope& envelope) {
   return envelope.marks.empty() ? envelope.count : envelope.leaving;
 }
@@ -208,14 +229,14 @@ bool Settler::send(std::vector<SettleCall>& calls, std::size_t& answered_calls) 
 }
 
 bool Settler::failed(SettleCall& call, std::string_view error_text) {
-  if (error_text.starts_with("FERRYBAD")) {
+  if (error_text.starts_with("FERRYBAD") && call.kind != SettleCall::Kind::start) {
     log_.error("an outcome could not be stored; its job runs again once this worker has left",
                {{"reason", error_text}});
     refused(call);
     return true;
   }
   if (is_of_one_queue(error_text)) {
-    health_.failed(call.queue, QueueHealth::Activity::settle, error_text);
+    health_.failed(call.queue, activity_of(call.kind), error_text);
     if (call.kind == SettleCall::Kind::start) {
       // Its runner must not wait for this queue, and without the note nothing of it may run.
       call.noted->unnoted.push_back(call.queue);
@@ -234,7 +255,7 @@ bool Settler::failed(SettleCall& call, std::string_view error_text) {
 }
 
 void Settler::answered(SettleCall& call, const redis::Reply& reply) {
-  health_.works(call.queue, QueueHealth::Activity::settle);
+  health_.works(call.queue, activity_of(call.kind));
   const auto word = read_settle_word(reply);
   if (!word) {
     // Stored or not, nobody knows; taken for stored, a job could be lost.
