@@ -236,9 +236,10 @@ class Cell {
         begin_as("silent");
         block(1);
         fall_silent();
+        // Its handler has the blocker, and it has the suspect.
         require(eventually([&] {
                   const WorkerStats stats = (*worker_)->stats();
-                  return stats.reclaimed_envelopes == 1 && stats.fetched_jobs == 3;
+                  return stats.reclaimed_envelopes == 1 && stats.credit_jobs_out == 2;
                 }),
                 "it was not taken over");
         break;

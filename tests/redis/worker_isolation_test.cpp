@@ -17,6 +17,7 @@
 #include "access/access_rules.hpp"
 #include "ferry/client.hpp"
 #include "ferry/queue.hpp"
+#include "ferry/setup.hpp"
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
 #include "support/log_file.hpp"
@@ -50,6 +51,7 @@ class WorkerIsolationTest : public RedisTest {
   void SetUp() override {
     RedisTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
+    install_functions(options());
     admin_ = std::make_unique<redis::Connection>(options());
     ClientOptions producing = client_options(server());
     producing.block_timeout = 0ms;
@@ -143,7 +145,8 @@ class WorkerIsolationTest : public RedisTest {
     for (const std::string& name : innocent_) {
       const Keys keys("ferry", name);
       // All but the one that is due in an hour: the suspect as well.
-      EXPECT_TRUE(eventually([&] { return jobs_left(name) == 1; })) << name << log_.text();
+      EXPECT_TRUE(eventually([&] { return jobs_left(name) == 1; }))
+          << name << what_is_left(name) << log_.text();
       EXPECT_EQ(ask({"HLEN", keys.progress})->root().integer, 0);
       EXPECT_EQ(Queue(options(), name).audit().violations, std::vector<std::string>{}) << name;
     }
@@ -211,6 +214,17 @@ class WorkerIsolationTest : public RedisTest {
     const QueueCounts counts = Queue(options(), queue).counts();
     return counts.waiting + counts.leased + counts.delayed;
   }
+  static std::string what_is_left(const std::string& queue) {
+    std::string left;
+    for (const JobState state : {JobState::waiting, JobState::leased, JobState::delayed}) {
+      for (const JobInfo& job : Queue(options(), queue).jobs(state).jobs) {
+        left += "; " + std::string(to_string(state)) + " since " +
+                std::to_string(job.enqueued_at.time_since_epoch().count() / 1000000) + " " +
+                job.worker + " " + job.reason;
+      }
+    }
+    return left;
+  }
   static std::int64_t done_and_dead(const std::string& queue) {
     const QueueCounts counts = Queue(options(), queue).counts();
     return counts.done + counts.dead;
@@ -273,7 +287,7 @@ TEST_F(WorkerIsolationTest, AKeyOfAnotherTypeStopsItsQueueAlone) {
     for (const auto& [type, maker] : makers) {
       if (type == own) continue;
       const auto replace = [this, key, maker](const Keys& keys) {
-        const std::string& name = keys_in(keys)[key];
+        const std::string name = keys_in(keys)[key];
         Words make = maker;
         make[1] = name;
         say({"MULTI"});
@@ -282,7 +296,7 @@ TEST_F(WorkerIsolationTest, AKeyOfAnotherTypeStopsItsQueueAlone) {
         ask({"EXEC"});
       };
       const auto restore = [this, key](const Keys& keys) {
-        const std::string& name = keys_in(keys)[key];
+        const std::string name = keys_in(keys)[key];
         say({"MULTI"});
         say({"DEL", name});
         ask({"RENAME", "kept:" + name, name});

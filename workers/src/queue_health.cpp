@@ -1,5 +1,6 @@
 #include "queue_health.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "ferry/error.hpp"
@@ -14,6 +15,8 @@ constexpr std::array<std::string_view, QueueHealth::activities> names{
     "settle",       "bury",          "part",    "set_aside", "release", "start"};
 static_assert(static_cast<std::size_t>(QueueHealth::Activity::start) + 1 ==
               QueueHealth::activities);
+
+constexpr std::size_t most_told = 8;
 
 /// Errors of the user or the server, although the remedy for them is to tell somebody.
 constexpr std::array<std::string_view, 7> of_all_queues{"OOM",   "NOAUTH", "WRONGPASS", "DENIED",
@@ -41,7 +44,8 @@ QueueHealth::QueueHealth(const Log& log, std::vector<std::string> queues)
 
 std::string QueueHealth::error(std::uint32_t queue, Activity activity) const {
   const std::lock_guard lock(mutex_);
-  return told_[queue][static_cast<std::size_t>(activity)];
+  const auto& told = told_[queue][static_cast<std::size_t>(activity)];
+  return told.empty() ? std::string() : told.back();
 }
 
 void QueueHealth::failed(std::uint32_t queue, Activity activity, std::string_view error_text) {
@@ -49,8 +53,10 @@ void QueueHealth::failed(std::uint32_t queue, Activity activity, std::string_vie
   {
     const std::lock_guard lock(mutex_);
     failed_at_[queue][at] = std::chrono::steady_clock::now().time_since_epoch().count();
-    if (told_[queue][at] == error_text) return;
-    told_[queue][at] = error_text;
+    auto& told = told_[queue][at];
+    if (std::ranges::find(told, error_text) != told.end()) return;
+    if (told.size() == most_told) told.erase(told.begin());
+    told.emplace_back(error_text);
   }
   const Error error = redis::error_of(error_text);
   log_.error("a queue does not work; the others go on",

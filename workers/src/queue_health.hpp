@@ -94,7 +94,7 @@ class QueueHealth {
   /// The same of several replies that one activity needs.
   bool are_usable(std::span<const redis::ReplyPtr> replies, std::uint32_t queue, Activity activity);
 
-  /// Returns: the last error; empty when it works.
+  /// Returns: the last new error; empty when it works.
   std::string error(std::uint32_t queue, Activity activity) const;
 
   const std::string& name(std::uint32_t queue) const { return queues_[queue]; }
@@ -115,7 +115,8 @@ class QueueHealth {
   std::vector<std::string> queues_;
   std::vector<std::array<FailedAt, activities>> failed_at_;  ///< the last time
   mutable std::mutex mutex_;
-  std::vector<std::array<std::string, activities>> told_;  ///< the error logged last
+  /// The errors logged since it began to fail: one activity may fail at several keys in turns.
+  std::vector<std::array<std::vector<std::string>, activities>> told_;
 };
 
 }  // namespace ferry::detail

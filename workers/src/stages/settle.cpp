@@ -176,6 +176,7 @@ void Settler::loop() {
     for (Report& report : reports) plan_.take(report);
     auto calls = plan_.calls(Clock::now(), tell);
     make(calls);
+    in_flight_.set_refused(plan_.postponed_jobs(Clock::now()));
     if (tell == Tell::postponed && reports.empty() && !plan_.empty()) {
       log_.error("outcomes could not be told to Redis before the stop; those jobs run again");
       return;
