@@ -236,10 +236,11 @@ class Cell {
         begin_as("silent");
         block(1);
         fall_silent();
-        // Its handler has the blocker, and it has the suspect.
+        // Its handler has the blocker, and it has the suspect or has found it expired.
         require(eventually([&] {
                   const WorkerStats stats = (*worker_)->stats();
-                  return stats.reclaimed_envelopes == 1 && stats.credit_jobs_out == 2;
+                  return stats.reclaimed_envelopes == 1 &&
+                         (stats.credit_jobs_out == 2 || stats.expired == 1);
                 }),
                 "it was not taken over");
         break;

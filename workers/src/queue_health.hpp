@@ -99,6 +99,10 @@ class QueueHealth {
 
   const std::string& name(std::uint32_t queue) const { return queues_[queue]; }
 
+  bool is_failing(std::uint32_t queue, Activity activity) const {
+    return failed_at_[queue][static_cast<std::size_t>(activity)] != 0;
+  }
+
   /// Returns: whether what this worker takes of a queue could not be ended now, so that it would
   /// only take room from other queues.
   bool cannot_end(std::uint32_t queue, Time now) const;

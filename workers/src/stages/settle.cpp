@@ -223,10 +223,20 @@ bool Settler::send(std::vector<SettleCall>& calls, std::size_t& answered_calls) 
     }
     return false;
   }
+  tell_of_works();
   backoff_.reset();
   if (std::exchange(away_, false)) log_.info("Redis takes outcomes again");
   metrics_.update([&](WorkerStats& stats) { stats.settle_calls += calls.size(); });
   return true;
+}
+
+/// One call may fail in each round while others of its queue succeed: it works when none failed.
+void Settler::tell_of_works() {
+  const auto now = Clock::now();
+  for (const auto& [queue, activity] : std::exchange(worked_, {})) {
+    if (health_.failed_within(QueueHealth::rest / 2, queue, activity, now)) continue;
+    health_.works(queue, activity);
+  }
 }
 
 bool Settler::failed(SettleCall& call, std::string_view error_text) {
@@ -256,7 +266,8 @@ bool Settler::failed(SettleCall& call, std::string_view error_text) {
 }
 
 void Settler::answered(SettleCall& call, const redis::Reply& reply) {
-  health_.works(call.queue, activity_of(call.kind));
+  const auto activity = activity_of(call.kind);
+  if (health_.is_failing(call.queue, activity)) worked_.emplace_back(call.queue, activity);
   const auto word = read_settle_word(reply);
   if (!word) {
     // Stored or not, nobody knows; taken for stored, a job could be lost.
