@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "in_flight.hpp"
@@ -71,8 +72,8 @@ class Settler {
   bool wait_for_work(std::vector<Report>& reports, SettlePlan::Tell& tell);
   void make(std::vector<SettleCall>& calls);
   bool send(std::vector<SettleCall>& calls, std::size_t& answered);
-  /// Returns: whether the connection goes on.
   void tell_of_works();
+  /// Returns: whether the connection goes on.
   bool failed(SettleCall& call, std::string_view error_text);
   void answered(SettleCall& call, const redis::Reply& reply);
   void told(SettleCall& call);
