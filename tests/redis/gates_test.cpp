@@ -279,9 +279,15 @@ class Cell {
                                    keys_.ready[0], keys_.ready[1], keys_.ready[2], holder});
       require(in->root()[0].text == "OK", "the other worker was not let in");
     }
-    const auto taken = admin_.call(
-        {"XREADGROUP", "GROUP", group_name, holder, "COUNT", "1", "STREAMS", keys_.ready[1], ">"});
-    entry_ = taken->root()[0][1][0][0].text;
+    // A fetch that was under way may have it; then the worker gives it back.
+    require(eventually([&] {
+              const auto taken = admin_.call({"XREADGROUP", "GROUP", group_name, holder, "COUNT",
+                                              "1", "STREAMS", keys_.ready[1], ">"});
+              if (taken->root().size == 0) return false;
+              entry_ = taken->root()[0][1][0][0].text;
+              return true;
+            }),
+            "the job was not given back");
     keep_alive_ = std::jthread([this, holder](const std::stop_token& stop) {
       redis::Connection beats(redis_);
       while (holder == "silent" && !stop.stop_requested()) {
