@@ -78,5 +78,15 @@ TEST_F(InFlightTest, HasCreditForAFetchWhileThereIsRoom) {
   EXPECT_EQ(in_flight.credit_now(), 0u);
 }
 
+// Else one queue that takes no outcomes would stop the fetches from all others.
+TEST_F(InFlightTest, WhatAQueueRefusesToTakeIsNotInHand) {
+  in_flight.add({envelope("1-0", 1, 800)});
+  EXPECT_EQ(in_flight.credit_now(), 0u);
+  in_flight.set_refused(500);
+  EXPECT_EQ(in_flight.credit_now(), 200u) << "of all credits only these are left";
+  in_flight.set_refused(0);
+  EXPECT_EQ(in_flight.credit_now(), 0u);
+}
+
 }  // namespace
 }  // namespace ferry::detail

@@ -56,7 +56,7 @@ void require_registration(const Leases& leases, const QueueHealth& health) {
   std::string refusal;
   for (std::uint32_t queue = 0; queue < leases.queues().size(); ++queue) {
     any = any || leases.is_registered(queue);
-    const std::string error = health.error(queue, QueueHealth::Activity::fetch);
+    const std::string error = health.error(queue, QueueHealth::Activity::registration);
     if (error.empty()) continue;
     const Error refused = refusal_of("ferry_v1_register", error);
     if (refused.code() == ErrorCode::denied) throw refused;
@@ -67,15 +67,18 @@ void require_registration(const Leases& leases, const QueueHealth& health) {
 
 /// Heartbeats have to fit into a lease several times, or this worker loses its jobs to others again
 /// and again.
-void require_lease(redis::Connection& connection, milliseconds lease, Leases& leases,
-                   QueueHealth& health) {
+///
+/// Returns: what the last one was told.
+std::vector<Control> require_lease(redis::Connection& connection, milliseconds lease,
+                                   Leases& leases, QueueHealth& health) {
   auto fastest = Clock::duration::max();
+  std::vector<Control> controls;
   for (int look = 0; look < 3; ++look) {
     const auto begun = Clock::now();
-    leases.beat(connection, lease, false, health);
+    controls = leases.beat(connection, lease, false, health);
     fastest = std::min(fastest, Clock::now() - begun);
   }
-  if (fastest <= lease / 3) return;
+  if (fastest <= lease / 3) return controls;
   const auto ms = std::chrono::duration_cast<milliseconds>(fastest).count();
   throw Error(ErrorCode::invalid_argument,
               "lease is " + std::to_string(lease.count()) +
@@ -85,14 +88,14 @@ void require_lease(redis::Connection& connection, milliseconds lease, Leases& le
 
 }  // namespace
 
-void enter(redis::Connection& connection, const WorkerOptions& options, Leases& leases,
-           QueueHealth& health, const Log& log) {
+std::vector<Control> enter(redis::Connection& connection, const WorkerOptions& options,
+                           Leases& leases, QueueHealth& health, const Log& log) {
   check_eviction(connection, options, log);
   ensure_library(connection);
   announce(connection, options, log);
   leases.register_missing(connection, health);
   require_registration(leases, health);
-  require_lease(connection, options.lease, leases, health);
+  return require_lease(connection, options.lease, leases, health);
 }
 
 }  // namespace ferry::detail

@@ -12,7 +12,7 @@ std::int64_t InFlight::room(std::chrono::steady_clock::time_point now) {
   if (!credits_.any_free()) return 0;
   if (!held_.empty() && (claims_wait_ || !flow_.may_fetch)) return 0;
   const auto limit = static_cast<std::int64_t>(limit_.limit(now));
-  const auto apart = static_cast<std::int64_t>(flow_.not_in_hand);
+  const auto apart = static_cast<std::int64_t>(flow_.not_in_hand + refused_);
   const std::int64_t in_hand = std::max<std::int64_t>(0, credits_.out_jobs() - apart);
   return std::min(credits_.free_jobs(), limit - in_hand);
 }
@@ -23,6 +23,15 @@ void InFlight::set_flow(Flow flow) {
     const std::lock_guard lock(mutex_);
     more = flow.not_in_hand > flow_.not_in_hand || (flow.may_fetch && !flow_.may_fetch);
     flow_ = flow;
+  }
+  if (more) changed_.notify_all();
+}
+
+void InFlight::set_refused(std::size_t jobs) {
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    more = jobs > std::exchange(refused_, jobs);
   }
   if (more) changed_.notify_all();
 }

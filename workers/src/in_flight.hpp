@@ -36,6 +36,9 @@ class InFlight {
   };
   void set_flow(Flow flow);
 
+  /// Jobs whose outcomes Redis refuses to take for their queue: they keep nobody busy either.
+  void set_refused(std::size_t jobs);
+
   /// While entries that are leased already wait to be read, nothing new is fetched.
   void set_claims_wait(bool wait);
 
@@ -115,6 +118,7 @@ class InFlight {
   Credits credits_;
   FlightLimit limit_;
   Flow flow_;
+  std::size_t refused_ = 0;
   bool claims_wait_ = false;
   bool closed_ = false;
 };

@@ -149,7 +149,7 @@ void Leases::register_missing(redis::Connection& connection, QueueHealth& health
   const auto replies = read_all(connection, missing.size());
   for (std::size_t i = 0; i < missing.size(); ++i) {
     const std::uint32_t queue = missing[i];
-    if (!health.is_usable(replies[i]->root(), queue, QueueHealth::Activity::fetch,
+    if (!health.is_usable(replies[i]->root(), queue, QueueHealth::Activity::registration,
                           [&] { read_lease_reply("ferry_v1_register", replies[i]->root()); })) {
       continue;
     }

@@ -1,5 +1,6 @@
 #include "queue_health.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "ferry/error.hpp"
@@ -8,8 +9,14 @@
 namespace ferry::detail {
 namespace {
 
-constexpr std::array<std::string_view, QueueHealth::activities> names{"fetch", "settle",
-                                                                      "heartbeat", "upkeep"};
+constexpr std::array<std::string_view, QueueHealth::activities> names{
+    "registration", "fetch",         "recover", "read",      "marks",   "beat",      "due",
+    "promote",      "promote_large", "look",    "claim",     "share",   "producers", "finish",
+    "settle",       "bury",          "part",    "set_aside", "release", "start"};
+static_assert(static_cast<std::size_t>(QueueHealth::Activity::start) + 1 ==
+              QueueHealth::activities);
+
+constexpr std::size_t most_told = 8;
 
 /// Errors of the user or the server, although the remedy for them is to tell somebody.
 constexpr std::array<std::string_view, 7> of_all_queues{"OOM",   "NOAUTH", "WRONGPASS", "DENIED",
@@ -33,20 +40,23 @@ bool is_of_one_queue(std::string_view error_text) {
 }
 
 QueueHealth::QueueHealth(const Log& log, std::vector<std::string> queues)
-    : log_(log), queues_(std::move(queues)), failing_(queues_.size()), told_(queues_.size()) {}
+    : log_(log), queues_(std::move(queues)), failed_at_(queues_.size()), told_(queues_.size()) {}
 
 std::string QueueHealth::error(std::uint32_t queue, Activity activity) const {
   const std::lock_guard lock(mutex_);
-  return told_[queue][static_cast<std::size_t>(activity)];
+  const auto& told = told_[queue][static_cast<std::size_t>(activity)];
+  return told.empty() ? std::string() : told.back();
 }
 
 void QueueHealth::failed(std::uint32_t queue, Activity activity, std::string_view error_text) {
   const auto at = static_cast<std::size_t>(activity);
   {
     const std::lock_guard lock(mutex_);
-    failing_[queue][at] = true;
-    if (told_[queue][at] == error_text) return;
-    told_[queue][at] = error_text;
+    failed_at_[queue][at] = std::chrono::steady_clock::now().time_since_epoch().count();
+    auto& told = told_[queue][at];
+    if (std::ranges::find(told, error_text) != told.end()) return;
+    if (told.size() == most_told) told.erase(told.begin());
+    told.emplace_back(error_text);
   }
   const Error error = redis::error_of(error_text);
   log_.error("a queue does not work; the others go on",
@@ -55,22 +65,43 @@ void QueueHealth::failed(std::uint32_t queue, Activity activity, std::string_vie
               {"reason", std::string_view(error.what())}});
 }
 
-bool QueueHealth::is_usable(const redis::Reply& reply, std::uint32_t queue, Activity activity) {
-  if (!reply.is_error()) {
-    works(queue, activity);
-    return true;
-  }
+bool QueueHealth::refuses(const redis::Reply& reply, std::uint32_t queue, Activity activity) {
+  if (!reply.is_error()) return false;
   if (!is_of_one_queue(reply.text)) throw redis::error_of(reply.text);
   failed(queue, activity, reply.text);
+  return true;
+}
+
+bool QueueHealth::are_usable(std::span<const redis::ReplyPtr> replies, std::uint32_t queue,
+                             Activity activity) {
+  for (const redis::ReplyPtr& reply : replies) {
+    if (refuses(reply->root(), queue, activity)) return false;
+  }
+  works(queue, activity);
+  return true;
+}
+
+bool QueueHealth::failed_within(std::chrono::milliseconds span, std::uint32_t queue,
+                                Activity activity, Time now) const {
+  const Time::rep at = failed_at_[queue][static_cast<std::size_t>(activity)];
+  return at != 0 && now - Time(Time::duration(at)) < span;
+}
+
+bool QueueHealth::cannot_end(std::uint32_t queue, Time now) const {
+  for (const Activity activity :
+       {Activity::finish, Activity::settle, Activity::bury, Activity::part, Activity::set_aside,
+        Activity::release, Activity::start}) {
+    if (failed_within(lapse, queue, activity, now)) return true;
+  }
   return false;
 }
 
 void QueueHealth::works(std::uint32_t queue, Activity activity) {
   const auto at = static_cast<std::size_t>(activity);
-  if (!failing_[queue][at]) return;
+  if (failed_at_[queue][at] == 0) return;
   {
     const std::lock_guard lock(mutex_);
-    if (!failing_[queue][at].exchange(false)) return;
+    if (failed_at_[queue][at].exchange(0) == 0) return;
     told_[queue][at].clear();
   }
   log_.info("a queue works again",

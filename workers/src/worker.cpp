@@ -232,7 +232,7 @@ bool Worker::Impl::prepare() {
   while (true) {
     try {
       connection.connect();
-      detail::enter(connection, options_, leases_, health_, log_);
+      control(detail::enter(connection, options_, leases_, health_, log_));
       return true;
     } catch (const Error& e) {
       connection.close();
@@ -277,11 +277,15 @@ void Worker::Impl::drain() {
   log_.info("stopping", {{"jobs_in_flight", in_flight_.books().jobs_out},
                          {"within_ms", static_cast<std::int64_t>(options_.stop_within.count())}});
   upkeep_.stop();
-  pipeline_.flush_for_stop();
-  settler_.tell_everything();
   // The last tenth belongs to the handlers that run: nothing new is started in it.
   const auto at_once = [&] { return wait_for(3, Clock::now()); };
   const auto last_start = until - options_.stop_within / 10;
+  if (at_once() || Clock::now() >= last_start) {
+    pipeline_.drain();
+  } else {
+    pipeline_.flush_for_stop();
+  }
+  settler_.tell_everything();
   while (!in_flight_.wait_until_empty(std::min(last_start, Clock::now() + milliseconds{20}))) {
     if (Clock::now() >= last_start || at_once()) break;
   }

@@ -80,7 +80,7 @@ void Adopter::add_claimed(std::vector<Claimed> claimed) {
 
 std::size_t Adopter::claimed() const {
   const std::lock_guard lock(claimed_mutex_);
-  return claimed_.size() + resting_.size();
+  return claimed_.size();
 }
 
 std::vector<Claimed> Adopter::take_claimed() {
@@ -147,9 +147,9 @@ void Adopter::adopt(redis::Connection& connection, const std::vector<Claimed>& s
     const auto stored = connection.read();
     const auto marks = asks_marks(entry) ? connection.read() : nullptr;
     const bool usable =
-        health_.is_usable(stored->root(), entry.key.queue, QueueHealth::Activity::fetch) &&
+        health_.is_usable(stored->root(), entry.key.queue, QueueHealth::Activity::read) &&
         (marks == nullptr ||
-         health_.is_usable(marks->root(), entry.key.queue, QueueHealth::Activity::fetch));
+         health_.is_usable(marks->root(), entry.key.queue, QueueHealth::Activity::marks));
     if (!usable) let_rest(entry);
     if (!usable || stored->root().size == 0) continue;
     auto envelope = std::make_shared<LeasedEnvelope>();
@@ -167,6 +167,11 @@ void Adopter::adopt(redis::Connection& connection, const std::vector<Claimed>& s
   send(in_flight_.add(std::move(found)), CallerMay::hand_over);
 }
 
+bool Adopter::take_wanted_recovery() {
+  const bool again = std::chrono::steady_clock::now() >= again_at_;
+  return wanted_.exchange(false) || again;
+}
+
 void Adopter::recover(redis::Connection& connection) {
   const std::lock_guard moving(moving_);
   const std::uint64_t epoch = leases_.current_epoch();
@@ -176,12 +181,17 @@ void Adopter::recover(redis::Connection& connection) {
       streams.push_back({queue, static_cast<Priority>(priority)});
     }
   }
-  while (!streams.empty()) recover_page(connection, streams, epoch);
+  std::set<std::uint32_t> refused;
+  while (!streams.empty()) recover_page(connection, streams, epoch, refused);
+  for (std::uint32_t queue = 0; queue < leases_.queues().size(); ++queue) {
+    if (!refused.contains(queue)) health_.works(queue, QueueHealth::Activity::recover);
+  }
+  again_at_ = refused.empty() ? Time::max() : std::chrono::steady_clock::now() + QueueHealth::rest;
 }
 
 /// Leaves those of the streams that have more.
 void Adopter::recover_page(redis::Connection& connection, std::vector<Stream>& streams,
-                           std::uint64_t epoch) {
+                           std::uint64_t epoch, std::set<std::uint32_t>& refused) {
   // Known before the look: what is settled while we look must not be taken for lost.
   std::unordered_set<LeaseKey, LeaseKeyHash> known;
   for (const EnvelopePtr& envelope : in_flight_.all()) known.insert(envelope->key());
@@ -205,7 +215,9 @@ void Adopter::recover_page(redis::Connection& connection, std::vector<Stream>& s
     const redis::Reply& pending = replies[i]->root();
     const bool no_group =
         pending.is_error() && redis::remedy_of(pending.text) == redis::Remedy::make_group;
-    if (no_group || !health_.is_usable(pending, streams[i].queue, QueueHealth::Activity::fetch)) {
+    if (no_group) continue;
+    if (health_.refuses(pending, streams[i].queue, QueueHealth::Activity::recover)) {
+      refused.insert(streams[i].queue);
       continue;
     }
     for (const redis::Reply& entry : pending) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,7 @@ class Adopter {
   /// Returns: whether some are left.
   /// Errors: `Error` as the connection throws it; nothing is forgotten then.
   bool read_claimed(redis::Connection& connection);
+  /// Returns: how many wait to be read, without those whose queue refuses that.
   std::size_t claimed() const;
   /// For the release on stop: nothing is read any more.
   std::vector<Claimed> take_claimed();
@@ -72,7 +74,8 @@ class Adopter {
   /// Asks the fetch thread to recover before its next fetch.
   void want_recovery() { wanted_ = true; }
   bool recovery_wanted() const { return wanted_; }
-  bool take_wanted_recovery() { return wanted_.exchange(false); }
+  /// Also when a queue refused the last one. Threads: as `recover`.
+  bool take_wanted_recovery();
 
   /// Held by whoever moves leases to this worker in another way than the fetch thread.
   std::mutex& moving() { return moving_; }
@@ -90,7 +93,7 @@ class Adopter {
   /// Its queue refuses to be read: later again.
   void let_rest(const Claimed& entry);
   void recover_page(redis::Connection& connection, std::vector<Stream>& streams,
-                    std::uint64_t epoch);
+                    std::uint64_t epoch, std::set<std::uint32_t>& refused);
 
   const Leases& leases_;
   InFlight& in_flight_;
@@ -103,6 +106,7 @@ class Adopter {
   std::vector<std::pair<Time, Claimed>> resting_;
   std::size_t bytes_each_ = 0;  ///< of the bodies read last; under `moving_`
   std::atomic<bool> wanted_{false};
+  Time again_at_ = Time::max();  ///< of the fetch thread
 };
 
 }  // namespace ferry::detail

@@ -43,6 +43,11 @@ class ComeAgain {
     return arrivals;
   }
 
+  std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+  }
+
   std::optional<Time> due() const {
     const std::lock_guard lock(mutex_);
     return waiting_.empty() ? std::nullopt : std::optional(waiting_.front().at);

@@ -147,7 +147,7 @@ void Fetcher::choose_queues(Clock::time_point now) {
   for (std::uint32_t queue = 0; queue < rests_until_.size(); ++queue) {
     // What could not be settled would only take credits from other queues.
     const bool asked = !board_.is_paused(queue) && leases_.is_registered(queue) &&
-                       !health_.is_failing(queue, Activity::settle) && now >= rests_until_[queue];
+                       !health_.cannot_end(queue, now) && now >= rests_until_[queue];
     plan_.pause(queue, !asked);
   }
 }

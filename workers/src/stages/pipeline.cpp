@@ -111,7 +111,9 @@ class Pipeline::Graph {
   void flush_for_stop() { tell_batch(FlushForStop{}); }
 
   void drain() {
+    drained_ = true;
     decode_stage_.deferred().close();
+    open_groups(Clock::now(), [](const Run&) { return true; });
     tell_batch(Drain{});
   }
 
@@ -182,7 +184,8 @@ class Pipeline::Graph {
     }
     if (const auto due = stage_.due()) alarm_.set(*due);
     const FlowState& flow = stage_.flow();
-    in_flight_.set_flow({flow.not_in_hand, flow.start_delay < soon, flow.all_fast});
+    in_flight_.set_flow(
+        {flow.not_in_hand + come_again_.size(), flow.start_delay < soon, flow.all_fast});
     if (auto leavings = stage_.take_leavings(); !leavings.empty()) {
       Report report;
       report.at = now;
@@ -194,7 +197,12 @@ class Pipeline::Graph {
   void run(const RunPtr& run) {
     taken_over(run.get());
     const RawHandler& handler = handlers_[run->kind];
-    // Here a job begins, on whatever way it came.
+    // Here a job begins, on whatever way it came. What does not begin any more is given back by the
+    // release.
+    if (drained_) {
+      run->places.clear();
+      return finish(run, {0, 0}, 0);
+    }
     if (!run->unnoted.empty()) {
       come_again_.add(*run, Clock::now());
       watch_.set(Clock::now() + QueueHealth::rest);
@@ -340,6 +348,7 @@ class Pipeline::Graph {
   BatchStage stage_;
   StageClock clock_;
   std::atomic<std::size_t> running_{0};
+  std::atomic<bool> drained_{false};
 
   oneapi::tbb::global_control allow_threads_;
   oneapi::tbb::task_arena arena_;

@@ -27,6 +27,27 @@ std::uint64_t& count_of(WorkerStats& stats, MoveTo to) {
   return stats.failed;
 }
 
+QueueHealth::Activity activity_of(SettleCall::Kind kind) {
+  using Activity = QueueHealth::Activity;
+  switch (kind) {
+    case SettleCall::Kind::finish:
+      return Activity::finish;
+    case SettleCall::Kind::settle:
+      return Activity::settle;
+    case SettleCall::Kind::bury:
+      return Activity::bury;
+    case SettleCall::Kind::part:
+      return Activity::part;
+    case SettleCall::Kind::set_aside:
+      return Activity::set_aside;
+    case SettleCall::Kind::release:
+      return Activity::release;
+    case SettleCall::Kind::start:
+      break;
+  }
+  return Activity::start;
+}
+
 std::uint64_t open_jobs(const LeasedEnvelope& envelope) {
   return envelope.marks.empty() ? envelope.count : envelope.leaving;
 }
@@ -155,6 +176,7 @@ void Settler::loop() {
     for (Report& report : reports) plan_.take(report);
     auto calls = plan_.calls(Clock::now(), tell);
     make(calls);
+    in_flight_.set_refused(plan_.postponed_jobs(Clock::now()));
     if (tell == Tell::postponed && reports.empty() && !plan_.empty()) {
       log_.error("outcomes could not be told to Redis before the stop; those jobs run again");
       return;
@@ -201,21 +223,31 @@ bool Settler::send(std::vector<SettleCall>& calls, std::size_t& answered_calls) 
     }
     return false;
   }
+  tell_of_works();
   backoff_.reset();
   if (std::exchange(away_, false)) log_.info("Redis takes outcomes again");
   metrics_.update([&](WorkerStats& stats) { stats.settle_calls += calls.size(); });
   return true;
 }
 
+/// One call may fail in each round while others of its queue succeed: it works when none failed.
+void Settler::tell_of_works() {
+  const auto now = Clock::now();
+  for (const auto& [queue, activity] : std::exchange(worked_, {})) {
+    if (health_.failed_within(QueueHealth::rest / 2, queue, activity, now)) continue;
+    health_.works(queue, activity);
+  }
+}
+
 bool Settler::failed(SettleCall& call, std::string_view error_text) {
-  if (error_text.starts_with("FERRYBAD")) {
+  if (error_text.starts_with("FERRYBAD") && call.kind != SettleCall::Kind::start) {
     log_.error("an outcome could not be stored; its job runs again once this worker has left",
                {{"reason", error_text}});
     refused(call);
     return true;
   }
   if (is_of_one_queue(error_text)) {
-    health_.failed(call.queue, QueueHealth::Activity::settle, error_text);
+    health_.failed(call.queue, activity_of(call.kind), error_text);
     if (call.kind == SettleCall::Kind::start) {
       // Its runner must not wait for this queue, and without the note nothing of it may run.
       call.noted->unnoted.push_back(call.queue);
@@ -234,7 +266,8 @@ bool Settler::failed(SettleCall& call, std::string_view error_text) {
 }
 
 void Settler::answered(SettleCall& call, const redis::Reply& reply) {
-  health_.works(call.queue, QueueHealth::Activity::settle);
+  const auto activity = activity_of(call.kind);
+  if (health_.is_failing(call.queue, activity)) worked_.emplace_back(call.queue, activity);
   const auto word = read_settle_word(reply);
   if (!word) {
     // Stored or not, nobody knows; taken for stored, a job could be lost.

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "in_flight.hpp"
@@ -71,6 +72,7 @@ class Settler {
   bool wait_for_work(std::vector<Report>& reports, SettlePlan::Tell& tell);
   void make(std::vector<SettleCall>& calls);
   bool send(std::vector<SettleCall>& calls, std::size_t& answered);
+  void tell_of_works();
   /// Returns: whether the connection goes on.
   bool failed(SettleCall& call, std::string_view error_text);
   void answered(SettleCall& call, const redis::Reply& reply);
@@ -104,6 +106,8 @@ class Settler {
   redis::Meter meter_;
 
   std::map<std::string, Clock::time_point> advised_;  ///< when it was said of a holder
+  /// Activities that failed and had an answer in this round.
+  std::vector<std::pair<std::uint32_t, QueueHealth::Activity>> worked_;
   bool away_ = false;  ///< Redis did not answer last time, and that has been logged
   std::thread thread_;
 };

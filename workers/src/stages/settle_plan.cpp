@@ -241,6 +241,20 @@ bool SettlePlan::is_postponed(std::uint32_t queue, Time now) const {
   return now < postponed_until_[queue];
 }
 
+std::size_t SettlePlan::postponed_jobs(Time now) const {
+  if (std::ranges::none_of(postponed_until_, [now](Time until) { return now < until; })) return 0;
+  std::size_t jobs = 0;
+  for (const LeasedEnvelope* envelope : touched_) {
+    if (is_postponed(envelope->queue, now)) jobs += envelope->pending;
+  }
+  for (const SettleCall& call : postponed_) {
+    for (const LeasedEnvelope* envelope : call.envelopes) {
+      jobs += call.jobs.empty() ? envelope->count : call.jobs.size();
+    }
+  }
+  return jobs;
+}
+
 Time SettlePlan::next_due(bool unfinished) const {
   if (!burials_.empty() || !leavings_.empty() || !suspects_.empty()) return Time::min();
   Time due = Time::max();

@@ -52,6 +52,9 @@ class SettlePlan {
   /// call of this queue is made before `until`.
   void postpone(SettleCall call, Time until);
 
+  /// Returns: jobs whose outcomes were refused for their queue and are to be told again.
+  std::size_t postponed_jobs(Time now) const;
+
   /// `unfinished`: outcomes of unfinished envelopes are due at once.
   ///
   /// Returns: when something is due; the maximum = nothing is left.

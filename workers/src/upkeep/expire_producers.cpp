@@ -39,7 +39,7 @@ Time ExpireProducers::turn(redis::Connection& connection, Time now) {
   }
   const std::string silent_ms = std::to_string(silent_for.count());
   ask_queues(
-      connection, queues, health_,
+      connection, queues, health_, QueueHealth::Activity::producers,
       [&](std::uint32_t queue) {
         connection.append({"FCALL", "ferry_v1_expire_producers", "1",
                            leases_.queues()[queue].producers, cursors_[queue], silent_ms});

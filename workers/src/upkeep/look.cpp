@@ -27,7 +27,7 @@ Time Look::turn(redis::Connection& connection, Time now) {
     if (board_.keeps(queue)) kept.push_back(queue);
   }
   ask_queues(
-      connection, kept, health_,
+      connection, kept, health_, QueueHealth::Activity::look,
       [&](std::uint32_t queue) {
         const Keys& keys = leases_.queues()[queue];
         connection.append({"FCALL", "ferry_v1_look", "4", keys.workers, keys.ready[0],
@@ -39,6 +39,10 @@ Time Look::turn(redis::Connection& connection, Time now) {
         if (word != "OK" || reply.size < 3) throw unknown_reply("ferry_v1_look", reply);
         board_.set_claimable(queue, holders_in(reply[2]),
                              static_cast<std::size_t>(bounded(reply[1], 0, largest_told_count)));
+        // A stream that could not be looked at: the others were, yet somebody has to be told.
+        if (reply.size > 3 && reply[3].size > 1) {
+          throw Error(ErrorCode::internal, std::string(reply[3][1].text));
+        }
       });
   return now + std::min(longest_period, lease_ / 2);
 }

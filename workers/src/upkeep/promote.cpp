@@ -1,6 +1,7 @@
 #include "upkeep/promote.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -57,7 +58,7 @@ std::vector<std::uint32_t> Promote::with_something_due(redis::Connection& connec
   }
   std::vector<std::uint32_t> due;
   ask_queues(
-      connection, kept, health_,
+      connection, kept, health_, QueueHealth::Activity::due,
       [&](std::uint32_t queue) {
         connection.append({"ZRANGE", leases_.queues()[queue].due, "0", "0", "WITHSCORES"});
       },
@@ -79,7 +80,7 @@ std::vector<std::uint32_t> Promote::move(redis::Connection& connection,
   std::vector<std::uint32_t> more;
   std::uint64_t jobs = 0;
   ask_queues(
-      connection, queues, health_,
+      connection, queues, health_, QueueHealth::Activity::promote,
       [&](std::uint32_t queue) {
         const Keys& keys = leases_.queues()[queue];
         connection.append({"FCALL", "ferry_v1_promote", "6", keys.state, keys.due, keys.parked,
@@ -113,12 +114,9 @@ bool Promote::move_large(redis::Connection& connection, const Large& large) {
   if (!may_transact(connection)) return false;
   connection.append({"ZSCORE", keys.due, large.name});
   connection.append({"HMGET", keys.parked, large.name});
-  const auto score = connection.read();
-  const auto stored = connection.read();
-  if (!health_.is_usable(score->root(), large.queue, QueueHealth::Activity::upkeep) ||
-      !health_.is_usable(stored->root(), large.queue, QueueHealth::Activity::upkeep)) {
-    return false;
-  }
+  const std::array replies{connection.read(), connection.read()};
+  const auto& [score, stored] = replies;
+  if (!health_.are_usable(replies, large.queue, QueueHealth::Activity::promote_large)) return false;
   if (score->root().is_nil() || stored->root().size == 0 || stored->root()[0].is_nil()) {
     return true;
   }

@@ -1,5 +1,7 @@
 #include "upkeep/share.hpp"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,15 +56,13 @@ Time Share::turn(redis::Connection& connection, Time now) {
   for (std::size_t i = 0; i < queues.size() * priority_count; ++i) {
     replies.push_back(connection.read());
   }
-  auto reply = replies.begin();
-  for (const std::uint32_t queue : queues) {
-    bool all = true;
-    for (std::size_t i = 0; i < priority_count; ++i, ++reply) {
-      const redis::Reply& groups = (*reply)->root();
-      all = health_.is_usable(groups, queue, QueueHealth::Activity::upkeep) &&
-            is_all_delivered(groups) && all;
-    }
-    if (all) share_(queue, board_.workers_alive(queue));
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    const std::span of_queue(replies.data() + i * priority_count, priority_count);
+    const bool all = health_.are_usable(of_queue, queues[i], QueueHealth::Activity::share) &&
+                     std::ranges::all_of(of_queue, [](const auto& groups) {
+                       return is_all_delivered(groups->root());
+                     });
+    if (all) share_(queues[i], board_.workers_alive(queues[i]));
   }
   return next;
 }

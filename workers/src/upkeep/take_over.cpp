@@ -55,7 +55,7 @@ std::vector<TakeOver::Wish> TakeOver::wishes(Time now) {
   room = std::min(room, credit);
   const bool newer = now >= next_newer_;
   for (std::uint32_t queue = 0; queue < leases_.queues().size() && room > 0; ++queue) {
-    if (board_.is_paused(queue) || !leases_.is_registered(queue)) continue;
+    if (board_.is_paused(queue) || !leases_.is_registered(queue) || rests(queue, now)) continue;
     const std::size_t others = std::max<std::size_t>(1, board_.workers_alive(queue));
     for (Holder& holder : board_.claimable(queue)) {
       if (room == 0) break;
@@ -75,6 +75,16 @@ std::vector<TakeOver::Wish> TakeOver::wishes(Time now) {
     }
   }
   return wishes;
+}
+
+/// What fails is not asked for in every turn; and what could not be read or ended here would only
+/// take room from other queues.
+bool TakeOver::rests(std::uint32_t queue, Time now) const {
+  using Activity = QueueHealth::Activity;
+  return health_.failed_within(QueueHealth::rest, queue, Activity::claim, now) ||
+         health_.failed_within(QueueHealth::lapse, queue, Activity::read, now) ||
+         health_.failed_within(QueueHealth::lapse, queue, Activity::marks, now) ||
+         health_.cannot_end(queue, now);
 }
 
 void TakeOver::claim(redis::Connection& connection, const std::vector<Wish>& wishes) {
@@ -97,7 +107,7 @@ void TakeOver::claim(redis::Connection& connection, const std::vector<Wish>& wis
     const redis::Reply& reply = replies[i]->root();
     const Wish& wish = wishes[i];
     const bool usable =
-        health_.is_usable(reply, wish.queue, QueueHealth::Activity::upkeep, [&reply] {
+        health_.is_usable(reply, wish.queue, QueueHealth::Activity::claim, [&reply] {
           const std::string_view word = word_of(reply);
           const bool known = word == "OK" || word == "STALE" || word == "PAUSED";
           if (!known) throw unknown_reply("ferry_v1_claim", reply);

@@ -38,6 +38,7 @@ class TakeOver : public Role {
   };
 
   std::vector<Wish> wishes(Time now);
+  bool rests(std::uint32_t queue, Time now) const;
   void claim(redis::Connection& connection, const std::vector<Wish>& wishes);
 
   Leases& leases_;
