@@ -70,9 +70,10 @@ void require_registration(const Leases& leases, const QueueHealth& health) {
 void require_lease(redis::Connection& connection, milliseconds lease, Leases& leases,
                    QueueHealth& health) {
   auto fastest = Clock::duration::max();
+  const std::vector<bool> every_queue(leases.queues().size(), true);
   for (int look = 0; look < 3; ++look) {
     const auto begun = Clock::now();
-    leases.beat(connection, lease, false, health);
+    leases.beat(connection, lease, false, health, every_queue);
     fastest = std::min(fastest, Clock::now() - begun);
   }
   if (fastest <= lease / 3) return;

@@ -24,7 +24,8 @@ constexpr std::size_t looks_at_stored_from = 32;
 Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases,
                  const ControlBoard& board, InFlight& in_flight, Adopter& adopter,
                  QueueHealth& health, Metrics& metrics, const Log& log)
-    : connection_(redis, block),
+    : block_(block_for(leases.queues().size())),
+      connection_(redis, block_),
       leases_(leases),
       board_(board),
       in_flight_(in_flight),
@@ -133,7 +134,7 @@ redis::Words Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
                        leases_.name(epoch), "COUNT", std::to_string(fetch.count)};
   if (fetch.block) {
     command.add("BLOCK");
-    command.add(std::to_string(block.count()));
+    command.add(std::to_string(block_.count()));
   }
   command.add("STREAMS");
   for (const StreamAt& at : fetch.streams) {
@@ -227,12 +228,12 @@ void Fetcher::ask_ahead() {
 /// Returns: whether this thread still is the one that fetches; if not, nothing may be touched.
 bool Fetcher::fetch_once() {
   if (!asked_) {
-    const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block);
+    const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block_);
     if (room == 0 || stopping_) return true;
     ask(room);
   }
   if (!asked_) {
-    std::this_thread::sleep_for(block);  // every queue is paused, or fails
+    std::this_thread::sleep_for(block_);  // every queue is paused, or fails
     return true;
   }
   const auto [fetches, epoch] = *std::exchange(asked_, std::nullopt);

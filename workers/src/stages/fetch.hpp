@@ -25,6 +25,7 @@
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
+#include "many_queues.hpp"
 #include "metrics.hpp"
 #include "pressure/fetch_size.hpp"
 #include "queue_health.hpp"
@@ -43,8 +44,11 @@ namespace ferry::detail {
 /// Threads: `take_over` and `stop` from any thread.
 class Fetcher {
  public:
-  /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after.
-  static constexpr std::chrono::milliseconds block{200};
+  /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after. To
+  /// begin it costs Redis as much as there are queues, so with many it blocks for longer.
+  static constexpr std::chrono::milliseconds block_for(std::size_t queues) {
+    return std::chrono::milliseconds{are_many(queues) ? 1000 : 200};
+  }
 
   using Clock = std::chrono::steady_clock;
 
@@ -94,6 +98,7 @@ class Fetcher {
     std::uint64_t epoch = 0;
   };
 
+  const std::chrono::milliseconds block_;
   redis::Connection connection_;
   std::optional<Asked> asked_;
   Leases& leases_;
@@ -107,8 +112,8 @@ class Fetcher {
 
   FetchPlan plan_;
   std::vector<std::array<FetchSize, priority_count>> sizes_;  ///< for each queue
-  std::vector<Clock::time_point> rests_until_;  ///< for each queue: it failed
-  bool apart_ = false;                          ///< the next round asks queue by queue
+  std::vector<Clock::time_point> rests_until_;                ///< for each queue: it failed
+  bool apart_ = false;  ///< the next round asks queue by queue
   mutable std::mutex mutex_;
   redis::Meter meter_;
   std::atomic<bool> stopping_{false};

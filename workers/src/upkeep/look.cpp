@@ -4,13 +4,15 @@
 #include <utility>
 
 #include "functions/replies.hpp"
+#include "many_queues.hpp"
 #include "upkeep/queue_rounds.hpp"
 
 namespace ferry::detail {
 namespace {
 
-/// A dead worker's jobs wait a lease, this and a heartbeat's period at most.
+/// A dead worker's jobs wait a lease, this and a turn of TakeOver.
 constexpr std::chrono::milliseconds longest_period{500};
+constexpr std::chrono::milliseconds longest_period_of_many{750};
 
 }  // namespace
 
@@ -40,7 +42,8 @@ Time Look::turn(redis::Connection& connection, Time now) {
         board_.set_claimable(queue, holders_in(reply[2]),
                              static_cast<std::size_t>(bounded(reply[1], 0, largest_told_count)));
       });
-  return now + std::min(longest_period, lease_ / 2);
+  const auto longest = are_many(leases_.queues().size()) ? longest_period_of_many : longest_period;
+  return now + std::min(longest, lease_ / 2);
 }
 
 }  // namespace ferry::detail
