@@ -89,7 +89,7 @@ std::vector<Outcome> take_over_all(const std::vector<Cell>& cells, std::size_t a
     threads.emplace_back([&] {
       for (std::size_t cell = next++; cell < cells.size(); cell = next++) {
         try {
-          const milliseconds phase{137 * cell % 500};
+          const milliseconds phase{467 * cell % 1500};
           outcomes[cell] = take_over(cells[cell], phase, 15s);
         } catch (const std::exception& error) {
           outcomes[cell].trouble = error.what();
