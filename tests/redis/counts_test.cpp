@@ -260,7 +260,7 @@ TEST_F(CountsTest, DrainCostsAFetchASettleAndNothingElse) {
   // Beside those that bring jobs: one that finds the stream empty after a full answer, and those
   // that wait for new jobs, each for `block`.
   EXPECT_LE(fetches, static_cast<std::int64_t>(worker.fetches_with_jobs()) + 2 +
-                         took / detail::Fetcher::block_for(1));
+                         took / detail::Fetcher::block);
   const auto is_long = [](const Traced& call) { return call.acked > 2; };
   const std::int64_t looked = std::ranges::count_if(trace, is_long);
   const std::int64_t trimmed = std::ranges::count_if(trace, trims);

@@ -9,6 +9,7 @@
 
 #include "functions/library.hpp"
 #include "functions/replies.hpp"
+#include "many_queues.hpp"
 #include "redis/errors.hpp"
 
 namespace ferry::detail {
@@ -24,7 +25,7 @@ constexpr std::size_t looks_at_stored_from = 32;
 Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases,
                  const ControlBoard& board, InFlight& in_flight, Adopter& adopter,
                  QueueHealth& health, Metrics& metrics, const Log& log)
-    : block_(block_for(leases.queues().size())),
+    : block_(are_many(leases.queues().size()) ? block_with_many : block),
       connection_(redis, block_),
       leases_(leases),
       board_(board),

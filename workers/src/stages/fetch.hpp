@@ -25,7 +25,6 @@
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
-#include "many_queues.hpp"
 #include "metrics.hpp"
 #include "pressure/fetch_size.hpp"
 #include "queue_health.hpp"
@@ -44,11 +43,10 @@ namespace ferry::detail {
 /// Threads: `take_over` and `stop` from any thread.
 class Fetcher {
  public:
-  /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after. To
-  /// begin it costs Redis as much as there are queues, so with many it blocks for longer.
-  static constexpr std::chrono::milliseconds block_for(std::size_t queues) {
-    return std::chrono::milliseconds{are_many(queues) ? 1000 : 200};
-  }
+  /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after.
+  static constexpr std::chrono::milliseconds block{200};
+  /// With many queues: to begin it costs Redis as much as there are queues.
+  static constexpr std::chrono::milliseconds block_with_many{1000};
 
   using Clock = std::chrono::steady_clock;
 
