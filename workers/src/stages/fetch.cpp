@@ -229,12 +229,12 @@ void Fetcher::ask_ahead() {
 /// Returns: whether this thread still is the one that fetches; if not, nothing may be touched.
 bool Fetcher::fetch_once() {
   if (!asked_) {
-    const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block_);
+    const std::size_t room = in_flight_.wait_for_credit(Clock::now() + block);
     if (room == 0 || stopping_) return true;
     ask(room);
   }
   if (!asked_) {
-    std::this_thread::sleep_for(block_);  // every queue is paused, or fails
+    std::this_thread::sleep_for(block);  // every queue is paused, or fails
     return true;
   }
   const auto [fetches, epoch] = *std::exchange(asked_, std::nullopt);
