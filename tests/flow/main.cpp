@@ -23,6 +23,7 @@ constexpr Scenario scenarios[]{
     {"mixes", "how far from the oracle is a mix of everything?", run_mixes},
     {"bytes", "does a worker keep to its bytes, and Redis to short commands?", run_bytes},
     {"flight", "does a worker keep to max_jobs_in_flight?", run_flight},
+    {"upkeep", "are dead workers and due jobs noticed, and what does that cost?", run_upkeep},
 };
 
 std::vector<std::uint64_t> numbers_in(const std::string& text) {

@@ -116,7 +116,7 @@ class Proxy {
     });
   }
   /// Each way, from now on.
-  void delay(std::chrono::milliseconds each_way) {
+  void delay(std::chrono::microseconds each_way) {
     change([&] { delay_ = each_way; });
   }
   /// Hands everything on in pieces of so many bytes at most, with a pause after each; 0 = whole.
@@ -355,7 +355,7 @@ class Proxy {
   std::array<char, 65536> buffer_{};
   Cut cut_;
   bool held_ = false;
-  std::chrono::milliseconds delay_{0};
+  std::chrono::microseconds delay_{0};
   std::size_t piece_ = 0;
   std::chrono::microseconds pause_{0};
   std::int64_t passed_ = 0;

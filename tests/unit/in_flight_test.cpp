@@ -65,6 +65,17 @@ TEST_F(InFlightTest, HoldsAnEntryUnderANewNameBesideTheOldOne) {
   EXPECT_EQ(in_flight.books().jobs_out, 0);
 }
 
+TEST_F(InFlightTest, KnowsOfWhichQueuesAnythingIsHeld) {
+  EXPECT_EQ(in_flight.queues_held(3), (std::vector<bool>{false, false, false}));
+  const auto first = envelope("1-0", 1);
+  const auto second = envelope("1-0", 1);
+  second->queue = 2;
+  in_flight.add({first, second});
+  EXPECT_EQ(in_flight.queues_held(3), (std::vector<bool>{true, false, true}));
+  end(first);
+  EXPECT_EQ(in_flight.queues_held(3), (std::vector<bool>{false, false, true}));
+}
+
 TEST_F(InFlightTest, HasCreditForAFetchWhileThereIsRoom) {
   EXPECT_EQ(in_flight.credit_now(), 800u) << "twice four full batches";
   const auto most = envelope("1-0", 1, 799);

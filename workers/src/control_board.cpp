@@ -12,20 +12,20 @@ std::int64_t steady_ms(Time at) {
 
 }  // namespace
 
-std::vector<std::uint32_t> ControlBoard::update(std::vector<Control> controls, Time now) {
-  std::vector<std::uint32_t> paused;
+ControlBoard::Changes ControlBoard::update(std::vector<Control> controls, Time now) {
+  Changes changes;
   const std::lock_guard lock(mutex_);
   for (std::uint32_t queue = 0; queue < controls.size(); ++queue) {
     Control& control = controls[queue];
     if (!control.answered) continue;
     Flags& flags = flags_[queue];
-    if (!flags.paused.exchange(control.paused) && control.paused) paused.push_back(queue);
-    flags.keeper = control.keeper;
+    if (!flags.paused.exchange(control.paused) && control.paused) changes.paused.push_back(queue);
+    if (!flags.keeper.exchange(control.keeper) && control.keeper) changes.keeps_more = true;
     flags.alive = control.workers_alive;
     flags.ahead_ms = static_cast<std::int64_t>(control.server_ms) - steady_ms(now);
     claimable_[queue] = std::move(control.claimable);
   }
-  return paused;
+  return changes;
 }
 
 std::uint64_t ControlBoard::server_ms(std::uint32_t queue, Time now) const {

@@ -18,10 +18,12 @@ class ControlBoard {
  public:
   explicit ControlBoard(std::size_t queues) : flags_(queues), claimable_(queues) {}
 
+  struct Changes {
+    std::vector<std::uint32_t> paused;  ///< queues that were not paused before and are now
+    bool keeps_more = false;            ///< this worker looks after one that it did not
+  };
   /// Takes in the answers of a heartbeat; what was not answered stays as it was.
-  ///
-  /// Returns: the queues that were not paused before and are now.
-  std::vector<std::uint32_t> update(std::vector<Control> controls, Time now);
+  Changes update(std::vector<Control> controls, Time now);
 
   bool is_paused(std::uint32_t queue) const { return flags_[queue].paused; }
   /// Not when this worker is quiet or stops: then others look after its queues.

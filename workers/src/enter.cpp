@@ -73,9 +73,10 @@ std::vector<Control> require_lease(redis::Connection& connection, milliseconds l
                                    Leases& leases, QueueHealth& health) {
   auto fastest = Clock::duration::max();
   std::vector<Control> controls;
+  const std::vector<bool> every_queue(leases.queues().size(), true);
   for (int look = 0; look < 3; ++look) {
     const auto begun = Clock::now();
-    controls = leases.beat(connection, lease, false, health);
+    controls = leases.beat(connection, lease, false, health, every_queue);
     fastest = std::min(fastest, Clock::now() - begun);
   }
   if (fastest <= lease / 3) return controls;

@@ -146,6 +146,13 @@ std::vector<EnvelopePtr> InFlight::all() const {
   return all;
 }
 
+std::vector<bool> InFlight::queues_held(std::size_t queues) const {
+  std::vector<bool> is_held(queues);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, held] : held_) is_held[key.queue] = true;
+  return is_held;
+}
+
 bool InFlight::any_free() const {
   const std::lock_guard lock(mutex_);
   return credits_.any_free();

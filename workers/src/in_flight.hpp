@@ -85,6 +85,8 @@ class InFlight {
   void close();
 
   std::vector<EnvelopePtr> all() const;
+  /// Returns: for each of so many queues, whether anything of it is held.
+  std::vector<bool> queues_held(std::size_t queues) const;
 
   struct Books {
     std::int64_t jobs_free;

@@ -162,13 +162,13 @@ void Leases::register_missing(redis::Connection& connection, QueueHealth& health
   }
 }
 
-std::vector<Leases::Beat> Leases::beats() const {
+std::vector<Leases::Beat> Leases::beats(const std::vector<bool>& due) const {
   std::vector<Beat> beats;
   const std::lock_guard lock(mutex_);
   for (const Epoch& epoch : epochs_) {
     const bool current = epoch.number == epochs_.back().number;
     for (std::uint32_t i = 0; i < queues_.size(); ++i) {
-      if (epoch.standing[i] != Standing::registered) continue;
+      if (epoch.standing[i] != Standing::registered || (current && !due[i])) continue;
       beats.push_back({i, epoch.number, epoch.name, current});
     }
   }
@@ -176,8 +176,8 @@ std::vector<Leases::Beat> Leases::beats() const {
 }
 
 std::vector<Control> Leases::beat(redis::Connection& connection, std::chrono::milliseconds lease,
-                                  bool keeps, QueueHealth& health) {
-  const std::vector<Beat> all = beats();
+                                  bool keeps, QueueHealth& health, const std::vector<bool>& due) {
+  const std::vector<Beat> all = beats(due);
   const std::string lease_ms = std::to_string(lease.count());
   connection.connect();
   for (const Beat& beat : all) {

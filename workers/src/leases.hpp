@@ -47,12 +47,13 @@ class Leases {
   /// Forgets that a queue is registered, for a server that lost it (NOGROUP).
   void forget_registration(std::uint32_t queue);
 
-  /// One heartbeat for every name and queue. `keeps`: whether this worker would look after queues.
+  /// One heartbeat for each queue in `due`, and for all under older names, under which something is
+  /// still leased. `keeps`: whether this worker would look after queues.
   ///
   /// Returns: the answer of each queue.
   /// Errors: as `register_missing`.
   std::vector<Control> beat(redis::Connection& connection, std::chrono::milliseconds lease,
-                            bool keeps, QueueHealth& health);
+                            bool keeps, QueueHealth& health, const std::vector<bool>& due);
 
   /// Says goodbye under every name; errors are left to the lease's end.
   void leave(redis::Connection& connection);
@@ -79,7 +80,7 @@ class Leases {
   Epoch* find(std::uint64_t epoch);
   const Epoch* find(std::uint64_t epoch) const;
   void new_epoch();
-  std::vector<Beat> beats() const;
+  std::vector<Beat> beats(const std::vector<bool>& due) const;
 
   std::string base_name_;
   std::vector<Keys> queues_;

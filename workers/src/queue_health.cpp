@@ -10,9 +10,9 @@ namespace ferry::detail {
 namespace {
 
 constexpr std::array<std::string_view, QueueHealth::activities> names{
-    "registration", "fetch",         "recover", "read",      "marks",   "beat",      "due",
-    "promote",      "promote_large", "look",    "claim",     "share",   "producers", "finish",
-    "settle",       "bury",          "part",    "set_aside", "release", "start"};
+    "registration", "fetch",         "recover", "read",  "marks",     "beat",    "due",
+    "promote",      "promote_large", "look",    "claim", "share",     "sizes",   "producers",
+    "finish",       "settle",        "bury",    "part",  "set_aside", "release", "start"};
 static_assert(static_cast<std::size_t>(QueueHealth::Activity::start) + 1 ==
               QueueHealth::activities);
 

@@ -41,6 +41,7 @@ class QueueHealth {
     look,
     claim,
     share,
+    sizes,  ///< of envelopes, told to producers
     producers,
     finish,
     settle,
@@ -50,7 +51,7 @@ class QueueHealth {
     release,
     start,
   };
-  static constexpr std::size_t activities = 20;
+  static constexpr std::size_t activities = 21;
 
   /// How long a queue that failed is left alone.
   static constexpr std::chrono::milliseconds rest{1000};

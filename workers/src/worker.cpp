@@ -133,6 +133,7 @@ class Worker::Impl {
         heartbeat_(
             options_.redis, options_.lease, leases_, health_, log_,
             [this] { return !board_.is_retired(); },
+            [this] { return in_flight_.queues_held(options_.queues.size()); },
             [this](std::vector<detail::Control> controls) { control(std::move(controls)); }),
         upkeep_(
             options_.redis, roles(), [this] { adopter_.want_recovery(); }, log_) {}
@@ -199,9 +200,10 @@ std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
 
 /// The answers to a heartbeat.
 void Worker::Impl::control(std::vector<detail::Control> controls) {
-  for (const std::uint32_t queue : board_.update(std::move(controls), Clock::now())) {
-    pipeline_.pause(queue);
-  }
+  const auto changes = board_.update(std::move(controls), Clock::now());
+  for (const std::uint32_t queue : changes.paused) pipeline_.pause(queue);
+  // Whoever kept it before may have died a while ago.
+  if (changes.keeps_more) upkeep_.wake();
 }
 
 void Worker::Impl::ask(int wish) {

@@ -23,6 +23,7 @@ class WorkerProcess {
   /// Returns: what is wrong with how it ended, else nothing.
   std::string end(std::chrono::seconds at_most);
   void kill() { process_.reset(); }
+  void signal(int number) const { process_->signal(number); }
   /// Returns: whether it has ended by itself.
   bool has_ended();
 

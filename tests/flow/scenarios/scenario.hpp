@@ -42,5 +42,6 @@ void run_sharing(const ScenarioSettings& settings, Sheet& sheet);
 void run_mixes(const ScenarioSettings& settings, Sheet& sheet);
 void run_bytes(const ScenarioSettings& settings, Sheet& sheet);
 void run_flight(const ScenarioSettings& settings, Sheet& sheet);
+void run_upkeep(const ScenarioSettings& settings, Sheet& sheet);
 
 }  // namespace ferry::flow

@@ -9,6 +9,7 @@
 
 #include "functions/library.hpp"
 #include "functions/replies.hpp"
+#include "many_queues.hpp"
 #include "redis/errors.hpp"
 
 namespace ferry::detail {
@@ -24,7 +25,8 @@ constexpr std::size_t looks_at_stored_from = 32;
 Fetcher::Fetcher(const RedisOptions& redis, FetchPlan plan, Leases& leases,
                  const ControlBoard& board, InFlight& in_flight, Adopter& adopter,
                  QueueHealth& health, Metrics& metrics, const Log& log)
-    : connection_(redis, block),
+    : block_(are_many(leases.queues().size()) ? block_with_many : block),
+      connection_(redis, block_),
       leases_(leases),
       board_(board),
       in_flight_(in_flight),
@@ -133,7 +135,7 @@ redis::Words Fetcher::command(const Fetch& fetch, std::uint64_t epoch) const {
                        leases_.name(epoch), "COUNT", std::to_string(fetch.count)};
   if (fetch.block) {
     command.add("BLOCK");
-    command.add(std::to_string(block.count()));
+    command.add(std::to_string(block_.count()));
   }
   command.add("STREAMS");
   for (const StreamAt& at : fetch.streams) {

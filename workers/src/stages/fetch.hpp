@@ -45,6 +45,8 @@ class Fetcher {
  public:
   /// How long one XREADGROUP may block: the longest that `quiet` and `stop` take effect after.
   static constexpr std::chrono::milliseconds block{200};
+  /// With many queues: to begin it costs Redis as much as there are queues.
+  static constexpr std::chrono::milliseconds block_with_many{1000};
 
   using Clock = std::chrono::steady_clock;
 
@@ -94,6 +96,7 @@ class Fetcher {
     std::uint64_t epoch = 0;
   };
 
+  const std::chrono::milliseconds block_;
   redis::Connection connection_;
   std::optional<Asked> asked_;
   Leases& leases_;
@@ -107,8 +110,8 @@ class Fetcher {
 
   FetchPlan plan_;
   std::vector<std::array<FetchSize, priority_count>> sizes_;  ///< for each queue
-  std::vector<Clock::time_point> rests_until_;  ///< for each queue: it failed
-  bool apart_ = false;                          ///< the next round asks queue by queue
+  std::vector<Clock::time_point> rests_until_;                ///< for each queue: it failed
+  bool apart_ = false;  ///< the next round asks queue by queue
   mutable std::mutex mutex_;
   redis::Meter meter_;
   std::atomic<bool> stopping_{false};

@@ -8,11 +8,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Four beats in a lease: three may be lost before others take the jobs. Also how soon a pause
-/// shows.
-constexpr int beats_in_a_lease = 4;
-constexpr std::chrono::milliseconds longest_period{500};
-
 RedisOptions with_short_timeouts(RedisOptions redis, std::chrono::milliseconds period) {
   redis.command_timeout = std::max(period, std::chrono::milliseconds{100});
   redis.connect_timeout = redis.command_timeout;
@@ -23,14 +18,16 @@ RedisOptions with_short_timeouts(RedisOptions redis, std::chrono::milliseconds p
 
 Heartbeat::Heartbeat(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
                      QueueHealth& health, const Log& log, std::function<bool()> keeps,
+                     std::function<std::vector<bool>()> held,
                      std::function<void(std::vector<Control>)> told)
-    : connection_(with_short_timeouts(redis, lease / beats_in_a_lease)),
+    : connection_(with_short_timeouts(redis, lease / BeatPlan::beats_in_a_lease)),
       lease_(lease),
-      period_(std::min(lease / beats_in_a_lease, longest_period)),
+      plan_(leases.queues().size(), lease),
       leases_(leases),
       health_(health),
       log_(log),
       keeps_(std::move(keeps)),
+      held_(std::move(held)),
       told_(std::move(told)) {}
 
 Heartbeat::~Heartbeat() { stop(); }
@@ -56,9 +53,7 @@ void Heartbeat::loop() {
     lock.unlock();
     const std::uint64_t epoch = leases_.current_epoch();
     try {
-      const auto begun = Clock::now();
-      told_(leases_.beat(connection_, lease_, keeps_(), health_));
-      warn_if_slow(Clock::now() - begun);
+      beat();
       if (std::exchange(away, false)) log_.info("leases are renewed again");
     } catch (const Error& e) {
       connection_.close();
@@ -71,19 +66,31 @@ void Heartbeat::loop() {
     if (leases_.current_epoch() != epoch) tell_of_lost_lease(now - renewed);
     if (!away) renewed = now;
     lock.lock();
-    changed_.wait_for(lock, period_, [&] { return stopping_; });
+    changed_.wait_for(lock, plan_.period(), [&] { return stopping_; });
   }
 }
 
-/// Three in a lease have to get through, or a busy server costs this worker its jobs.
-void Heartbeat::warn_if_slow(Clock::duration took) {
+void Heartbeat::beat() {
+  const auto begun = Clock::now();
+  const std::vector<bool> due = plan_.due(held_(), begun);
+  auto controls = leases_.beat(connection_, lease_, keeps_(), health_, due);
+  for (std::size_t queue = 0; queue < controls.size(); ++queue) {
+    if (controls[queue].answered) plan_.renewed(queue, begun);
+  }
+  told_(std::move(controls));
+  warn_if_slow(Clock::now() - begun, std::ranges::find(due, false) == due.end());
+}
+
+/// Three in a lease have to get through, or a busy server costs this worker its jobs. A heartbeat
+/// of some queues does not show that one of all has become fast again.
+void Heartbeat::warn_if_slow(Clock::duration took, bool all) {
   const bool slow = took > lease_ / 3;
   if (slow && !slow_) {
     log_.warning("a heartbeat takes too long for this lease: raise it, or serve fewer queues",
                  {{"took_ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
                   {"lease_ms", static_cast<std::int64_t>(lease_.count())}});
   }
-  slow_ = slow;
+  if (slow || all) slow_ = slow;
 }
 
 /// Only silence ends a lease. Who was heard within it, and is unknown all the same, speaks to a

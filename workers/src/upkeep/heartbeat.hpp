@@ -10,6 +10,7 @@
 #include "leases.hpp"
 #include "log/log.hpp"
 #include "redis/connection.hpp"
+#include "upkeep/beat_plan.hpp"
 
 namespace ferry::detail {
 
@@ -19,10 +20,11 @@ namespace ferry::detail {
 /// Threads: `stop` from any thread.
 class Heartbeat {
  public:
-  /// `told` is called after each heartbeat with the answer of each queue. `keeps`: whether this
-  /// worker would look after queues.
+  /// `told` is called after each heartbeat with the answer of each queue that was asked. `keeps`:
+  /// whether this worker would look after queues. `held`: of which queues it holds anything.
   Heartbeat(const RedisOptions& redis, std::chrono::milliseconds lease, Leases& leases,
             QueueHealth& health, const Log& log, std::function<bool()> keeps,
+            std::function<std::vector<bool>()> held,
             std::function<void(std::vector<Control>)> told);
   ~Heartbeat();
 
@@ -31,16 +33,18 @@ class Heartbeat {
 
  private:
   void loop();
-  void warn_if_slow(std::chrono::steady_clock::duration took);
+  void beat();
+  void warn_if_slow(std::chrono::steady_clock::duration took, bool all);
   void tell_of_lost_lease(std::chrono::steady_clock::duration silent) const;
 
   redis::Connection connection_;
   std::chrono::milliseconds lease_;
-  std::chrono::milliseconds period_;
+  BeatPlan plan_;
   Leases& leases_;
   QueueHealth& health_;
   const Log& log_;
   std::function<bool()> keeps_;
+  std::function<std::vector<bool>()> held_;
   std::function<void(std::vector<Control>)> told_;
   bool slow_ = false;  ///< and that has been logged
   std::mutex mutex_;

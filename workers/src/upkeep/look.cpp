@@ -4,13 +4,15 @@
 #include <utility>
 
 #include "functions/replies.hpp"
+#include "many_queues.hpp"
 #include "upkeep/queue_rounds.hpp"
 
 namespace ferry::detail {
 namespace {
 
-/// A dead worker's jobs wait a lease, this and a heartbeat's period at most.
+/// A dead worker's jobs wait a lease, this and a turn of TakeOver.
 constexpr std::chrono::milliseconds longest_period{500};
+constexpr std::chrono::milliseconds longest_period_of_many{750};
 
 }  // namespace
 
@@ -44,7 +46,8 @@ Time Look::turn(redis::Connection& connection, Time now) {
           throw Error(ErrorCode::internal, std::string(reply[3][1].text));
         }
       });
-  return now + std::min(longest_period, lease_ / 2);
+  const auto longest = are_many(leases_.queues().size()) ? longest_period_of_many : longest_period;
+  return now + std::min(longest, lease_ / 2);
 }
 
 }  // namespace ferry::detail

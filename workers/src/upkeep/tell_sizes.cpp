@@ -37,7 +37,7 @@ Time TellSizes::turn(redis::Connection& connection, Time now) {
   }
   std::vector<std::pair<std::uint32_t, std::string>> changes;
   ask_queues(
-      connection, looks, health_,
+      connection, looks, health_, QueueHealth::Activity::sizes,
       [&](std::uint32_t queue) {
         connection.append({"HGET", leases_.queues()[queue].state, "hints"});
       },
@@ -52,7 +52,7 @@ Time TellSizes::turn(redis::Connection& connection, Time now) {
   const std::string name = leases_.name(epoch);
   auto change = changes.begin();
   ask_queues(
-      connection, changed, health_,
+      connection, changed, health_, QueueHealth::Activity::sizes,
       [&](std::uint32_t queue) {
         const Keys& keys = leases_.queues()[queue];
         connection.append(
