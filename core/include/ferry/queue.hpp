@@ -146,7 +146,8 @@ class Queue {
   /// violation.
   AuditReport audit();
 
-  /// Workers stop fetching within a second; what they hold is finished.
+  /// Workers hear of it within half a second, idle ones of more than 64 queues within 1.5 s.
+  /// What runs is finished, what has not begun goes back.
   void pause();
   void resume();
 
