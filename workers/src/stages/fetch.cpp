@@ -179,6 +179,8 @@ std::vector<Fetch> Fetcher::next_fetches(std::size_t room, Clock::time_point now
     others.count = count_of(others, jobs, bytes, now);
     if (more.streams.empty()) return {std::move(others)};
     more.count = count_of(more, jobs, bytes, now);
+    // What waits must not wait behind those that have nothing.
+    others.block = false;
     if (!others.streams.empty() && 2 * others.count < more.count) {
       return {std::move(others), std::move(more)};
     }
