@@ -210,5 +210,21 @@ TEST(FetchPlanTest, SaysWhetherItExpectsMore) {
   EXPECT_FALSE(plan.any_more()) << "the last answer was not full";
 }
 
+TEST(FetchPlanTest, WhatWaitsInTheLastStreamDoesNotWaitBehindEmptyOnes) {
+  FetchPlan plan({1}, QueueOrder::weighted);
+  const Fetch first = plan.next(10);
+  EXPECT_TRUE(plan.split(first).others.block) << "nothing is known to wait";
+  EXPECT_TRUE(plan.split(first).more.streams.empty());
+  const std::vector<std::size_t> found{0, 0, first.count};
+  plan.report(first, found);
+  const Fetch second = plan.next(10);
+  const auto [others, more] = plan.split(second);
+  ASSERT_EQ(more.streams.size(), 1u);
+  EXPECT_EQ(more.streams[0].priority, Priority::low);
+  EXPECT_EQ(others.streams.size(), 2u);
+  EXPECT_FALSE(others.block);
+  EXPECT_FALSE(more.block);
+}
+
 }  // namespace
 }  // namespace ferry::detail

@@ -32,6 +32,16 @@ Fetch FetchPlan::next(std::size_t room) {
   return fetch;
 }
 
+FetchPlan::Parts FetchPlan::split(const Fetch& fetch) const {
+  Parts parts{{{}, fetch.count, fetch.block}, {{}, fetch.count, false}};
+  for (const StreamAt& at : fetch.streams) {
+    const bool has_more = queues_[at.queue].has_more[static_cast<std::size_t>(at.priority)];
+    (has_more ? parts.more : parts.others).streams.push_back(at);
+  }
+  if (!parts.more.streams.empty()) parts.others.block = false;
+  return parts;
+}
+
 void FetchPlan::report(const Fetch& fetch, std::span<const std::size_t> found) {
   assert(found.size() == fetch.streams.size());
   for (std::size_t i = 0; i < found.size(); ++i) {

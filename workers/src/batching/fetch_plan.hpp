@@ -41,9 +41,13 @@ class FetchPlan {
   /// Takes the next turn. `room`: for how many; those that each stream may bring are the `count`.
   Fetch next(std::size_t room);
 
-  bool has_more(const StreamAt& at) const {
-    return queues_[at.queue].has_more[static_cast<std::size_t>(at.priority)];
-  }
+  /// The streams of a fetch, apart: those believed empty, and those with more. What waits in the
+  /// second must not wait behind the first, so that one blocks only where it is alone.
+  struct Parts {
+    Fetch others;
+    Fetch more;
+  };
+  Parts split(const Fetch& fetch) const;
 
   /// What a fetch found: envelopes from each stream, in its order. A fetch that failed is not
   /// reported.

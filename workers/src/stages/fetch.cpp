@@ -171,16 +171,10 @@ std::vector<Fetch> Fetcher::next_fetches(std::size_t room, Clock::time_point now
   if (!std::exchange(apart_, false)) {
     const std::size_t jobs = fetch.count;
     const std::size_t bytes = in_flight_.free_bytes() * jobs / room;
-    Fetch more{{}, 0, false};
-    Fetch others{{}, 0, fetch.block};
-    for (const StreamAt& at : fetch.streams) {
-      (plan_.has_more(at) ? more : others).streams.push_back(at);
-    }
+    auto [others, more] = plan_.split(fetch);
     others.count = count_of(others, jobs, bytes, now);
     if (more.streams.empty()) return {std::move(others)};
     more.count = count_of(more, jobs, bytes, now);
-    // What waits must not wait behind those that have nothing.
-    others.block = false;
     if (!others.streams.empty() && 2 * others.count < more.count) {
       return {std::move(others), std::move(more)};
     }
