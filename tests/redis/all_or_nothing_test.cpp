@@ -175,9 +175,9 @@ class AllOrNothingTest : public FunctionRows,
     const bool failed = reply.starts_with("error");
     refused_ += failed ? 1 : 0;
     // What is forgotten has no books any more, wrong or right.
-    const bool right = failed ? before.lines() == after.lines()
-                              : GetParam().name == "forget" ||
-                                    after.imbalance().no_worse_than(before.imbalance());
+    const bool right =
+        failed ? before.lines() == after.lines()
+               : GetParam().name == "forget" || after.imbalance().no_worse_than(before.imbalance());
     const Exception* exception = exception_for(user, damage);
     damage.repair();
     if (right && exception == nullptr) return;

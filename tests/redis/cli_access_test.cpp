@@ -82,8 +82,8 @@ TEST_F(CliAccessTest, MakesTheUsersAndSaysThatRedisForgetsThem) {
   EXPECT_EQ(as("ferry-viewer", {"stats"}).exit_code, 0);
   const Ended refused = as("ferry-viewer", {"queue", "purge", "mail", "--yes"});
   EXPECT_EQ(refused.exit_code, 4);
-  EXPECT_THAT(refused.err,
-              AllOf(HasSubstr("NOPERM"), HasSubstr("ferry_v1_remove"), HasSubstr("the role admin")));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("NOPERM"), HasSubstr("ferry_v1_remove"),
+                                 HasSubstr("the role admin")));
   const Ended doctor = as("ferry-viewer", {"doctor"});
   EXPECT_EQ(doctor.exit_code, 0) << doctor.out;
 }

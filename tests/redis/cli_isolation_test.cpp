@@ -131,14 +131,15 @@ TEST_F(CliIsolationTest, AWithdrawnRightGivesItsQueueARow) {
     }
     cases.push_back({rest + ")", key});
   }
-  for (const auto& [command, key] : std::map<std::string, std::string>{{"hmget", keys.state},
-                                                                       {"hlen", keys.parked},
-                                                                       {"zcard", keys.due},
-                                                                       {"xlen", keys.ready[0]},
+  for (const auto& [command, key] :
+       std::map<std::string, std::string>{{"hmget", keys.state},
+                                          {"hlen", keys.parked},
+                                          {"zcard", keys.due},
+                                          {"xlen", keys.ready[0]},
                                           {"xpending", keys.ready[1]},
                                           {"xinfo|groups", keys.ready[1]},
                                           {"xrange", keys.ready[1]},
-                                                                       {"hget", keys.control}}) {
+                                          {"hget", keys.control}}) {
     cases.push_back({"(" + reading + " -" + command + " %R" + base + "*)", key});
   }
   environment[0] = "FERRY_REDIS=unix://viewer@" + server().socket_path();

@@ -218,8 +218,8 @@ TEST_F(CliQueueTest, SaysWhichKindIsBetterOffInAQueueOfItsOwn) {
   connection->call({"XGROUP", "CREATE", keys.ready[1], group_name, "0"});
   EXPECT_TRUE(ask({"queue", "show", "mail"}).at("set_aside").empty());
   for (const char* holder : {"~kind:resize", "~kind:resize", "~free"}) {
-    connection->call({"XREADGROUP", "GROUP", group_name, holder, "COUNT", "1", "STREAMS",
-                      keys.ready[1], ">"});
+    connection->call(
+        {"XREADGROUP", "GROUP", group_name, holder, "COUNT", "1", "STREAMS", keys.ready[1], ">"});
   }
   EXPECT_EQ(ask({"queue", "show", "mail"}).at("set_aside"),
             json::parse(R"([{"kind": "", "envelopes": 1}, {"kind": "resize", "envelopes": 2}])"));

@@ -79,5 +79,18 @@ TEST_F(EnvelopeSizesTest, FollowTheTimeThatJobsTake) {
   EXPECT_GT(enqueue<Fast>(200, 10), 100) << "fast ones travel together as before";
 }
 
+TEST_F(EnvelopeSizesTest, AreToldWithARefusalToo) {
+  admin.call({"HSET", keys.state, "hints", "slow=2"});
+  ClientOptions options = test::client_options(redis);
+  options.limits.max_jobs = 50;
+  options.when_full = WhenFull::reject;
+  Client bounded(options);
+  enqueue<Fast>(50, 10);
+  EXPECT_THROW(bounded.enqueue(Slow{}), Error);
+  queue.purge();
+  bounded.enqueue_all(std::vector<Slow>(40));
+  EXPECT_GE(queue.counts().envelopes, 20);
+}
+
 }  // namespace
 }  // namespace ferry

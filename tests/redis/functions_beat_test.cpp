@@ -30,7 +30,8 @@ TEST_F(BeatFunctionTest, RefusesALeaseThatIsNone) {
   register_worker("w");
   pass(10);
   for (const char* wrong : {"0", "-1", "1.5", "x", "", "nan", "inf", "86400001", "1e300"}) {
-    const std::string refusal = "error FERRYBAD the lease is '" + std::string(wrong) + "', expected";
+    const std::string refusal =
+        "error FERRYBAD the lease is '" + std::string(wrong) + "', expected";
     EXPECT_TRUE(beat("w", "1", wrong).starts_with(refusal)) << wrong;
     EXPECT_TRUE(fcall("look", with_streams({keys.workers}), {"w", wrong}).starts_with(refusal));
   }

@@ -20,7 +20,7 @@ EnvelopePtr envelope(const std::string& entry_id, std::uint64_t epoch, std::size
 class InFlightTest : public testing::Test {
  protected:
   void end(const EnvelopePtr& which) {
-    const InFlight::Ended ended{which.get(), which->count};
+    const InFlight::Acknowledged ended{which.get(), which->count};
     in_flight.remove({&ended, 1}, Clock::now());
   }
 

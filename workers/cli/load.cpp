@@ -201,7 +201,7 @@ int load_command(Session& session, const Arguments& arguments) {
   if (!arguments.json.empty() && !std::ofstream(arguments.json, std::ios::app)) {
     throw Failure(exit_usage, "--json " + arguments.json + " cannot be written");
   }
-  plan_of(arguments);            // what is wrong with the command line, before Redis is asked
+  plan_of(arguments);          // what is wrong with the command line, before Redis is asked
   session.queues().connect();  // a Redis that is away is told at once
   return LoadRun(session, arguments).run();
 }

@@ -95,7 +95,8 @@ bool InFlight::take_delivered_again() {
   return std::exchange(delivered_again_, false);
 }
 
-void InFlight::remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now) {
+void InFlight::remove(std::span<const Acknowledged> ended,
+                      std::chrono::steady_clock::time_point now) {
   std::vector<EnvelopePtr> last;  // freed or kept outside the lock
   last.reserve(ended.size());
   bool somebody_waits_for_this = false;

@@ -67,14 +67,14 @@ class InFlight {
   bool take_delivered_again();
 
   /// What Redis has acknowledged of an envelope.
-  struct Ended {
+  struct Acknowledged {
     const LeasedEnvelope* envelope = nullptr;
     std::size_t jobs_settled = 0;
     /// Of one that goes on, the jobs that are settled or have left; 0 = it has ended.
     std::size_t jobs_gone = 0;
   };
   /// Gives the credits back.
-  void remove(std::span<const Ended> ended, std::chrono::steady_clock::time_point now);
+  void remove(std::span<const Acknowledged> ended, std::chrono::steady_clock::time_point now);
 
   /// Waits until nothing is held or `until` has come.
   ///

@@ -189,7 +189,11 @@ std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
       leases_, board_, in_flight_, adopter_, health_, metrics_, log_,
       [this](std::string_view kind) { return pipeline_.wanted(kind); }));
   roles.push_back(std::make_unique<detail::Share>(
-      leases_, board_, health_, [this] { return pipeline_.may_share(); },
+      leases_, board_, health_,
+      [this] {
+        return pipeline_.may_share() ? in_flight_.queues_held(options_.queues.size())
+                                     : std::vector<bool>{};
+      },
       [this](std::uint32_t queue, std::size_t workers) { pipeline_.share(queue, workers); }));
   roles.push_back(std::make_unique<detail::TellSizes>(
       leases_, board_, health_, [this] { return pipeline_.envelope_sizes(); }));

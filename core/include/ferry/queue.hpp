@@ -120,8 +120,8 @@ class Queue {
   /// Errors: names the key that cannot be read.
   QueueCounts counts();
 
-  /// Lists what waits although it is leased: for a worker of this kind, for any, or for one that can
-  /// read a newer form. A kind with a long list here is better off in a queue of its own.
+  /// Lists what waits although it is leased: for a worker of this kind, for any, or for one that
+  /// can read a newer form. A kind with a long list here is better off in a queue of its own.
   std::vector<SetAside> set_aside();
 
   /// Lists jobs in one state, oldest first.

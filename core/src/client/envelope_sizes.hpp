@@ -13,6 +13,8 @@ class EnvelopeSizes {
  public:
   /// `hints`: as in "index_file=20 send_mail=2"; what has another form is passed over.
   explicit EnvelopeSizes(std::string hints);
+  EnvelopeSizes(const EnvelopeSizes&) = delete;
+  EnvelopeSizes& operator=(const EnvelopeSizes&) = delete;
 
   /// Returns: the part of an envelope that a job of this kind fills; 0 = nothing is known of it.
   double part_of(std::string_view kind) const;
@@ -21,8 +23,8 @@ class EnvelopeSizes {
 
  private:
   std::string hints_;
-  std::vector<std::pair<std::string_view, double>>
-      parts_;  ///< by kind, in order; views into hints_
+  /// By kind, in order; views into `hints_`, so it is never copied.
+  std::vector<std::pair<std::string_view, double>> parts_;
 };
 
 }  // namespace ferry::detail

@@ -271,6 +271,7 @@ void Sender::apply_full(Leg& leg) {
   const EnqueueReply& reply = leg.reply;
   Flight& flight = *leg.flight;
   leg.channel->hint = {reply.depth_jobs, reply.oldest_age};
+  leg.channel->learn_sizes(reply.text);
   flight.fullness =
       Fullness{reply.depth_jobs, reply.depth_bytes, reply.oldest_age, reply.retry_after};
   // Of a call that may still be stored as it was sent, no part may go under the same sequence.

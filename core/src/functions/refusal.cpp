@@ -20,11 +20,10 @@ constexpr std::array uses{
     Use{"ferry_v1_count_parked", "viewer"}, Use{"ferry_v1_pause", "admin"},
     Use{"ferry_v1_purge", "admin"},         Use{"ferry_v1_dead_retry", "admin"},
     Use{"ferry_v1_dead_drop", "admin"},     Use{"ferry_v1_dead_split", "admin"},
-    Use{"ferry_v1_hint", "worker"},
-    Use{"ferry_v1_books", "viewer"},        Use{"ferry_v1_weigh", "viewer"},
-    Use{"ferry_v1_weigh_parked", "viewer"}, Use{"ferry_v1_remove", "admin"},
-    Use{"ferry_v1_forget", "admin"},        Use{"ferry_v1_dead_open", "admin"},
-    Use{"ferry_v1_dead_close", "admin"}};
+    Use{"ferry_v1_hint", "worker"},         Use{"ferry_v1_books", "viewer"},
+    Use{"ferry_v1_weigh", "viewer"},        Use{"ferry_v1_weigh_parked", "viewer"},
+    Use{"ferry_v1_remove", "admin"},        Use{"ferry_v1_forget", "admin"},
+    Use{"ferry_v1_dead_open", "admin"},     Use{"ferry_v1_dead_close", "admin"}};
 
 std::string_view role_of(std::string_view function) {
   const auto found = std::ranges::find(uses, function, &Use::function);

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <string>
 
-#include "ferry/job.hpp"
 #include "one_line.hpp"
 #include "redis/stream_id.hpp"
 #include "wire/limits.hpp"
@@ -14,9 +13,6 @@ namespace {
 
 using redis::Reply;
 using Type = Reply::Type;
-
-/// The streams of `reclaim` stand behind three other keys, and Lua counts from 1.
-constexpr std::int64_t first_stream = 4;
 
 bool is_word(const Reply& reply) { return reply.type == Type::text || reply.type == Type::status; }
 
@@ -43,23 +39,6 @@ std::string_view type_of(const Reply& reply) {
       break;
   }
   return "a list of another shape";
-}
-
-ReclaimedEntry entry_of(const Reply& item, const Reply& whole) {
-  constexpr std::string_view function = "ferry_v1_reclaim";
-  constexpr std::size_t most_streams = priority_count;
-  const bool shaped = item.type == Type::array && item.size >= 4 && is_integer(item[0]) &&
-                      item[0].integer >= first_stream &&
-                      item[0].integer < first_stream + std::int64_t{most_streams} &&
-                      std::all_of(item.begin() + 1, item.begin() + 4, is_word);
-  if (!shaped) throw unknown_reply(function, whole);
-  ReclaimedEntry entry;
-  entry.priority = static_cast<std::size_t>(item[0].integer - first_stream);
-  entry.id = item[1].text;
-  entry.envelope = item[2].text;
-  entry.progress = item[3].text;
-  if (item.size > 4 && is_word(item[4])) entry.holder = item[4].text;
-  return entry;
 }
 
 }  // namespace
@@ -132,18 +111,6 @@ ExpireReply read_expire_reply(const Reply& reply) {
                       redis::whole_number(reply[0].text) && is_integer(reply[1]);
   if (!shaped) throw unknown_reply("ferry_v1_expire_producers", reply);
   return {reply[0].text, static_cast<std::size_t>(bounded(reply[1], 0, largest_told_count))};
-}
-
-ReclaimReply read_reclaim_reply(const Reply& reply) {
-  const std::string_view word = word_of(reply);
-  if (word == "STALE") return {.stale = true, .entries = {}};
-  if (word != "OK" || reply.type != Type::array) throw unknown_reply("ferry_v1_reclaim", reply);
-  ReclaimReply reclaimed;
-  reclaimed.entries.reserve(reply.size - 1);
-  for (std::size_t i = 1; i < reply.size; ++i) {
-    reclaimed.entries.push_back(entry_of(reply[i], reply));
-  }
-  return reclaimed;
 }
 
 }  // namespace ferry

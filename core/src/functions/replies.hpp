@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "ferry/error.hpp"
 #include "redis/reply.hpp"
@@ -55,7 +54,8 @@ struct PromoteReply {
   std::uint64_t jobs = 0;
   /// Negative = nothing is delayed.
   std::chrono::milliseconds next_due{-1};
-  std::string_view large;  ///< a due one that is too large for Lua; the view lives as the reply does
+  std::string_view
+      large;  ///< a due one that is too large for Lua; the view lives as the reply does
   std::int64_t large_bytes = 0;
 };
 PromoteReply read_promote_reply(const redis::Reply& reply);
@@ -66,20 +66,6 @@ struct ExpireReply {
   std::size_t forgotten = 0;
 };
 ExpireReply read_expire_reply(const redis::Reply& reply);
-
-/// An envelope that `reclaim` took; views live as long as the reply.
-struct ReclaimedEntry {
-  std::size_t priority = 0;
-  std::string_view id;
-  std::string_view envelope;
-  std::string_view progress;
-  std::string_view holder;  ///< who held it before; empty where an old revision does not say it
-};
-struct ReclaimReply {
-  bool stale = false;
-  std::vector<ReclaimedEntry> entries;
-};
-ReclaimReply read_reclaim_reply(const redis::Reply& reply);
 
 /// A name that no worker has: what is pending under it was never begun, it waits for a worker that
 /// can take it.

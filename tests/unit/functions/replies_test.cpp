@@ -38,26 +38,14 @@ std::string settle(std::string_view text) {
 std::string promote(std::string_view text) {
   const auto reply = fake_reply(text);
   const PromoteReply read = read_promote_reply(reply->root());
-  return std::to_string(read.jobs) + " then " + std::to_string(read.next_due.count());
+  const std::string large = read.large.empty() ? "" : " large " + std::to_string(read.large_bytes);
+  return std::to_string(read.jobs) + " then " + std::to_string(read.next_due.count()) + large;
 }
 
 std::string expire(std::string_view text) {
   const auto reply = fake_reply(text);
   const ExpireReply read = read_expire_reply(reply->root());
   return std::string(read.cursor) + " forgot " + std::to_string(read.forgotten);
-}
-
-std::string reclaim(std::string_view text) {
-  const auto reply = fake_reply(text);
-  const ReclaimReply read = read_reclaim_reply(reply->root());
-  if (read.stale) return "stale";
-  std::string found = "took";
-  for (const ReclaimedEntry& entry : read.entries) {
-    found += " " + std::to_string(entry.priority) + "/" + std::string(entry.id) + "/" +
-             std::string(entry.envelope) + "/" + std::string(entry.progress) + "/" +
-             std::string(entry.holder);
-  }
-  return found;
 }
 
 std::string enqueue(std::string_view text) {
@@ -74,7 +62,8 @@ std::string enqueue(std::string_view text) {
       throw Error(ErrorCode::internal, read.text);
   }
   return std::to_string(read.depth_jobs) + " " + std::to_string(read.depth_bytes) + " " +
-         std::to_string(read.oldest_age.count()) + " " + std::to_string(read.retry_after.count());
+         std::to_string(read.oldest_age.count()) + " " + std::to_string(read.retry_after.count()) +
+         (read.text.empty() ? "" : " " + read.text);
 }
 
 using Reader = std::string (*)(std::string_view);
@@ -100,25 +89,23 @@ TEST(RepliesTest, ReadsWhatItKnowsAndPassesOverWhatFollows) {
       {settle, R"(["GONE", "to", "w"])", "gone"},
       {promote, R"([5, 20])", "5 then 20"},
       {promote, R"([0, -1, "further", [1]])", "0 then -1"},
+      {promote, R"([3, 0, "1:0123456789abcdef0123456789abcdef", 7])", "3 then 0 large 7"},
+      {promote, R"([3, 0, "1:0123456789abcdef0123456789abcdef", "7"])", "3 then 0"},
+      {promote, R"([3, 0, "9:0123456789abcdef0123456789abcdef", 7])", "3 then 0"},
       {expire, R"(["17", 3])", "17 forgot 3"},
       {expire, R"(["0", 0, 9, "x"])", "0 forgot 0"},
-      {reclaim, R"(["STALE"])", "stale"},
-      {reclaim, R"(["OK"])", "took"},
-      {reclaim, R"(["OK", [4, "1-0", "E", "", "w"], [6, "2-1", "F", "x.1", "~newer"]])",
-       "took 0/1-0/E//w 2/2-1/F/x.1/~newer"},
-      {reclaim, R"(["OK", [5, "1-0", "E", ""]])", "took 1/1-0/E//"},
-      {reclaim, R"(["OK", [5, "1-0", "E", "", "w", "further", 7]])", "took 1/1-0/E//w"},
       {enqueue, R"(["OK", 1, 2, 3])", "1 2 3 0"},
-      {enqueue, R"(["OK", 1, 2, 3, "index_file=20 send_mail=2", 9])", "1 2 3 0"},
-      {enqueue, R"(["DUP", 1, 2, 3, "index_file=20"])", "1 2 3 0"},
-      {enqueue, R"(["FULL", 1, 2, 3, 4, "index_file=20"])", "1 2 3 4"},
+      {enqueue, R"(["OK", 1, 2, 3, "index_file=20 send_mail=2", 9])",
+       "1 2 3 0 index_file=20 send_mail=2"},
+      {enqueue, R"(["DUP", 1, 2, 3, "index_file=20"])", "1 2 3 0 index_file=20"},
+      {enqueue, R"(["FULL", 1, 2, 3, 4, "index_file=20"])", "1 2 3 4 index_file=20"},
       {enqueue, R"(["GAP", 7, "further"])", "gap 7"},
   };
   for (const Case& each : cases) EXPECT_EQ(each.read(each.reply), each.expected) << each.reply;
 }
 
 TEST(RepliesTest, TakesNoOtherWordAndNoOtherShapeForOk) {
-  const Reader readers[]{lease, settle, promote, expire, reclaim, enqueue};
+  const Reader readers[]{lease, settle, promote, expire, enqueue};
   const std::string replies[]{R"(["ROUTE", 5])",
                               R"(["ROUTE", 5, 6, 7, 8])",
                               R"("ROUTE")",
@@ -155,14 +142,6 @@ TEST(RepliesTest, RefusesAWordItKnowsWithElementsOfAnotherShape) {
       {expire, R"(["0"])", ""},
       {expire, R"([0, 0])", ""},
       {expire, R"(["", 0])", ""},
-      {reclaim, R"("OK")", ""},
-      {reclaim, R"(["OK", 1])", ""},
-      {reclaim, R"(["OK", [5, "1-0", "E"]])", ""},
-      {reclaim, R"(["OK", [3, "1-0", "E", "", "w"]])", ""},
-      {reclaim, R"(["OK", [7, "1-0", "E", "", "w"]])", ""},
-      {reclaim, R"(["OK", [-9223372036854775808, "1-0", "E", "", "w"]])", ""},
-      {reclaim, R"(["OK", ["5", "1-0", "E", "", "w"]])", ""},
-      {reclaim, R"(["OK", [5, null, null, "", "w"]])", ""},
       {enqueue, R"(["OK", 1, 2])", ""},
       {enqueue, R"(["OK", 1, 2, "3"])", ""},
       {enqueue, R"(["FULL", 1, 2, 3])", ""},

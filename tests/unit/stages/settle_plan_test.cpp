@@ -77,7 +77,7 @@ class SettlePlanTest : public testing::Test {
   std::vector<const LeasedEnvelope*> close(const std::vector<SettleCall>& calls) {
     std::vector<const LeasedEnvelope*> ended;
     for (const SettleCall& call : calls) {
-      for (const InFlight::Ended& one : plan_.close(call)) {
+      for (const InFlight::Acknowledged& one : plan_.close(call)) {
         gone_ += one.jobs_gone;
         if (one.jobs_gone == 0) ended.push_back(one.envelope);
       }

@@ -127,11 +127,11 @@ struct WorkerStats {
   std::uint64_t retried = 0;
   std::uint64_t failed = 0;  ///< became dead letters
   std::uint64_t expired = 0;
-  std::uint64_t postponed = 0;  ///< late under a latency budget; went back to Redis for a while
+  std::uint64_t postponed = 0;   ///< late under a latency budget; went back to Redis for a while
   std::uint64_t released = 0;    ///< given back on stop
   std::uint64_t given_back = 0;  ///< to the queue, because they could not begin soon here
   std::uint64_t set_aside = 0;   ///< for a worker whose handlers of that kind are free
-  std::uint64_t stale = 0;  ///< settles refused because the lease had ended
+  std::uint64_t stale = 0;       ///< settles refused because the lease had ended
   std::uint64_t reclaimed_envelopes = 0;
   std::uint64_t promoted_jobs = 0;
   std::uint64_t batches = 0;

@@ -289,7 +289,7 @@ void Settler::answered(SettleCall& call, const redis::Reply& reply) {
 void Settler::close(SettleCall& call, bool counts, Clock::time_point now) {
   auto ended = plan_.close(call);
   if (!counts) {
-    for (InFlight::Ended& one : ended) one.jobs_settled = 0;
+    for (InFlight::Acknowledged& one : ended) one.jobs_settled = 0;
   }
   in_flight_.remove(ended, now);
   // A suspect that is not ours any more still has to pass through the graph to free its runner; the

@@ -195,8 +195,8 @@ void SettlePlan::add_outcomes(std::vector<SettleCall>& calls, Time now, Tell tel
   }
 }
 
-std::vector<InFlight::Ended> SettlePlan::close(const SettleCall& call) {
-  std::vector<InFlight::Ended> ended;
+std::vector<InFlight::Acknowledged> SettlePlan::close(const SettleCall& call) {
+  std::vector<InFlight::Acknowledged> ended;
   ended.reserve(call.envelopes.size());
   for (LeasedEnvelope* envelope : call.envelopes) {
     std::size_t settled = 0;

@@ -46,7 +46,7 @@ class SettlePlan {
   /// Redis has done what the call says, or has refused all of it because the lease has ended.
   ///
   /// Returns: the envelopes that have ended. What was known of the call's jobs is forgotten.
-  std::vector<InFlight::Ended> close(const SettleCall& call);
+  std::vector<InFlight::Acknowledged> close(const SettleCall& call);
 
   /// Redis answered a call with an error of this queue; nothing was changed. Neither it nor another
   /// call of this queue is made before `until`.

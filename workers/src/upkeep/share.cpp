@@ -31,19 +31,21 @@ bool is_all_delivered(const redis::Reply& groups) {
 }  // namespace
 
 Share::Share(const Leases& leases, const ControlBoard& board, QueueHealth& health,
-             std::function<bool()> may_share, std::function<void(std::uint32_t, std::size_t)> share)
+             std::function<std::vector<bool>()> waiting,
+             std::function<void(std::uint32_t, std::size_t)> share)
     : leases_(leases),
       board_(board),
       health_(health),
-      may_share_(std::move(may_share)),
+      waiting_(std::move(waiting)),
       share_(std::move(share)) {}
 
 Time Share::turn(redis::Connection& connection, Time now) {
   const Time next = now + period;
-  if (board_.is_retired() || !may_share_()) return next;
+  if (board_.is_retired()) return next;
+  const std::vector<bool> waiting = waiting_();
   std::vector<std::uint32_t> queues;
-  for (std::uint32_t queue = 0; queue < leases_.queues().size(); ++queue) {
-    if (board_.workers_alive(queue) > 1) queues.push_back(queue);
+  for (std::uint32_t queue = 0; queue < waiting.size(); ++queue) {
+    if (waiting[queue] && board_.workers_alive(queue) > 1) queues.push_back(queue);
   }
   if (queues.empty()) return next;
   connection.connect();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "control_board.hpp"
 #include "leases.hpp"
@@ -14,9 +15,10 @@ namespace ferry::detail {
 /// Others have something to do as long as anything in the queue's streams was not delivered yet.
 class Share : public Role {
  public:
-  /// `may_share`: whether jobs wait here at all. `share`: gives back, among so many workers.
+  /// `waiting`: for each queue, whether jobs of it may wait here; empty where none do. `share`: gives
+  /// back, among so many workers.
   Share(const Leases& leases, const ControlBoard& board, QueueHealth& health,
-        std::function<bool()> may_share,
+        std::function<std::vector<bool>()> waiting,
         std::function<void(std::uint32_t queue, std::size_t workers)> share);
 
   Time turn(redis::Connection& connection, Time now) override;
@@ -25,7 +27,7 @@ class Share : public Role {
   const Leases& leases_;
   const ControlBoard& board_;
   QueueHealth& health_;
-  std::function<bool()> may_share_;
+  std::function<std::vector<bool>()> waiting_;
   std::function<void(std::uint32_t, std::size_t)> share_;
 };
 
