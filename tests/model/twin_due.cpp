@@ -80,9 +80,10 @@ struct Open {
   std::int64_t jobs = 0, bytes = 0;
   double inflated = 0;
 
-  bool has_room(const std::string& envelope, double size, std::int64_t most_bytes) const {
+  bool has_room(const std::string& envelope, double size, std::int64_t most_bytes,
+                std::int64_t most_jobs) const {
     return list.empty() ||
-           (jobs + *jobs_in(envelope) <= 1000 && bytes + std::ssize(envelope) <= most_bytes &&
+           (jobs + *jobs_in(envelope) <= most_jobs && bytes + std::ssize(envelope) <= most_bytes &&
             inflated + size <= most_inflated);
   }
   void add(const std::string& envelope, double size) {
@@ -92,6 +93,15 @@ struct Open {
     inflated += size;
   }
 };
+
+/// Returns: the smallest number of jobs that hints name, 1000 without any.
+std::int64_t fewest_hinted(const std::string& hints) {
+  std::int64_t fewest = 1000;
+  for (std::size_t at = hints.find('='); at != std::string::npos; at = hints.find('=', at + 1)) {
+    fewest = std::min<std::int64_t>(fewest, std::stoll(hints.substr(at + 1)));
+  }
+  return fewest;
+}
 
 }  // namespace
 
@@ -139,7 +149,7 @@ Answer Twin::promote(const Words& args, std::int64_t now) {
       continue;
     }
     Open& o = open[{digit, (byte(envelope, 2) & 16) != 0}];
-    if (!o.has_room(envelope, *size, *most_bytes)) close(digit, o);
+    if (!o.has_room(envelope, *size, *most_bytes, fewest_hinted(hints))) close(digit, o);
     o.add(envelope, *size);
   }
   for (auto& [lane, o] : open) {

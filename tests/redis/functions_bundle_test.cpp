@@ -74,6 +74,21 @@ TEST_F(BundleFunctionTest, BeginsANewBundleAtAThousandJobs) {
   EXPECT_EQ(books().envelopes, 3) << "a thousand fit";
 }
 
+TEST_F(BundleFunctionTest, HoldsNoMoreJobsThanTheHintsSayOfTheSlowestKind) {
+  const auto parts_of_five = [&](const std::string& hints) {
+    command({"HSET", keys.state, "hints", hints});
+    const std::int64_t before = books().envelopes;
+    enqueue_delayed({envelope(1), envelope(1), envelope(3), envelope(1), envelope(1)}, 1);
+    wait_until_all_are_due();
+    promote();
+    return books().envelopes - before;
+  };
+  EXPECT_EQ(parts_of_five(""), 1);
+  EXPECT_EQ(parts_of_five("mail=1"), 5);
+  EXPECT_EQ(parts_of_five("index=8 mail=2 a.b-c=64"), 3) << "two, one of three, two";
+  EXPECT_EQ(parts_of_five("index=1000"), 1);
+}
+
 TEST_F(BundleFunctionTest, LetsWhatAReaderMightRefuseTravelAlone) {
   const std::string plain = envelope();
   const auto with_flags = [&](int flags) {

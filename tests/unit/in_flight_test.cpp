@@ -53,6 +53,25 @@ TEST_F(InFlightTest, HoldsAnEntryOnceThatIsDeliveredTwice) {
   EXPECT_FALSE(in_flight.take_delivered_again());
 }
 
+TEST_F(InFlightTest, AWorkerThatIsAheadLeavesOthersTheNextFetch) {
+  in_flight.add({envelope("1-0", 1, 1)});
+  in_flight.set_flow({.is_ahead = true});
+  EXPECT_EQ(in_flight.credit_now(), 0u) << "at once";
+  EXPECT_GT(in_flight.wait_for_credit(std::chrono::steady_clock::now() + std::chrono::minutes{1}),
+            0u)
+      << "after a while, also when nothing else happens";
+  in_flight.add({envelope("2-0", 1, 1)});
+  EXPECT_EQ(in_flight.credit_now(), 0u);
+  in_flight.set_flow({});
+  EXPECT_GT(in_flight.credit_now(), 0u);
+}
+
+TEST_F(InFlightTest, AFetchBringsNoMoreAtOnceThanTheFlowSays) {
+  in_flight.set_flow({.at_once = 5});
+  EXPECT_EQ(in_flight.credit_now(), 5u);
+  EXPECT_EQ(in_flight.wait_for_credit(std::chrono::steady_clock::now()), 5u);
+}
+
 TEST_F(InFlightTest, HoldsAnEntryUnderANewNameBesideTheOldOne) {
   const auto old_lease = envelope("1-0", 1);
   const auto new_lease = envelope("1-0", 2);

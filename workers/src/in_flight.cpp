@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pressure/flow_rule.hpp"
+
 namespace ferry::detail {
 
 InFlight::InFlight(std::size_t max_jobs, std::size_t max_bytes, FlightLimit limit)
@@ -21,7 +23,8 @@ void InFlight::set_flow(Flow flow) {
   bool more = false;
   {
     const std::lock_guard lock(mutex_);
-    more = flow.not_in_hand > flow_.not_in_hand || (flow.may_fetch && !flow_.may_fetch);
+    more = flow.not_in_hand > flow_.not_in_hand || (flow.may_fetch && !flow_.may_fetch) ||
+           (flow_.is_ahead && !flow.is_ahead);
     flow_ = flow;
   }
   if (more) changed_.notify_all();
@@ -44,7 +47,12 @@ void InFlight::set_claims_wait(bool wait) {
   if (!wait) changed_.notify_all();
 }
 
+std::chrono::steady_clock::time_point InFlight::gives_way_until() const {
+  return flow_.is_ahead ? added_at_ + gives_way : std::chrono::steady_clock::time_point::min();
+}
+
 bool InFlight::worth_a_fetch(std::chrono::steady_clock::time_point now) {
+  if (now < gives_way_until()) return false;
   const std::int64_t free = room(now);
   if (held_.empty()) return free > 0;
   return free >= static_cast<std::int64_t>(limit_.worth_a_fetch(now));
@@ -52,21 +60,30 @@ bool InFlight::worth_a_fetch(std::chrono::steady_clock::time_point now) {
 
 std::size_t InFlight::wait_for_credit(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, until,
-                      [&] { return closed_ || worth_a_fetch(std::chrono::steady_clock::now()); });
-  const std::int64_t free = room(std::chrono::steady_clock::now());
-  return closed_ || free <= 0 ? 0 : static_cast<std::size_t>(free);
+  auto now = std::chrono::steady_clock::now();
+  while (now < until && !closed_ && !worth_a_fetch(now)) {
+    const auto after = gives_way_until();
+    changed_.wait_until(lock, now < after ? std::min(after, until) : until);
+    now = std::chrono::steady_clock::now();
+  }
+  if (closed_ || now < gives_way_until()) return 0;
+  return at_most_at_once(room(now));
 }
 
 std::size_t InFlight::credit_now() {
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
   const bool goes = !closed_ && flow_.may_fetch_ahead && worth_a_fetch(now);
-  return goes ? static_cast<std::size_t>(room(now)) : 0;
+  return goes ? at_most_at_once(room(now)) : 0;
+}
+
+std::size_t InFlight::at_most_at_once(std::int64_t room) const {
+  return std::min(flow_.at_once, static_cast<std::size_t>(std::max<std::int64_t>(0, room)));
 }
 
 std::vector<EnvelopePtr> InFlight::add(std::vector<EnvelopePtr> envelopes) {
   const std::lock_guard lock(mutex_);
+  if (!envelopes.empty()) added_at_ = std::chrono::steady_clock::now();
   std::erase_if(envelopes, [&](const EnvelopePtr& envelope) {
     const LeaseKey key = envelope->key();
     const auto at = held_.find(key);

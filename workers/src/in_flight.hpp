@@ -31,8 +31,10 @@ class InFlight {
     /// Jobs that wait for company, or for a runner of a kind that has none of its own free: they
     /// keep nobody busy, so that others are fetched as if they were not there.
     std::size_t not_in_hand = 0;
-    bool may_fetch = true;        ///< a job that is fetched now could begin soon
-    bool may_fetch_ahead = true;  ///< and so could those of one fetch more
+    bool may_fetch = true;           ///< a job that is fetched now could begin soon
+    bool may_fetch_ahead = true;     ///< and so could those of one fetch more
+    bool is_ahead = false;           ///< others may fetch first, see `gives_way`
+    std::size_t at_once = SIZE_MAX;  ///< jobs of a fetch, at most
   };
   void set_flow(Flow flow);
 
@@ -103,7 +105,10 @@ class InFlight {
 
  private:
   std::int64_t room(std::chrono::steady_clock::time_point now);
+  std::size_t at_most_at_once(std::int64_t room) const;
   bool worth_a_fetch(std::chrono::steady_clock::time_point now);
+  /// Returns: until when others may fetch first; the past where they need not.
+  std::chrono::steady_clock::time_point gives_way_until() const;
 
   struct Held {
     EnvelopePtr envelope;
@@ -120,6 +125,7 @@ class InFlight {
   Credits credits_;
   FlightLimit limit_;
   Flow flow_;
+  std::chrono::steady_clock::time_point added_at_;  ///< what came last
   std::size_t refused_ = 0;
   bool claims_wait_ = false;
   bool closed_ = false;

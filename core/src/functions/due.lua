@@ -76,11 +76,21 @@ local function read_due(parked, names, most_inside)
   return picked, bodies, foreign, large
 end
 
+-- Returns how many jobs a bundle should hold at most, as ferry_v1_hint says of the slowest kind:
+-- nobody knows here which kinds are in a bundle, and one worker takes it. Users of before revision 5
+-- may have no right to ask.
+local function jobs_in_bundle(state)
+  local hints, least = try('HGET', state, 'hints'), most_jobs
+  if not hints or failed(hints) then return least end
+  for jobs in string.gmatch(hints, '=(%d+)') do least = math.min(least, tonumber(jobs)) end
+  return least
+end
+
 -- Returns the envelopes to store, each {digit, bytes}, how many delayed jobs they hold and by how
 -- many bytes they are larger than what was parked. A name without bytes has nothing to store.
 -- Sealed jobs share bundles with their like: there are readers that leave such bundles to newer
 -- ones.
-local function pack_due(names, bodies, bundle_bytes)
+local function pack_due(names, bodies, bundle_bytes, bundle_jobs)
   local out, open, jobs, grown = {}, {}, 0, 0
   local function close(lane)
     local o = open[lane]
@@ -99,7 +109,7 @@ local function pack_due(names, bodies, bundle_bytes)
     elseif envelope then
       local lane = 2 * digit + (string.byte(envelope, 3) >= 16 and 1 or 0)
       local o = open[lane]
-      if o and (o.jobs + count > 1000 or o.bytes + #envelope > bundle_bytes or
+      if o and (o.jobs + count > bundle_jobs or o.bytes + #envelope > bundle_bytes or
           o.inflates + inflates > bundle_inflates_to) then
         close(lane)
       end
@@ -120,7 +130,7 @@ local function move_due(keys, names, bundle_bytes, most_inside)
     'XDEL', keys[6])
   if refused then return nil, refused end
   local picked, bodies, foreign, large = read_due(parked, names, most_inside)
-  local out, jobs, grown = pack_due(picked, bodies, bundle_bytes)
+  local out, jobs, grown = pack_due(picked, bodies, bundle_bytes, jobs_in_bundle(state))
   local gone = {unpack(picked)}
   for _, name in ipairs(foreign) do gone[#gone + 1] = name end
   if #gone == 0 then return 0, false, large end
@@ -146,7 +156,7 @@ end
 --         An envelope whose head cannot be read counts as one job in this reply alone.
 --         error FERRYBAD, and any error of Redis: nothing was changed
 --   Names that no function parks are removed: their jobs were never accepted.
---   cost  2 commands when nothing is due, else 7, two for each envelope moved, one for each bundle;
+--   cost  2 commands when nothing is due, else 8, two for each envelope moved, one for each bundle;
 --         6 more at most ten times a second for a queue whose producers may not read jobs and so
 --         cannot see how old the oldest is. About 1 MiB of bodies, or one of them, is read in a
 --         call: what is left is due at once.

@@ -42,6 +42,18 @@ TEST_F(BatcherLeaveEarlyTest, CountsWhatWaitsForCompanyApart) {
   EXPECT_EQ(batcher().ready_jobs(1), 3u);
 }
 
+TEST_F(BatcherLeaveEarlyTest, CountsTheLanesOfWhatWaits) {
+  make({{fixed(10, 1s)}}, 1);
+  for (int key = 0; key < 5; ++key) {
+    arrive_many(0, 4, start, {.key = std::string_view("abcde").substr(key, 1)});
+  }
+  EXPECT_EQ(batcher().held_lanes(0), 5u);
+  EXPECT_EQ(batcher().ready_lanes(0), 0u);
+  arrive_many(0, 6, start, {.key = "a"});
+  EXPECT_EQ(batcher().held_lanes(0), 4u);
+  EXPECT_EQ(batcher().ready_lanes(0), 1u);
+}
+
 TEST_F(BatcherLeaveEarlyTest, CountsHeldJobsRightWhateverHappens) {
   make({{fixed(10, 1s)}}, 1);
   for (int key = 0; key < 5; ++key) {

@@ -13,7 +13,13 @@ using namespace std::chrono_literals;
 
 KindLoad slow(std::size_t ready, std::size_t running, std::chrono::nanoseconds per_job = 50ms,
               std::size_t allowed = 4) {
-  return {ready, 0, running, allowed, 1, false, per_job, per_job, false};
+  return {.ready = ready,
+          .lanes = 1,
+          .running = running,
+          .allowed = allowed,
+          .per_run = per_job,
+          .per_job = per_job,
+          .fast = false};
 }
 
 KindLoad limited(std::size_t ready, std::size_t running) {
@@ -22,8 +28,15 @@ KindLoad limited(std::size_t ready, std::size_t running) {
   return load;
 }
 
-FlowState flow(std::vector<KindLoad> loads, std::size_t handlers = 4) {
-  return flow_of(loads, handlers);
+FlowState flow(std::vector<KindLoad> loads, std::size_t handlers = 4, const MeanPace& mean = {}) {
+  return flow_of(loads, handlers, mean);
+}
+
+/// What was seen when each of `runs` had so many jobs.
+MeanPace seen(int runs, std::size_t jobs, std::size_t fit, std::chrono::nanoseconds took) {
+  MeanPace mean;
+  for (int i = 0; i < runs; ++i) mean.observe(jobs, fit, took, {});
+  return mean;
 }
 
 TEST(FlowRuleTest, AnIdleWorkerStartsAJobAtOnce) {
@@ -39,7 +52,8 @@ TEST(FlowRuleTest, ABusyWorkerStartsAJobWhenTheNextHandlerComesFree) {
 }
 
 TEST(FlowRuleTest, FastKindsNeverKeepFromFetching) {
-  KindLoad fast{10'000, 0, 4, 4, 1, false, 200us, 2us, true};
+  const KindLoad fast{
+      .ready = 10'000, .lanes = 1, .running = 4, .allowed = 4, .per_run = 200us, .per_job = 2us};
   EXPECT_EQ(flow({fast}).start_delay, 0ms);
   EXPECT_TRUE(flow({fast}).all_fast);
   EXPECT_FALSE(flow({fast, slow(1, 0)}).all_fast);
@@ -60,8 +74,81 @@ TEST(FlowRuleTest, AKindAtItsOwnLimitKeepsNobodyFromFetching) {
 }
 
 TEST(FlowRuleTest, BatchesThatWaitCountByRunsAndNotByJobs) {
-  KindLoad batches{150, 0, 4, 4, 100, false, 40ms, 2ms, false};
+  const KindLoad batches{.ready = 150,
+                         .lanes = 1,
+                         .running = 4,
+                         .allowed = 4,
+                         .batch = 100,
+                         .per_run = 40ms,
+                         .per_job = 2ms,
+                         .fast = false};
   EXPECT_EQ(flow({batches}).start_delay, (2 * 40ms + 40ms) / 4);
+}
+
+TEST(FlowRuleTest, JobsOfManyBatchKeysAreAsManyRuns) {
+  KindLoad keyed{.ready = 26,
+                 .lanes = 26,
+                 .running = 3,
+                 .allowed = 3,
+                 .batch = 20,
+                 .per_run = 55ms,
+                 .per_job = 55ms,
+                 .fast = false};
+  EXPECT_EQ(keyed.runs(), 26u);
+  EXPECT_EQ(flow({keyed}, 3).start_delay, (26 * 55ms + 55ms) / 3);
+  keyed.lanes = 5;
+  EXPECT_EQ(keyed.runs(), 5u);
+  EXPECT_EQ(keyed.jobs_of_run(), 5u);
+  keyed.ready = 200;
+  EXPECT_EQ(keyed.runs(), 10u) << "full ones";
+}
+
+TEST(FlowRuleTest, OfALimitedKindWithKeysOnlyTheNextRunIsInHand) {
+  const KindLoad keyed{.ready = 100,
+                       .lanes = 50,
+                       .running = 1,
+                       .allowed = 1,
+                       .batch = 20,
+                       .limited = true,
+                       .per_run = 55ms,
+                       .per_job = 25ms,
+                       .fast = false};
+  EXPECT_EQ(flow({keyed}).not_in_hand, 98u) << "a run is of two";
+}
+
+TEST(FlowRuleTest, AFetchBringsWhatTheHandlersCanBeginSoon) {
+  EXPECT_EQ(flow({}, 5).at_once, 5u) << "nothing ran yet";
+  EXPECT_EQ(flow({}, 5, seen(3, 1, 1, 55ms)).at_once, 5u);
+  EXPECT_EQ(flow({}, 4, seen(3, 1, 1, 2ms)).at_once, 20u);
+  EXPECT_EQ(flow({}, 4, seen(3, 10, 50, 55ms)).at_once, 200u)
+      << "full runs, where they may be full";
+  EXPECT_EQ(flow({}, 4, seen(3, 100, 1, 1ms)).at_once, SIZE_MAX) << "fast";
+}
+
+TEST(FlowRuleTest, AFewSlowJobsAmongManyFastOnesDoNotSlowTheFetches) {
+  MeanPace mean = seen(100, 100, 100, 1ms);
+  mean.observe(1, 1, 50ms, {});
+  EXPECT_EQ(flow({}, 4, mean).at_once, SIZE_MAX);
+}
+
+TEST(FlowRuleTest, AWorkerThatHoldsMoreThanItCanDoInTimeIsAhead) {
+  const MeanPace slow_ones = seen(3, 1, 1, 55ms);
+  KindLoad held{.held = 4,
+                .held_lanes = 4,
+                .allowed = 4,
+                .batch = 20,
+                .per_run = 55ms,
+                .per_job = 55ms,
+                .fast = false,
+                .linger = 50ms};
+  EXPECT_FALSE(flow({held}, 4, slow_ones).is_ahead) << "one run of each handler";
+  held.held = held.held_lanes = 8;
+  EXPECT_TRUE(flow({held}, 4, slow_ones).is_ahead);
+  held.linger = 30s;
+  EXPECT_FALSE(flow({held}, 4, slow_ones).is_ahead);
+  held.linger = 50ms;
+  held.held_lanes = 1;
+  EXPECT_FALSE(flow({held}, 4, slow_ones).is_ahead) << "they are one run";
 }
 
 TEST(FlowRuleTest, KeepsWhatALimitedKindDoesInASecond) {
@@ -95,6 +182,17 @@ TEST(KindPaceTest, SlowerRunsAreBelievedSooner) {
   EXPECT_EQ(pace.per_job(), 5ms);
   pace.observe(1, 1ms);
   EXPECT_EQ(pace.per_job(), 4500us);
+}
+
+TEST(MeanPaceTest, ForgetsInSeconds) {
+  MeanPace mean;
+  EXPECT_EQ(mean.per_job(), KindPace::unknown);
+  const MeanPace::Time start{};
+  mean.observe(1000, 1, 1ms, start);
+  mean.observe(1, 1, 50ms, start + 1s);
+  EXPECT_LT(mean.per_job(), 1ms);
+  mean.observe(1, 1, 50ms, start + 20s);
+  EXPECT_GT(mean.per_job(), 40ms);
 }
 
 }  // namespace

@@ -169,6 +169,14 @@ std::size_t Batcher::held_jobs(std::uint32_t kind) const {
   return free_runners(one) > 0 ? one.budget->jobs_in_time() : 0;
 }
 
+std::size_t Batcher::ready_lanes(std::uint32_t kind) const {
+  const Kind& one = kinds_[kind];
+  const std::size_t lanes = one.ready.size() + one.suspects.size() + one.suspects_again.size();
+  if (one.budget == nullptr) return lanes;
+  const bool all_ready = held_jobs(kind) == 0;
+  return lanes + one.budget->late_lanes() + (all_ready ? one.budget->lanes_in_time() : 0);
+}
+
 void Batcher::take_runner(Kind& kind) {
   ++kind.running;
   ++running_;

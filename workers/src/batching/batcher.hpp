@@ -112,6 +112,10 @@ class Batcher {
   std::size_t ready_jobs(std::uint32_t kind) const {
     return kinds_[kind].waiting - held_jobs(kind);
   }
+  /// The lanes that these are in: no batch has jobs of two.
+  std::size_t ready_lanes(std::uint32_t kind) const;
+  /// Those of a fixed policy that wait for company.
+  std::size_t held_lanes(std::uint32_t kind) const { return kinds_[kind].held.size(); }
   /// How many more of a kind could leave now, were all of its jobs ready.
   std::size_t free_runners(std::uint32_t kind) const { return free_runners(kinds_[kind]); }
 

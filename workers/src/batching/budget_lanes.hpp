@@ -61,6 +61,9 @@ class BudgetLanes {
   void take_newest(std::size_t jobs, const std::function<bool(const JobRef&)>& which,
                    std::vector<JobRef>& out);
   std::size_t jobs_in_time() const { return in_time_; }
+  /// Lanes that have jobs in time, and lanes that have late ones.
+  std::size_t lanes_in_time() const { return held_.size() + ready_.size(); }
+  std::size_t late_lanes() const { return late_.size(); }
 
   void observe(const BudgetReport& report);
   /// So many of this kind may run at once from now on.

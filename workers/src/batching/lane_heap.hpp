@@ -21,6 +21,7 @@ class LaneHeap {
   };
 
   bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
   const Entry& top() const { return entries_.front(); }
   /// Returns: one that no other leaves behind; not always the very last one.
   const Entry& last() const { return entries_.back(); }

@@ -6,36 +6,53 @@ namespace ferry::detail {
 
 using std::chrono::nanoseconds;
 
-FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers) {
+namespace {
+
+/// Returns: how much longer than they wait for company the held jobs of a kind keep the handlers.
+nanoseconds too_much_held(const KindLoad& kind, std::size_t handlers) {
+  const auto count = static_cast<nanoseconds::rep>(std::min(handlers, kind.allowed));
+  const nanoseconds takes = kind.each() * static_cast<nanoseconds::rep>(kind.held_runs()) /
+                            std::max(count, nanoseconds::rep{1});
+  return takes > kind.linger ? takes - kind.linger : nanoseconds{0};
+}
+
+}  // namespace
+
+FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const MeanPace& mean) {
+  handlers = std::max<std::size_t>(1, handlers);
   FlowState state;
   nanoseconds waiting{0};
   nanoseconds running_time{0};
   std::size_t running = 0;
   bool any_ready = false;
+  nanoseconds too_much{0};
   for (const KindLoad& kind : kinds) {
-    const std::size_t next = kind.allowed * kind.batch;
+    const std::size_t next = kind.allowed * kind.jobs_of_run();
     const std::size_t blocked = kind.limited ? kind.ready - std::min(kind.ready, next) : 0;
     state.not_in_hand += kind.held + blocked;
     running += kind.running;
     const bool here = kind.ready + kind.held + kind.running > 0;
     state.all_fast = state.all_fast && (kind.fast || !here);
     if (kind.fast) continue;
+    too_much += too_much_held(kind, handlers);
     running_time += kind.per_run * static_cast<nanoseconds::rep>(kind.running);
     const std::size_t free = kind.allowed - std::min(kind.allowed, kind.running);
-    const std::size_t can_run = kind.limited ? std::min(kind.ready, free * kind.batch) : kind.ready;
-    if (can_run == 0) continue;
-    any_ready = true;
-    const std::size_t runs = (can_run + kind.batch - 1) / kind.batch;
-    waiting += kind.batch == 1 ? kind.per_job * static_cast<nanoseconds::rep>(can_run)
-                               : kind.per_run * static_cast<nanoseconds::rep>(runs);
+    const std::size_t can_run = kind.limited ? std::min(kind.runs(), free) : kind.runs();
+    any_ready = any_ready || can_run > 0;
+    waiting += kind.each() * static_cast<nanoseconds::rep>(can_run);
   }
-  handlers = std::max<std::size_t>(1, handlers);
   const bool all_busy = running >= handlers;
-  if (!all_busy && !any_ready) return state;
-  const nanoseconds residual = all_busy && running > 0
-                                   ? running_time / static_cast<nanoseconds::rep>(running)
-                                   : nanoseconds{0};
-  state.start_delay = (waiting + residual) / static_cast<nanoseconds::rep>(handlers);
+  if (all_busy || any_ready) {
+    const nanoseconds residual = all_busy && running > 0
+                                     ? running_time / static_cast<nanoseconds::rep>(running)
+                                     : nanoseconds{0};
+    state.start_delay = (waiting + residual) / static_cast<nanoseconds::rep>(handlers);
+  }
+  if (mean.per_job() >= KindPace::fast) {
+    const auto in_time = static_cast<std::size_t>(soon / mean.per_job());
+    state.at_once = handlers * std::max({mean.fit(), in_time, std::size_t{1}});
+    state.is_ahead = too_much >= soon;
+  }
   return state;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 
 namespace ferry::detail {
@@ -43,6 +45,44 @@ class KindPace {
   Duration per_run_{0};
   Duration per_job_{0};
   bool known_ = false;
+};
+
+/// What handlers do, of all kinds as they came in the last seconds: a few slow jobs among many fast
+/// ones count little.
+///
+/// Threads: one thread at a time.
+class MeanPace {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// `fit`: jobs that could have been in that run.
+  void observe(std::size_t jobs, std::size_t fit, std::chrono::nanoseconds took, Time now) {
+    const std::chrono::duration<double> gone = std::max(Time::duration{0}, now - last_);
+    const double left = std::exp(-gone / remembers);
+    const auto ns = static_cast<double>(took.count());
+    jobs_ = jobs_ * left + static_cast<double>(jobs);
+    took_ = took_ * left + ns;
+    fit_ = fit_ * left + static_cast<double>(fit) * ns;
+    last_ = std::max(last_, now);
+  }
+
+  /// Returns: as `KindPace::unknown` before anything ran.
+  std::chrono::nanoseconds per_job() const {
+    if (jobs_ <= 0) return KindPace::unknown;
+    return std::chrono::nanoseconds{static_cast<std::chrono::nanoseconds::rep>(took_ / jobs_)};
+  }
+  /// Returns: jobs that fit in a run, on average over the handlers' time; at least 1.
+  std::size_t fit() const {
+    return took_ <= 0 ? 1 : static_cast<std::size_t>(std::max(1.0, fit_ / took_));
+  }
+
+ private:
+  static constexpr std::chrono::seconds remembers{2};
+
+  double jobs_ = 0;
+  double took_ = 0;
+  double fit_ = 0;  ///< by time
+  Time last_;
 };
 
 }  // namespace ferry::detail

@@ -60,6 +60,7 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
                        const ControlBoard& board)
     : board_(board),
       concurrency_(concurrency),
+      keyed_(handlers.size()),
       groups_(handlers.size()),
       kinds_short_(handlers.size()),
       paces_(handlers.size()),
@@ -72,6 +73,8 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
     kinds_.push_back(handler.kind);
     own_concurrency_.push_back(handler.options.concurrency);
     batch_.push_back(handler.policy.max_jobs);
+    const bool fixed = handler.policy.kind == PolicyKind::fixed;
+    lingers_.push_back(fixed ? handler.policy.linger : std::chrono::nanoseconds::max());
     limits_.emplace_back();
     if (!handler.options.adaptive_concurrency) continue;
     const std::size_t own = handler.options.concurrency;
@@ -91,6 +94,7 @@ void BatchStage::on(const Arrived& event, Time) {
   for (const Arrival& arrival : *event.arrivals) {
     const LeasedEnvelope& envelope = *envelope_of(arrival.job);
     const bool paused = board_.is_paused(envelope.queue);
+    keyed_[arrival.kind] = !arrival.batch_key.empty();
     if (!paused && !overflows(arrival)) {
       batcher_.arrive(arrival);
       continue;
@@ -127,6 +131,9 @@ KindLoad BatchStage::load_of(std::uint32_t kind) const {
   const KindPace& pace = paces_[kind];
   KindLoad load;
   load.ready = batcher_.ready_jobs(kind);
+  load.lanes = batcher_.ready_lanes(kind);
+  load.held_lanes = batcher_.held_lanes(kind);
+  if (pace.known()) load.linger = lingers_[kind];
   load.held = batcher_.held_jobs(kind);
   load.running = batcher_.running(kind);
   load.allowed = allowed_runners(kind);
@@ -147,12 +154,14 @@ std::size_t BatchStage::held_jobs() const {
 
 void BatchStage::on(const Crowded&, Time) { batcher_.crowd_out((held_jobs() + 1) / 2); }
 
-void BatchStage::on(const RunnerFree& event, Time) {
+void BatchStage::on(const RunnerFree& event, Time now) {
   batcher_.runner_free(event.kind, event.suspect);
   std::erase_if(running_, [&](const Running& run) { return run.batch == event.batch; });
   if (event.jobs > 0) {
     kinds_short_[event.kind].observe(event.took);
     paces_[event.kind].observe(event.jobs, event.took);
+    const std::size_t fit = keyed_[event.kind] ? event.jobs : batch_[event.kind];
+    mean_pace_.observe(event.jobs, fit, event.took, now);
     std::atomic<std::uint32_t>& size = envelope_sizes_[event.kind];
     size = suited_size(paces_[event.kind], size);
   }
@@ -175,23 +184,25 @@ void BatchStage::on(const PauseQueue& event, Time) {
   add_leavings(leavings_, std::move(jobs), Leaving::To::queue);
 }
 
-std::chrono::nanoseconds BatchStage::per_job(std::uint32_t kind, Time now) const {
-  std::chrono::nanoseconds most = paces_[kind].per_job();
+KindLoad BatchStage::load_with_running(std::uint32_t kind, Time now) const {
+  KindLoad load = load_of(kind);
   for (const Running& run : running_) {
     if (run.kind != kind || run.jobs == 0) continue;
     const auto so_far = std::chrono::nanoseconds(now - run.since);
-    most = std::max(most, so_far / static_cast<std::chrono::nanoseconds::rep>(run.jobs));
+    load.per_run = std::max(load.per_run, so_far);
+    load.per_job =
+        std::max(load.per_job, so_far / static_cast<std::chrono::nanoseconds::rep>(run.jobs));
   }
-  return most;
+  return load;
 }
 
 void BatchStage::on(const ShareQueue& event, Time now) {
   if (drained_) return;
   for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) {
-    const KindLoad load = load_of(kind);
-    const auto takes = per_job(kind, now);
-    if (takes < KindPace::fast) continue;
-    auto pieces = pieces_to_share(load.ready, takes, load.allowed, event.workers, load.batch);
+    const KindLoad load = load_with_running(kind, now);
+    if (load.per_job < KindPace::fast) continue;
+    auto pieces =
+        pieces_to_share(load.ready, load.runs(), load.each(), load.allowed, event.workers);
     if (pieces.empty()) continue;
     std::size_t jobs = 0;
     for (const std::size_t piece : pieces) jobs += piece;
@@ -284,7 +295,7 @@ std::vector<EnvelopeSize> BatchStage::envelope_sizes() const {
 void BatchStage::publish() {
   loads_.clear();
   for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) loads_.push_back(load_of(kind));
-  flow_ = flow_of(loads_, concurrency_);
+  flow_ = flow_of(loads_, concurrency_, mean_pace_);
   bool may_share = false;
   for (std::size_t kind = 0; kind < loads_.size(); ++kind) {
     const KindLoad& load = loads_[kind];

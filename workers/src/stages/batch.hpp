@@ -127,8 +127,8 @@ class BatchStage {
   bool overflows(const Arrival& arrival) const;
   KindLoad load_of(std::uint32_t kind) const;
   std::size_t allowed_runners(std::uint32_t kind) const;
-  /// What a job of a kind takes, by the runs that have ended and those that have not.
-  std::chrono::nanoseconds per_job(std::uint32_t kind, Time now) const;
+  /// As `load_of`; what a run that has not ended took so far counts for its pace.
+  KindLoad load_with_running(std::uint32_t kind, Time now) const;
   std::size_t held_jobs() const;
   void publish();
 
@@ -137,11 +137,14 @@ class BatchStage {
   std::size_t most_held_ = SIZE_MAX;
   std::size_t most_kept_ = SIZE_MAX;
   std::vector<bool> per_job_;
-  std::vector<std::size_t> own_concurrency_;             ///< by the options; 0 = all
-  std::vector<std::size_t> batch_;                       ///< jobs of a run, at most
-  std::vector<GroupSizer> groups_;                       ///< one for each kind
-  std::vector<ShortRuns> kinds_short_;                   ///< likewise
-  std::vector<KindPace> paces_;                          ///< likewise
+  std::vector<std::size_t> own_concurrency_;       ///< by the options; 0 = all
+  std::vector<std::size_t> batch_;                 ///< jobs of a run, at most
+  std::vector<std::chrono::nanoseconds> lingers_;  ///< of fixed policies; others never end
+  std::vector<bool> keyed_;                        ///< whether the last job had a batch key
+  std::vector<GroupSizer> groups_;                 ///< one for each kind
+  std::vector<ShortRuns> kinds_short_;             ///< likewise
+  std::vector<KindPace> paces_;                    ///< likewise
+  MeanPace mean_pace_;
   std::vector<std::optional<ConcurrencyLimit>> limits_;  ///< likewise; of those that adapt
   Batcher batcher_;
   std::vector<std::string> kinds_;

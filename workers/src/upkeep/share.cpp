@@ -11,7 +11,7 @@ namespace ferry::detail {
 namespace {
 
 /// How long jobs may wait here beside idle workers before that is noticed.
-constexpr std::chrono::milliseconds period{100};
+constexpr std::chrono::milliseconds period{50};
 
 /// Returns: whether a stream's group has delivered all entries, by `XINFO GROUPS`.
 bool is_all_delivered(const redis::Reply& groups) {
