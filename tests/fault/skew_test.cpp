@@ -201,12 +201,13 @@ TEST(SkewDecodeTest, BuriesANewerEnvelopeWhenItsHourIsOver) {
     envelope.id = {5, 0};
     envelope.bytes = bytes;
     detail::Patience patience;
+    detail::UnknownKinds unknown{UnknownKind::waits};
     detail::Decoded first;
-    detail::decode_envelope(envelope, {}, 3, patience, Time{1h}, wall, 0, first);
+    detail::decode_envelope(envelope, {}, 3, patience, unknown, Time{1h}, wall, 0, first);
     EXPECT_EQ(first.report.leavings.size(), 1u);
     EXPECT_TRUE(first.report.burials.empty());
     detail::Decoded last;
-    detail::decode_envelope(envelope, {}, 3, patience, Time{2h}, wall, 0, last);
+    detail::decode_envelope(envelope, {}, 3, patience, unknown, Time{2h}, wall, 0, last);
     EXPECT_TRUE(last.report.leavings.empty());
     EXPECT_EQ(last.report.burials.size(), 1u);
   }
@@ -218,8 +219,9 @@ TEST(SkewDecodeTest, BuriesGarbageAtOnce) {
     detail::LeasedEnvelope envelope;
     envelope.bytes = bytes;
     detail::Patience patience;
+    detail::UnknownKinds unknown{UnknownKind::waits};
     detail::Decoded decoded;
-    detail::decode_envelope(envelope, {}, 3, patience, {}, {}, 0, decoded);
+    detail::decode_envelope(envelope, {}, 3, patience, unknown, {}, {}, 0, decoded);
     EXPECT_EQ(decoded.report.burials.size(), 1u);
   }
 }

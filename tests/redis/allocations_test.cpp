@@ -116,8 +116,9 @@ TEST(AllocationsTest, TheDecodeStageAddsOnlyItsLists) {
   const detail::KindIndex kinds{{Parcel::kind, 0}};
   detail::Decoded decoded;
   detail::Patience patience;
+  detail::UnknownKinds unknown{UnknownKind::waits};
   const Effort before = effort();
-  detail::decode_envelope(envelope, kinds, 3, patience, {}, {}, 0, decoded);
+  detail::decode_envelope(envelope, kinds, 3, patience, unknown, {}, {}, 0, decoded);
   const Effort spent = effort() - before;
   ASSERT_EQ(decoded.arrivals.size(), 1U);
   ASSERT_EQ(decoded.arrivals[0].jobs, jobs_in_envelope);

@@ -223,11 +223,12 @@ TEST_F(CliQueueTest, SaysWhichKindIsBetterOffInAQueueOfItsOwn) {
   }
   EXPECT_EQ(ask({"queue", "show", "mail"}).at("set_aside"),
             json::parse(R"([{"kind": "", "envelopes": 1}, {"kind": "resize", "envelopes": 2}])"));
-  EXPECT_THAT(ferry({"queue", "show", "mail"}).out,
-              AllOf(HasSubstr("2 envelopes of what is leased wait, all of kind resize: no worker "
-                              "can begin them soon. Give the kind more handlers, or a queue of its "
-                              "own."),
-                    HasSubstr("1 envelope of what is leased waits for a worker that takes it.")));
+  EXPECT_THAT(
+      ferry({"queue", "show", "mail"}).out,
+      AllOf(HasSubstr("2 envelopes of what is leased wait, all of kind resize: no worker "
+                      "can begin them soon, or none has a handler for it. Give the kind more "
+                      "handlers, or a queue of its own; or start a worker"),
+            HasSubstr("1 envelope of what is leased waits for a worker that takes it.")));
 }
 
 TEST_F(CliQueueTest, SaysWhichDeadLettersStayAndWhy) {

@@ -254,7 +254,9 @@ INSTANTIATE_TEST_SUITE_P(OneTwoAndFourOf64, PoisonTest,
 TEST_F(WorkerTest, BuriesWhatItCannotRunWithAReason) {
   Handlers handlers;
   handlers.on<Number>([](const JobContext&, const Number&) {});
-  RunningWorker worker(worker_options(redis), std::move(handlers));
+  WorkerOptions options = worker_options(redis);
+  options.unknown_kind = UnknownKind::dead_letter;
+  RunningWorker worker(options, std::move(handlers));
   client.enqueue(Word{"x"});                                      // no such handler
   client.enqueue_packed("number", "\xc1");                        // no msgpack
   client.enqueue_packed("number", "\xdf\xff\xff\xff\xff");        // asks for 4 billion entries

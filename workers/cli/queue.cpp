@@ -84,7 +84,9 @@ std::string advice(const SetAside& aside) {
                            " of what is leased " + (one ? "waits" : "wait");
   if (aside.kind.empty()) return wait + " for a worker that takes " + (one ? "it." : "them.");
   return wait + ", all of kind " + printable(aside.kind) +
-         ": no worker can begin them soon. Give the kind more handlers, or a queue of its own.";
+         ": no worker can begin them soon, or none has a handler for it. Give the kind more "
+         "handlers, "
+         "or a queue of its own; or start a worker that has a handler.";
 }
 
 void print_counts(Output& output, const std::string& name, const QueueCounts& counts,

@@ -83,6 +83,12 @@ std::size_t largest_batch(const Handlers& handlers) {
   return largest;
 }
 
+std::set<std::string, std::less<>> kinds_of(const Handlers& handlers) {
+  std::set<std::string, std::less<>> kinds;
+  for (const auto& handler : handlers.all()) kinds.insert(handler.kind);
+  return kinds;
+}
+
 std::unique_ptr<detail::Tracer> tracer_of(const WorkerOptions& options, const Handlers& handlers) {
   if (options.trace_file.empty()) return nullptr;
   detail::TraceRecords names;
@@ -115,11 +121,12 @@ class Worker::Impl {
                    {options_.concurrency, largest_batch(handlers_), options_.max_jobs_in_flight}),
         tracer_(tracer_of(options_, handlers_)),
         objectives_(options_.objectives, names_of(options_)),
-        settler_(options_.redis, leases_, in_flight_, health_, metrics_, log_, watch_told(),
+        settler_(options_.redis, leases_, in_flight_, health_, metrics_, log_, kinds_of(handlers_),
+                 watch_told(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
         pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
-                   options_.max_bytes_in_flight, detail::opening_of(options_),
-                   options_.measure_processor_wait, tracer_.get()},
+                   options_.unknown_kind, options_.max_bytes_in_flight,
+                   detail::opening_of(options_), options_.measure_processor_wait, tracer_.get()},
                   handlers_, leases_, board_, in_flight_, metrics_, log_,
                   {[this](detail::Report report) { settler_.add(std::move(report)); },
                    [this](detail::RunPtr run) { settler_.mark_started(std::move(run)); },
@@ -147,6 +154,7 @@ class Worker::Impl {
 
  private:
   std::vector<std::unique_ptr<detail::Role>> roles();
+  std::size_t wanted(std::string_view kind);
   void control(std::vector<detail::Control> controls);
   bool prepare();
   void wait_for(int wish);
@@ -187,7 +195,7 @@ std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
   roles.push_back(std::make_unique<detail::Look>(leases_, board_, health_, options_.lease));
   roles.push_back(std::make_unique<detail::TakeOver>(
       leases_, board_, in_flight_, adopter_, health_, metrics_, log_,
-      [this](std::string_view kind) { return pipeline_.wanted(kind); }));
+      [this](std::string_view kind) { return wanted(kind); }));
   roles.push_back(std::make_unique<detail::Share>(
       leases_, board_, health_,
       [this] {
@@ -200,6 +208,15 @@ std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
   roles.push_back(std::make_unique<detail::RetireNames>(leases_, in_flight_));
   roles.push_back(std::make_unique<detail::ExpireProducers>(leases_, board_, health_));
   return roles;
+}
+
+/// Returns: how many jobs that were set aside for their kind this worker takes now.
+std::size_t Worker::Impl::wanted(std::string_view kind) {
+  const bool known = std::ranges::any_of(handlers_.all(),
+                                         [&](const auto& handler) { return handler.kind == kind; });
+  // Those that wait for a handler are dead letters wherever one says so.
+  if (!known && options_.unknown_kind == UnknownKind::dead_letter) return 100;
+  return pipeline_.wanted(kind);
 }
 
 /// The answers to a heartbeat.

@@ -35,7 +35,7 @@ class DecodeBundleTest : public testing::Test {
     envelope_.set_bytes(bytes);
     envelope_.progress = std::move(progress);
     const KindIndex kinds{{"index_file", 0}, {"send_mail", 1}};
-    decode_envelope(envelope_, kinds, 3, patience_, {}, {}, 0, out_);
+    decode_envelope(envelope_, kinds, 3, patience_, unknown_, {}, {}, 0, out_);
   }
   std::size_t arrived() const {
     std::size_t jobs = 0;
@@ -45,6 +45,7 @@ class DecodeBundleTest : public testing::Test {
 
   LeasedEnvelope envelope_;
   Patience patience_;
+  UnknownKinds unknown_{UnknownKind::waits};
   Decoded out_;
 };
 
@@ -71,6 +72,23 @@ TEST_F(DecodeBundleTest, ANewerPartGoesBackAsItIs) {
   EXPECT_EQ(out_.report.leavings.front().to, Leaving::To::queue);
   EXPECT_EQ(out_.report.leavings.front().envelope_bytes, newer);
   EXPECT_THAT(out_.report.leavings.front().jobs, ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(DecodeBundleTest, JobsOfAKindWithoutAHandlerLeaveTogetherByKind) {
+  const KindIndex kinds{{"index_file", 0}};
+  wire::EnvelopeWriter writer(first_id());
+  for (const char* kind : {"index_file", "send_mail", "index_file", "send_mail", "resize"}) {
+    writer.add(kind, "payload", noon_us, nullptr);
+  }
+  const std::string bytes = writer.finish(0);
+  envelope_.set_bytes(bytes);
+  decode_envelope(envelope_, kinds, 3, patience_, unknown_, {}, {}, 0, out_);
+  ASSERT_EQ(out_.report.leavings.size(), 2u);
+  EXPECT_EQ(out_.report.leavings[0].holder, "~kind:send_mail");
+  EXPECT_THAT(out_.report.leavings[0].jobs, ElementsAre(1, 3));
+  EXPECT_EQ(out_.report.leavings[1].holder, "~kind:resize");
+  EXPECT_EQ(arrived(), 2u);
+  EXPECT_EQ(envelope_.open, 5u);
 }
 
 TEST_F(DecodeBundleTest, WhatHasLeftTheBundleBeforeDoesNotLeaveAgain) {

@@ -25,6 +25,12 @@ enum class QueueOrder : std::uint8_t {
   strict,    ///< a queue is worked on only while those before it are empty
 };
 
+/// What becomes of a job that a worker has no handler for.
+enum class UnknownKind : std::uint8_t {
+  waits,        ///< it waits in Redis for a worker that has one
+  dead_letter,  ///< it is a dead letter at once
+};
+
 enum class LogFormat : std::uint8_t { text, json };
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 
@@ -49,6 +55,10 @@ struct WorkerOptions {
   std::chrono::milliseconds lease{3000};
   /// A job that was running in this many workers when they died is a dead letter: 1..9.
   int max_deliveries = 3;
+  /// Jobs of a kind without a handler here, as while an old release runs beside a new one. A worker
+  /// warns once of each kind; `ferry queue show` tells how many wait. Above 100 such kinds they are
+  /// dead letters.
+  UnknownKind unknown_kind = UnknownKind::waits;
   /// Units: 0..24 h. After TERM: how long running handlers may take before the rest is released.
   std::chrono::milliseconds stop_within{25'000};
   /// Work although Redis may evict keys, that is: lose jobs.

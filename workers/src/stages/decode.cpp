@@ -67,6 +67,18 @@ void take_out(LeasedEnvelope& envelope, const wire::BadPart& part, std::uint64_t
   report.leavings.push_back(std::move(leaving));
 }
 
+/// Neighbours of one kind leave together.
+void leave_for_others(LeasedEnvelope& envelope, std::uint32_t index, Report& report) {
+  const std::string holder =
+      std::string(kind_holder) + std::string(envelope.stored.jobs[index].kind);
+  for (Leaving& leaving : report.leavings) {
+    if (leaving.envelope != &envelope || leaving.holder != holder) continue;
+    leaving.jobs.push_back(index);
+    return;
+  }
+  report.leavings.push_back({&envelope, {index}, Leaving::To::holder, holder, {}});
+}
+
 /// How much more than a day does not matter; what is negative is the doing of clocks that differ.
 std::chrono::nanoseconds within_a_day(std::chrono::microseconds time) {
   return std::clamp<std::chrono::microseconds>(time, std::chrono::microseconds{0},
@@ -129,7 +141,8 @@ std::chrono::nanoseconds queued_for(const redis::StreamId& id, std::uint64_t red
 }
 
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
-                     Patience& patience, std::chrono::steady_clock::time_point now,
+                     Patience& patience, UnknownKinds& unknown,
+                     std::chrono::steady_clock::time_point now,
                      std::chrono::system_clock::time_point wall, std::uint64_t redis_ms,
                      Decoded& out) {
   const std::uint64_t now_ms = ms_since_1970(wall);
@@ -184,6 +197,10 @@ void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_d
       continue;
     }
     const std::uint32_t* kind = lookup.find(job.kind);
+    if (kind == nullptr && unknown.wait(job.kind)) {
+      leave_for_others(envelope, i, out.report);
+      continue;
+    }
     if (kind == nullptr) {
       bury_job(out.report, envelope, i,
                "no handler for kind " + std::string(job.kind) +

@@ -11,6 +11,7 @@
 #include "batching/patience.hpp"
 #include "stages/leased_envelope.hpp"
 #include "stages/report.hpp"
+#include "stages/unknown_kinds.hpp"
 
 namespace ferry::detail {
 
@@ -35,12 +36,14 @@ std::chrono::nanoseconds queued_for(const redis::StreamId& id, std::uint64_t red
 
 /// Decodes an envelope and sorts its open jobs.
 ///
-/// A job goes to the dead letters here when no handler knows its kind or when it was running in
-/// `max_deliveries` workers that died; it is dropped when it has expired. An envelope that cannot
-/// be decoded is reported for burial whole; one of a newer version first waits for a newer worker.
-/// `redis_ms`: Redis's clock as it is known here; 0 = not at all, then `wall` stands for it.
+/// A job goes to the dead letters here when it was running in `max_deliveries` workers that died;
+/// it is dropped when it has expired. One that no handler knows leaves for a worker that has one,
+/// or goes to the dead letters, as `unknown` says. An envelope that cannot be decoded is reported
+/// for burial whole; one of a newer version first waits for a newer worker. `redis_ms`: Redis's
+/// clock as it is known here; 0 = not at all, then `wall` stands for it.
 void decode_envelope(LeasedEnvelope& envelope, const KindIndex& kinds, int max_deliveries,
-                     Patience& patience, std::chrono::steady_clock::time_point now,
+                     Patience& patience, UnknownKinds& unknown,
+                     std::chrono::steady_clock::time_point now,
                      std::chrono::system_clock::time_point wall, std::uint64_t redis_ms,
                      Decoded& out);
 

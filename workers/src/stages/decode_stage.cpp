@@ -19,12 +19,14 @@ constexpr std::chrono::milliseconds crowded_period{50};
 
 DecodeStage::DecodeStage(const std::vector<RawHandler>& handlers,
                          std::vector<std::string> queue_names, int max_deliveries,
-                         std::size_t max_inflated_bytes, const ControlBoard& board, const Log& log)
+                         UnknownKind unknown, std::size_t max_inflated_bytes,
+                         const ControlBoard& board, const Log& log)
     : queue_names_(std::move(queue_names)),
       max_deliveries_(max_deliveries),
       board_(board),
       log_(log),
-      deferred_(max_inflated_bytes) {
+      deferred_(max_inflated_bytes),
+      unknown_(unknown) {
   for (std::uint32_t i = 0; i < handlers.size(); ++i) kinds_.emplace(handlers[i].kind, i);
 }
 
@@ -39,7 +41,7 @@ DecodeStage::Result DecodeStage::handle(const std::vector<EnvelopePtr>& envelope
     if (board_.is_paused(envelope->queue)) {
       decoded.report.leavings.push_back({envelope.get(), {}, Leaving::To::queue, {}, {}});
     } else if (deferred_.take_memory(envelope)) {
-      decode_envelope(*envelope, kinds_, max_deliveries_, patience_, now, wall,
+      decode_envelope(*envelope, kinds_, max_deliveries_, patience_, unknown_, now, wall,
                       board_.server_ms(envelope->queue, now), decoded);
     } else {
       result.deferred = true;
@@ -62,6 +64,10 @@ void DecodeStage::complain(const Report& report, Clock::time_point now) {
   for (const Leaving& leaving : report.leavings) {
     if (leaving.to != Leaving::To::dead_letters) continue;
     log("a part of an envelope cannot be decoded; it is a dead letter now", *leaving.envelope);
+  }
+  for (const std::string& kind : unknown_.take_new()) {
+    log_.warning("no handler for a kind; its jobs wait in Redis for a worker that has one",
+                 {{"kind", std::string_view(kind)}});
   }
   // Each of them comes by twice a second.
   const auto newer = std::ranges::find(report.leavings, newer_holder, &Leaving::holder);

@@ -21,8 +21,8 @@ namespace ferry::detail {
 class DecodeStage {
  public:
   DecodeStage(const std::vector<RawHandler>& handlers, std::vector<std::string> queue_names,
-              int max_deliveries, std::size_t max_inflated_bytes, const ControlBoard& board,
-              const Log& log);
+              int max_deliveries, UnknownKind unknown, std::size_t max_inflated_bytes,
+              const ControlBoard& board, const Log& log);
 
   struct Result {
     Decoded decoded;
@@ -45,6 +45,7 @@ class DecodeStage {
   const Log& log_;
   DeferredEnvelopes deferred_;
   Patience patience_;
+  UnknownKinds unknown_;
   Clock::time_point next_complaint_{};
   Clock::time_point next_crowded_{};
 };

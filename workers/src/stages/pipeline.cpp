@@ -66,7 +66,7 @@ class Pipeline::Graph {
         log_(log),
         outlets_(std::move(outlets)),
         decode_stage_(handlers_, settings_.queue_names, settings_.max_deliveries,
-                      settings_.max_inflated_bytes, board, log),
+                      settings_.unknown_kind, settings_.max_inflated_bytes, board, log),
         stage_(handlers_, settings_.concurrency, board),
         clock_(settings_.concurrency, handlers_),
         allow_threads_(oneapi::tbb::global_control::max_allowed_parallelism, threads_allowed),

@@ -50,6 +50,7 @@ class Pipeline {
     std::vector<std::string> queue_names;
     std::size_t concurrency = 1;
     int max_deliveries = 3;
+    UnknownKind unknown_kind = UnknownKind::waits;
     std::size_t max_inflated_bytes = 64 * 1024 * 1024;
     Opening opening{};
     bool measure_processor_wait = false;

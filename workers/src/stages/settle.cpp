@@ -55,7 +55,8 @@ std::uint64_t open_jobs(const LeasedEnvelope& envelope) {
 }  // namespace
 
 Settler::Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight,
-                 QueueHealth& health, Metrics& metrics, const Log& log, Told told,
+                 QueueHealth& health, Metrics& metrics, const Log& log,
+                 std::set<std::string, std::less<>> kinds, Told told,
                  std::function<void(RunPtr)> run_suspect)
     : connection_(redis),
       leases_(leases),
@@ -65,7 +66,8 @@ Settler::Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight,
       log_(log),
       told_(std::move(told)),
       run_suspect_(std::move(run_suspect)),
-      plan_(leases) {}
+      plan_(leases),
+      kinds_(std::move(kinds)) {}
 
 Settler::~Settler() { stop(); }
 
@@ -332,6 +334,7 @@ void Settler::told(SettleCall& call) {
 void Settler::advise(const SettleCall& call, Clock::time_point now) {
   constexpr std::chrono::minutes period{1};
   if (!call.holder.starts_with(kind_holder)) return;
+  if (!kinds_.contains(std::string_view(call.holder).substr(kind_holder.size()))) return;
   const auto [said, first] = advised_.try_emplace(call.holder, now);
   if (!first && now - said->second < period) return;
   said->second = now;

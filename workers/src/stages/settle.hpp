@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -51,7 +52,8 @@ class Settler {
   /// `told` may be null. `run_suspect` is called from the settle thread once the start of suspects
   /// is noted in Redis.
   Settler(const RedisOptions& redis, Leases& leases, InFlight& in_flight, QueueHealth& health,
-          Metrics& metrics, const Log& log, Told told, std::function<void(RunPtr)> run_suspect);
+          Metrics& metrics, const Log& log, std::set<std::string, std::less<>> kinds, Told told,
+          std::function<void(RunPtr)> run_suspect);
   ~Settler();
 
   void start();
@@ -105,6 +107,7 @@ class Settler {
   bool stopping_ = false;
   redis::Meter meter_;
 
+  std::set<std::string, std::less<>> kinds_;          ///< that have a handler here
   std::map<std::string, Clock::time_point> advised_;  ///< when it was said of a holder
   /// Activities that failed and had an answer in this round.
   std::vector<std::pair<std::uint32_t, QueueHealth::Activity>> worked_;
