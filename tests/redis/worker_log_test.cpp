@@ -70,6 +70,26 @@ TEST(WorkerLogTest, WritesOneJsonObjectALine) {
   EXPECT_TRUE(stats) << "the counters are printed on stop";
 }
 
+TEST(WorkerLogTest, SaysWhichKindGetsFewerHandlersThanItAsksFor) {
+  PrivateRedis redis;
+  WorkerOptions options = test::worker_options(redis);
+  options.concurrency = 2;
+  options.log = {LogFormat::json, LogLevel::warning};
+  Handlers handlers;
+  handlers.on<Ping>([](const JobContext&, const Ping&) {}, {.concurrency = 3});
+  testing::internal::CaptureStderr();
+  {
+    test::RunningWorker worker(options, std::move(handlers));
+    Client client(test::client_options(redis));
+    client.enqueue(Ping{1});
+    Queue queue(test::redis_options(redis), "default");
+    EXPECT_TRUE(test::eventually([&] { return queue.counts().done == 1; }));
+  }
+  const std::string logs = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(logs, testing::HasSubstr("a kind asks for more handlers than the worker has"));
+  EXPECT_THAT(logs, testing::HasSubstr("\"asked\":3"));
+}
+
 TEST(WorkerLogTest, ShowsNeitherPasswordsNorPayloads) {
   for (const LogFormat format : {LogFormat::json, LogFormat::text}) {
     const std::string logs = logs_of(format);

@@ -40,4 +40,15 @@ Handlers fitting(Handlers handlers, const WorkerOptions& options) {
   return handlers;
 }
 
+void tell_cut_concurrency(const Handlers& handlers, const WorkerOptions& options, const Log& log) {
+  for (const RawHandler& handler : handlers.all()) {
+    const std::size_t asked = handler.options.concurrency;
+    if (asked <= options.concurrency) continue;
+    log.warning("a kind asks for more handlers than the worker has: it gets those of the worker",
+                {{"kind", std::string_view(handler.kind)},
+                 {"asked", static_cast<std::int64_t>(asked)},
+                 {"concurrency", static_cast<std::int64_t>(options.concurrency)}});
+  }
+}
+
 }  // namespace ferry::detail

@@ -4,6 +4,7 @@
 
 #include "ferry/handlers.hpp"
 #include "ferry/worker.hpp"
+#include "log/log.hpp"
 
 namespace ferry::detail {
 
@@ -15,5 +16,8 @@ constexpr std::size_t for_company(std::size_t most) { return most / 4 * 3; }
 /// Errors: `invalid_argument` where there are none, or where a batch that waits for company could
 /// never fill.
 Handlers fitting(Handlers handlers, const WorkerOptions& options);
+
+/// Logs each kind that asks for more handlers side by side than its worker has.
+void tell_cut_concurrency(const Handlers& handlers, const WorkerOptions& options, const Log& log);
 
 }  // namespace ferry::detail

@@ -283,6 +283,7 @@ int Worker::Impl::run() {
     queues += (queues.empty() ? "" : ",") + queue.name;
   log_.info("working", {{"queues", std::string_view(queues)},
                         {"concurrency", static_cast<std::int64_t>(options_.concurrency)}});
+  detail::tell_cut_concurrency(handlers_, options_, log_);
   watch_objectives();
   wait_for(1);
   board_.retire();

@@ -30,7 +30,8 @@ struct Backoff {
 };
 
 struct HandlerOptions {
-  /// How many run at once; 0 = the worker's concurrency, else 1..1024.
+  /// How many run at once; 0 = the worker's concurrency, else 1..1024. More than the worker's are
+  /// cut to it, which it logs at start.
   std::size_t concurrency = 0;
   /// Run fewer of them at once while that gets as much done, as behind a database that is slower
   /// the more ask it; up to `concurrency` again when it has recovered. A handler more has to bring
