@@ -35,6 +35,12 @@ std::optional<JobState> parse_job_state(std::string_view text) {
   return static_cast<JobState>(found - state_names.begin());
 }
 
+bool DeadFilter::matches(const JobInfo& job) const {
+  const bool only_kind = job.kind.empty() && job.kinds.size() == 1 && job.kinds.front() == kind;
+  return (kind.empty() || job.kind == kind || only_kind) &&
+         job.reason.find(reason) != std::string::npos;
+}
+
 Queue::Impl::Impl(RedisOptions redis, std::string_view queue_name)
     : name(queue_name), keys(validated(redis).prefix, queue_name), connection_(redis) {
   wire::require_name("queue", queue_name);

@@ -93,8 +93,26 @@ struct DeadLeft {
   JobId id;
   bool found = false;  ///< false: no such dead letter is kept (any more)
   std::string why;
+  std::int64_t jobs = 1;           ///< in it
+  std::vector<std::string> kinds{};  ///< of them, as far as they can be read
 };
 using OnDeadLeft = std::function<void(const DeadLeft&)>;
+
+/// Which dead letters are meant: those to which all that is given applies.
+struct DeadFilter {
+  std::string kind;    ///< empty = any; of bytes that cannot be decoded the only kind they name
+  std::string reason;  ///< what the reason contains
+
+  bool empty() const { return kind.empty() && reason.empty(); }
+  bool matches(const JobInfo& job) const;
+};
+
+struct RetryOptions {
+  DeadFilter only;
+  /// Puts a job whose time has passed back as one that never expires. Else it stays dead: a worker
+  /// would drop it unrun.
+  bool ignore_expiry = false;
+};
 
 /// Looks into one queue and lets an operator act on it.
 ///
@@ -156,22 +174,25 @@ class Queue {
   /// Returns: jobs removed. `progress` is told the sum after each slice.
   std::int64_t purge(const std::function<void(std::int64_t removed)>& progress = {});
 
-  /// Puts dead letters back to the queue with no attempts counted.
+  /// Puts dead letters back to the queue with no attempts counted. One that wraps a whole bundle
+  /// becomes a letter for each part, and so does one of which some jobs stay.
   ///
   /// Returns: jobs moved. `left` is told of each letter that could not be put back and why: one
-  /// that no worker could run, one whose stream takes no more.
-  std::int64_t retry_dead(std::span<const JobId> ids, const OnDeadLeft& left = {});
+  /// that no worker could run, one whose time has passed, one whose stream takes no more.
+  std::int64_t retry_dead(std::span<const JobId> ids, const OnDeadLeft& left = {},
+                          const RetryOptions& options = {});
   /// The same for all letters that are dead when the call begins, each once; those that die again
   /// meanwhile are left alone. `progress` is told the sum after each slice.
   std::int64_t retry_all_dead(const std::function<void(std::int64_t moved)>& progress = {},
-                              const OnDeadLeft& left = {});
+                              const OnDeadLeft& left = {}, const RetryOptions& options = {});
 
-  /// Removes dead letters for good, counted as cancelled.
+  /// Removes dead letters for good, counted as cancelled. Of a letter with several jobs only those
+  /// that `only` matches.
   ///
   /// Returns: jobs dropped. `left` is told of each letter that could not be dropped and why.
   std::int64_t drop_dead(std::span<const JobId> ids, const OnDeadLeft& left = {});
   std::int64_t drop_all_dead(const std::function<void(std::int64_t dropped)>& progress = {},
-                             const OnDeadLeft& left = {});
+                             const OnDeadLeft& left = {}, const DeadFilter& only = {});
 
  private:
   struct Impl;

@@ -280,6 +280,15 @@ std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
   return integer_of(call(connection, function, names, arguments)->root(), function);
 }
 
+std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys,
+                             std::string_view name, std::span<const std::string> letters) {
+  constexpr std::string_view function = "ferry_v1_dead_split";
+  const std::string_view names[] = {keys.state, keys.dead, keys.parked};
+  std::vector<std::string_view> arguments{name};
+  arguments.insert(arguments.end(), letters.begin(), letters.end());
+  return integer_of(call(connection, function, names, arguments)->root(), function);
+}
+
 ForgetReply call_forget(redis::Connection& connection, const Keys& keys,
                         std::int64_t workers_silent_ms, std::int64_t producers_silent_ms) {
   constexpr std::string_view expire = "ferry_v1_expire_producers";
