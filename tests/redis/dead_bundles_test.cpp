@@ -15,8 +15,8 @@
 namespace ferry {
 namespace {
 
-using ::testing::HasSubstr;
 using test::Taken;
+using ::testing::HasSubstr;
 
 constexpr wire::Death died{"envelope cannot be decoded: part 3: odd", 1'700'000'000'000, 1};
 
@@ -206,8 +206,8 @@ TEST_F(DeadBundlesTest, AnIdThatIsTakenKeepsNoPart) {
 TEST_F(DeadBundlesTest, WhatCannotBeTakenApartStaysWholeAndOthersGoOn) {
   bury(1);
   const JobId id = bury_bundle({sound(1), sound(2)}, 1);
-  const std::string wrong = wire::wrap_opaque(
-      wire::samples::bundle({sound(1), sound(2)}, 5), 5, id, died);
+  const std::string wrong =
+      wire::wrap_opaque(wire::samples::bundle({sound(1), sound(2)}, 5), 5, id, died);
   admin->call({"HSET", keys.parked, name_of(id), wrong});
   bury(1);
   EXPECT_EQ(queue->retry_all_dead({}, telling()), 2);

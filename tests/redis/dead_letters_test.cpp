@@ -250,12 +250,9 @@ TEST_F(RetryTest, LeavesWhatWouldExpireAtOnceAndSaysSo) {
     std::int64_t back;
     std::int64_t late;
   };
-  const std::vector<Case> cases{{{past}, 0, 1},
-                                {{future}, 1, 0},
-                                {{0}, 1, 0},
-                                {{past, past}, 0, 2},
-                                {{past, future}, 1, 1},
-                                {{future, past, 0, past, past}, 2, 3}};
+  const std::vector<Case> cases{
+      {{past}, 0, 1},       {{future}, 1, 0},       {{0}, 1, 0},
+      {{past, past}, 0, 2}, {{past, future}, 1, 1}, {{future, past, 0, past, past}, 2, 3}};
   for (const bool all : {false, true}) {
     for (const bool ignores : {false, true}) {
       for (const Case& one : cases) {
@@ -294,9 +291,9 @@ TEST_F(RetryTest, ActsOnlyOnWhatTheFilterMatches) {
                                  const std::string& reason) {
     wire::EnvelopeWriter writer(id_of(number));
     for (std::size_t i = 0; i < kinds.size(); ++i) {
-      writer.add_moved({id_of(number + static_cast<int>(i)), kinds[i], "x",
-                        wire::samples::noon_us, nullptr},
-                       nullptr);
+      writer.add_moved(
+          {id_of(number + static_cast<int>(i)), kinds[i], "x", wire::samples::noon_us, nullptr},
+          nullptr);
     }
     store_letter(name_of(number), writer.finish(0, wire::Death{reason, 1'700'000'000'000, 1}),
                  static_cast<int>(kinds.size()));
@@ -314,9 +311,9 @@ TEST_F(RetryTest, ActsOnlyOnWhatTheFilterMatches) {
     DeadFilter only;
     std::int64_t jobs;
   };
-  const std::vector<Case> cases{{{"mail", ""}, 127},       {{"note", ""}, 126},
-                                {{"", "declined"}, 53},    {{"mail", "declined"}, 27},
-                                {{"mail", "broken"}, 0},   {{"other", ""}, 0},
+  const std::vector<Case> cases{{{"mail", ""}, 127},     {{"note", ""}, 126},
+                                {{"", "declined"}, 53},  {{"mail", "declined"}, 27},
+                                {{"mail", "broken"}, 0}, {{"other", ""}, 0},
                                 {{"", "BUSY"}, 0}};
   for (const bool drops : {false, true}) {
     for (const Case& one : cases) {

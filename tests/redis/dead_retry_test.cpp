@@ -22,9 +22,9 @@ namespace ferry {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using test::eventually;
 using test::Task;
+using ::testing::HasSubstr;
 
 class DeadRetryTest : public test::RedisTest {
  protected:

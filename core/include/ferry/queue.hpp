@@ -93,8 +93,9 @@ struct DeadLeft {
   JobId id;
   bool found = false;  ///< false: no such dead letter is kept (any more)
   std::string why;
-  std::int64_t jobs = 1;           ///< in it
+  std::int64_t jobs = 1;             ///< in it
   std::vector<std::string> kinds{};  ///< of them, as far as they can be read
+  bool expired = false;              ///< their time has passed; see RetryOptions
 };
 using OnDeadLeft = std::function<void(const DeadLeft&)>;
 

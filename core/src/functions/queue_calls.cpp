@@ -280,8 +280,8 @@ std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
   return integer_of(call(connection, function, names, arguments)->root(), function);
 }
 
-std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys,
-                             std::string_view name, std::span<const std::string> letters) {
+std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys, std::string_view name,
+                             std::span<const std::string> letters) {
   constexpr std::string_view function = "ferry_v1_dead_split";
   const std::string_view names[] = {keys.state, keys.dead, keys.parked};
   std::vector<std::string_view> arguments{name};

@@ -125,8 +125,8 @@ std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
 /// One letter for each part, with as many jobs in all.
 ///
 /// Returns: letters made; 0 = there is no such dead letter any more.
-std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys,
-                             std::string_view name, std::span<const std::string> letters);
+std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys, std::string_view name,
+                             std::span<const std::string> letters);
 
 struct ForgetReply {
   bool forgotten = false;

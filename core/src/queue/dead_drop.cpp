@@ -99,8 +99,9 @@ class Drop : public DeadMove {
   }
 
   void remove(const SeenEnvelope& letter) {
-    try_on({&letter.name, 1},
-           [&] { return call_remove(connection_, keys_, "dead", {&letter, 1}).jobs; });
+    try_on({&letter.name, 1}, [&] {
+      return call_remove(connection_, keys_, "dead", {&letter, 1}).jobs;
+    });
   }
 
   DeadFilter only_;

@@ -35,9 +35,14 @@ DeadLeft DeadMove::left_behind(const std::string& name) const {
   const auto reason = why_.find(name);
   const std::string why = reason == why_.end() ? "Redis passed it over" : reason->second;
   const auto contents = contents_.find(name);
-  const auto [jobs, kinds] = contents == contents_.end() ? Contents{} : contents->second;
+  const auto [jobs, kinds, expired] = contents == contents_.end() ? Contents{} : contents->second;
   const auto id = id_in_name(name);
-  return {id.value_or(JobId{}), true, id ? why : "\"" + one_line(name) + "\": " + why, jobs, kinds};
+  return {id.value_or(JobId{}),
+          true,
+          id ? why : "\"" + one_line(name) + "\": " + why,
+          jobs,
+          kinds,
+          expired};
 }
 
 std::vector<std::string> DeadMove::split(const std::string& name, std::vector<DeadPart>& parts) {
@@ -77,7 +82,7 @@ std::vector<std::string> DeadMove::split(const std::string& name, std::vector<De
 }
 
 void DeadMove::note(const std::string& name, const DeadPart& part) {
-  contents_[name] = {static_cast<std::int64_t>(part.jobs), part.kinds};
+  contents_[name] = {static_cast<std::int64_t>(part.jobs), part.kinds, part.expired};
   if (part.fate == DeadPart::Fate::passed) passed_.insert(name);
   if (part.fate == DeadPart::Fate::stays) why_[name] = part.why;
 }

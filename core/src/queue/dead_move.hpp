@@ -67,6 +67,7 @@ class DeadMove {
   struct Contents {
     std::int64_t jobs = 1;
     std::vector<std::string> kinds;
+    bool expired = false;
   };
 
   std::map<std::string, std::string> why_;

@@ -17,8 +17,7 @@ using wire::Death;
 using wire::StoredEnvelope;
 using wire::StoredJob;
 
-constexpr const char* expired =
-    "its time has passed (expires_after): a worker would drop it unrun";
+constexpr const char* expired = "its time has passed (expires_after): a worker would drop it unrun";
 
 DeadPart staying(std::size_t jobs, std::vector<std::string> kinds, std::string why) {
   DeadPart part;
@@ -118,8 +117,9 @@ class Reader {
       headless += head ? 0 : 1;
     }
     if (known > jobs || (known < jobs && headless == 0)) {
-      return add(staying(jobs, {}, "its parts have " + std::to_string(known) +
-                                       " jobs, its head says " + std::to_string(jobs)));
+      return add(staying(jobs, {},
+                         "its parts have " + std::to_string(known) + " jobs, its head says " +
+                             std::to_string(jobs)));
     }
     std::size_t left_over = jobs - known;
     for (std::size_t i = 0; i < bundle.size(); ++i) {
@@ -140,8 +140,8 @@ class Reader {
     const auto head = wire::decode_head(bytes);
     const bool newer = !problem.empty() && envelope.newer && head;
     const std::string why = problem.empty() ? "it is wrapped twice" : problem;
-    DeadPart part = staying(jobs, wire::kinds_named(bytes),
-                            "no worker of this version can read it: " + why);
+    DeadPart part =
+        staying(jobs, wire::kinds_named(bytes), "no worker of this version can read it: " + why);
     if (newer) {
       part.fate = Fate::taken;
       part.envelope = bytes;
@@ -176,15 +176,16 @@ class Reader {
       part.kinds = kinds_of(some);
       part.first_id = some.front()->id;
       if (group == passed) part.fate = Fate::passed;
-      if (group == late) part.fate = Fate::stays;
-      if (group == late) part.why = expired;
+      if (group == late) {
+        part.fate = Fate::stays;
+        part.expired = true;
+        part.why = expired;
+      }
       if (group == runs && rules_ != nullptr) {
-        const bool unchanged = !as_stored.empty() && part.jobs == envelope.jobs.size() &&
-                               std::ranges::none_of(envelope.jobs, [&](const StoredJob& job) {
-                                 return changes(job);
-                               });
-        part.envelope =
-            unchanged ? std::string(as_stored) : written(some, compressed, {}, rules_);
+        const bool unchanged =
+            !as_stored.empty() && part.jobs == envelope.jobs.size() &&
+            std::ranges::none_of(envelope.jobs, [&](const StoredJob& job) { return changes(job); });
+        part.envelope = unchanged ? std::string(as_stored) : written(some, compressed, {}, rules_);
         refuse_if_too_large(part);
       }
       // Not for a letter that is moved as a whole.

@@ -30,6 +30,7 @@ struct DeadPart {
   std::size_t jobs = 0;
   std::vector<std::string> kinds;
   std::string why;       ///< it stays
+  bool expired = false;  ///< that is why
   std::string envelope;  ///< to be put back: without attempts and reason
   /// Where there are several parts: a letter of this part alone, and the id that it is kept under.
   std::string letter;

@@ -36,9 +36,7 @@ std::string letter_of(const std::vector<std::string>& parts, std::size_t jobs) {
   return wire::wrap_opaque(wire::samples::bundle(parts, jobs), jobs, id_of(0), died);
 }
 
-std::string unreadable() {
-  return wire::samples::envelope_with(0, 1, "\x93\xc0\x91\xa4mail\x90");
-}
+std::string unreadable() { return wire::samples::envelope_with(0, 1, "\x93\xc0\x91\xa4mail\x90"); }
 
 std::vector<Fate> fates_of(const std::vector<DeadPart>& parts) {
   std::vector<Fate> fates;
@@ -64,8 +62,12 @@ std::vector<Part> odd_parts() {
           {"no head", "garbage", 1, Fate::stays, "the head is not one", {}},
           {"empty", "", 1, Fate::stays, "the head is not one", {}},
           {"too large", oversized, 2, Fate::stays, "more than 16777216", {"huge"}},
-          {"flags that exclude each other", wire::samples::envelope_with(12, 1, "x"), 1,
-           Fate::stays, "exclude each other", {}}};
+          {"flags that exclude each other",
+           wire::samples::envelope_with(12, 1, "x"),
+           1,
+           Fate::stays,
+           "exclude each other",
+           {}}};
 }
 
 TEST(DeadPartsTest, OnlyThePartThatCannotBeReadStays) {
@@ -195,8 +197,8 @@ TEST(DeadPartsTest, WhatWouldBeDroppedUnrunStays) {
     EXPECT_EQ(jobs, one.jobs);
   }
   const wire::Extras late{.expires_at_ms = noon_ms};
-  const auto in_bundle = parts_to_retry(
-      letter_of({sound(1, &late), unreadable(), sound(2)}, 3), {noon_ms, false, {}});
+  const auto in_bundle =
+      parts_to_retry(letter_of({sound(1, &late), unreadable(), sound(2)}, 3), {noon_ms, false, {}});
   EXPECT_EQ(fates_of(in_bundle), (std::vector<Fate>{Fate::stays, Fate::stays, Fate::taken}));
 }
 
@@ -208,18 +210,17 @@ TEST(DeadPartsTest, TheFilterTakesJobsAndLeavesOthersOfTheSameLetter) {
     DeadFilter only;
     std::vector<Fate> fates;
   };
-  const std::vector<Case> cases{
-      {letter, {}, {Fate::taken}},
-      {letter, {"mail", ""}, {Fate::taken, Fate::passed}},
-      {letter, {"other", ""}, {Fate::passed}},
-      {letter, {"", "part 3: odd"}, {Fate::taken}},
-      {letter, {"", "Part"}, {Fate::passed}},
-      {letter, {"note", "odd"}, {Fate::taken, Fate::passed}},
-      {letter, {"note", "even"}, {Fate::passed}},
-      {wrapped, {"mail", ""}, {Fate::taken}},
-      {wrapped, {"note", ""}, {Fate::passed}},
-      {"garbage", {"mail", ""}, {Fate::passed}},
-      {"garbage", {"", "the head"}, {Fate::taken}}};
+  const std::vector<Case> cases{{letter, {}, {Fate::taken}},
+                                {letter, {"mail", ""}, {Fate::taken, Fate::passed}},
+                                {letter, {"other", ""}, {Fate::passed}},
+                                {letter, {"", "part 3: odd"}, {Fate::taken}},
+                                {letter, {"", "Part"}, {Fate::passed}},
+                                {letter, {"note", "odd"}, {Fate::taken, Fate::passed}},
+                                {letter, {"note", "even"}, {Fate::passed}},
+                                {wrapped, {"mail", ""}, {Fate::taken}},
+                                {wrapped, {"note", ""}, {Fate::passed}},
+                                {"garbage", {"mail", ""}, {Fate::passed}},
+                                {"garbage", {"", "the head"}, {Fate::taken}}};
   for (const Case& one : cases) {
     EXPECT_EQ(fates_of(parts_to_drop(one.letter, one.only)), one.fates)
         << one.only.kind << " " << one.only.reason;
