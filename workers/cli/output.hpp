@@ -19,6 +19,7 @@ enum Exit : int {
   exit_usage = 2,
   exit_unreachable = 3,
   exit_refused = 4,
+  exit_busy = 5,
 };
 
 Exit exit_of(ErrorCode code);

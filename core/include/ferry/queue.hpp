@@ -84,6 +84,9 @@ struct AuditReport {
   std::int64_t found_bytes = 0;
   /// One sentence for each invariant that does not hold.
   std::vector<std::string> violations;
+  /// Jobs moved during every look, so what differs in the last one proves nothing: look again, or
+  /// pause the queue first.
+  bool busy = false;
 
   bool balanced() const { return violations.empty(); }
 };
@@ -160,9 +163,10 @@ class Queue {
 
   /// Compares the counters with what is stored, envelope by envelope.
   ///
-  /// Walks the queue in slices; exact while nobody else moves jobs, so a difference that a busy
-  /// queue shows is looked at again before it is reported. A key that cannot be read is a
-  /// violation.
+  /// Walks the queue in slices, which is exact while nobody else moves jobs. A difference is looked
+  /// at again at one instant, where the queue holds at most 5,000 envelopes and 4 MiB (and the user
+  /// may MULTI); else until nothing moves, and `busy` tells that it never stood still. A key that
+  /// cannot be read is a violation.
   AuditReport audit();
 
   /// Workers hear of it within half a second, idle ones of more than 64 queues within 1.5 s.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "queue/look_at_once.hpp"
 #include "queue/queue_impl.hpp"
 
 namespace ferry::detail {
@@ -115,6 +116,22 @@ bool look_into(AuditReport& report, const BooksReply& books,
   }
 }
 
+void compare(AuditReport& report, const BooksReply& books, bool all_streams, bool all_due,
+             bool all_dead) {
+  if (all_streams) {
+    require_equal(report, "jobs in the streams", books.ready, report.found_in_stream);
+  }
+  if (all_due) require_equal(report, "delayed jobs", books.delayed, report.found_delayed);
+  if (all_dead) require_equal(report, "dead letters", books.dead, report.found_dead);
+  if (all_streams && all_due) {
+    require_equal(report, "stored bytes", books.bytes, report.found_bytes);
+  }
+  if (all_due && all_dead) {
+    require_equal(report, "entries due or dead", books.due_entries + books.dead_entries,
+                  books.parked_entries);
+  }
+}
+
 }  // namespace
 
 BooksReply books_or_named_error(Connection& connection, const Keys& keys) {
@@ -201,20 +218,18 @@ AuditReport look_once(Connection& connection, const Keys& keys, const BooksReply
     report.found_dead = count_parked(connection, keys, keys.dead).jobs;
   });
   report.counts = counts_of(books, leased, std::max<std::int64_t>(books.oldest_age_ms, 0));
+  if (!books.has_wrong(keys.state)) compare(report, books, all_streams, all_due, all_dead);
+  return report;
+}
 
-  if (books.has_wrong(keys.state)) return report;
-  if (all_streams) {
-    require_equal(report, "jobs in the streams", books.ready, report.found_in_stream);
-  }
-  if (all_due) require_equal(report, "delayed jobs", books.delayed, report.found_delayed);
-  if (all_dead) require_equal(report, "dead letters", books.dead, report.found_dead);
-  if (all_streams && all_due) {
-    require_equal(report, "stored bytes", books.bytes, report.found_bytes);
-  }
-  if (all_due && all_dead) {
-    require_equal(report, "entries due or dead", books.due_entries + books.dead_entries,
-                  books.parked_entries);
-  }
+AuditReport report_of(const BooksReply& books, const FoundAtOnce& found) {
+  AuditReport report;
+  report.found_in_stream = found.leased + found.waiting;
+  report.found_delayed = found.delayed;
+  report.found_dead = found.dead;
+  report.found_bytes = found.bytes;
+  report.counts = counts_of(books, found.leased, std::max<std::int64_t>(books.oldest_age_ms, 0));
+  compare(report, books, true, true, true);
   return report;
 }
 
