@@ -42,7 +42,7 @@ TEST_F(CliQueueTest, ShowsOneQueue) {
 
 TEST_F(CliQueueTest, AQueueThatWasNeverUsedIsAnErrorAndABadNameIsUsage) {
   for (const Words& words : std::vector<Words>{{"queue", "show", "nope"},
-                                               {"queue", "pause", "nope"},
+                                               {"queue", "resume", "nope"},
                                                {"queue", "purge", "nope", "--yes"},
                                                {"dead", "ls", "nope"},
                                                {"stats", "nope"}}) {
@@ -110,6 +110,54 @@ TEST_F(CliQueueTest, AuditExitsWithOneWhenTheBooksDoNotBalance) {
   EXPECT_FALSE(audit_json.value().at("violations").empty());
 }
 
+TEST_F(CliQueueTest, AWorkerThatDiedIsToldFromOneThatLives) {
+  const Keys keys("ferry", "mail");
+  enqueue("mail", 1);
+  enqueue("mail", 1);
+  lease(keys);
+  const json alive = ask({"queue", "show", "mail"});
+  EXPECT_EQ(alive.at("workers"), 1);
+  EXPECT_EQ(alive.at("silent_workers"), 0);
+  EXPECT_EQ(ask({"doctor"}).at("healthy"), true);
+  // A minute without a heartbeat, and no other worker that would take its jobs over.
+  const auto time = connection->call({"TIME"});
+  const std::int64_t now_ms = std::stoll(std::string(time->root()[0].text)) * 1000;
+  connection->call({"HSET", keys.workers, "w", std::to_string(now_ms - 60'000)});
+  for (const Words& look : {Words{"queue", "ls"}, Words{"stats"}}) {
+    const json row = ask(look).at("queues").at(0);
+    EXPECT_EQ(row.at("workers"), 0);
+    EXPECT_EQ(row.at("silent_workers"), 1);
+    EXPECT_GE(row.at("longest_silence_ms").get<std::int64_t>(), 60'000);
+    EXPECT_EQ(row.at("leased"), 1);
+    EXPECT_TRUE(row.contains("oldest_leased_ms"));
+    EXPECT_THAT(ferry(look).out, HasSubstr("1 worker silent for 1m"));
+  }
+  EXPECT_THAT(ferry({"queue", "show", "mail"}).out,
+              AllOf(HasSubstr("at 0 workers"), HasSubstr("1 worker silent for 1m")));
+  const Ended doctor = ferry({"doctor"});
+  EXPECT_EQ(doctor.exit_code, 1);
+  EXPECT_THAT(doctor.out, AllOf(HasSubstr("queue mail: 1 worker silent for 1m"),
+                                HasSubstr("no worker lives"), HasSubstr("start a worker")));
+  EXPECT_EQ(ferry({"doctor", "--output", "json"}).value().at("healthy"), false);
+  // One that lives beside it: it will take the jobs over, so that is no failure.
+  connection->call({"HSET", keys.workers, "v", std::to_string(now_ms + 1000)});
+  EXPECT_EQ(ask({"queue", "show", "mail"}).at("workers"), 1);
+  EXPECT_EQ(ferry({"doctor"}).exit_code, 0);
+}
+
+TEST_F(CliQueueTest, AHandlerThatHangsIsVisible) {
+  const Keys keys("ferry", "mail");
+  enqueue("mail", 1);
+  const auto [entry, bytes] = lease(keys);
+  // As if it had been delivered two minutes ago.
+  connection->call(
+      {"XCLAIM", keys.ready[1], group_name, "w", "0", entry, "IDLE", "120000", "JUSTID"});
+  EXPECT_GE(ask({"queue", "show", "mail"}).at("oldest_leased_ms").get<std::int64_t>(), 120'000);
+  for (const Words& look : {Words{"queue", "ls"}, Words{"stats"}, Words{"queue", "show", "mail"}}) {
+    EXPECT_THAT(ferry(look).out, HasSubstr("leased for 2m"));
+  }
+}
+
 TEST_F(CliQueueTest, PausesAndResumes) {
   enqueue("mail", 1);
   EXPECT_THAT(ferry({"queue", "pause", "mail"}).out, StartsWith("Paused queue mail"));
@@ -118,6 +166,20 @@ TEST_F(CliQueueTest, PausesAndResumes) {
   EXPECT_THAT(ferry({"queue", "ls"}).out, HasSubstr("paused"));
   EXPECT_THAT(ferry({"queue", "resume", "mail"}).out, StartsWith("Resumed queue mail"));
   EXPECT_FALSE(Queue(options(), "mail").counts().paused);
+}
+
+TEST_F(CliQueueTest, AQueueMayBePausedBeforeItsFirstJob) {
+  EXPECT_EQ(ferry({"queue", "resume", "new"}).exit_code, 1) << "nothing to resume";
+  const Ended paused = ferry({"queue", "pause", "new"});
+  EXPECT_EQ(paused.exit_code, 0) << paused.err;
+  EXPECT_THAT(paused.err, HasSubstr("no job was ever stored in queue \"new\""));
+  EXPECT_TRUE(Queue(options(), "new").counts().paused);
+  enqueue("new", 1);
+  EXPECT_TRUE(ask({"queue", "show", "new"}).at("paused").get<bool>());
+  EXPECT_EQ(ask({"queue", "resume", "new"}).at("changed"), true);
+  ferry({"queue", "pause", "other"});
+  EXPECT_EQ(ask({"queue", "resume", "other"}).at("changed"), true) << "before its first job too";
+  EXPECT_EQ(ferry({"queue", "pause", "no name"}).exit_code, 2);
 }
 
 TEST_F(CliQueueTest, PurgesOnlyAfterAWord) {

@@ -167,7 +167,7 @@ int act(Session& session, const ActArguments& arguments, bool retry) {
   if (arguments.walks() == !arguments.ids.empty()) {
     throw Failure(exit_usage, arguments.walks()
                                   ? "IDs exclude --all, --kind and --reason; give one or the others"
-                                  : "no dead letter is named; give IDs, --all, --kind or --reason");
+                                  : "no dead letter is named; give IDs or --all, --kind, --reason");
   }
   std::vector<JobId> ids;
   for (const std::string& text : arguments.ids) ids.push_back(parse_id(text));

@@ -50,6 +50,7 @@ class Output {
 
   void print(const Table& table, bool with_titles = true);
   void print(const nlohmann::json& value);
+  /// Text from elsewhere is made printable here, so no caller can forget.
   void line(std::string_view text);
   /// Writes as it is and flushes.
   void raw(std::string_view text);

@@ -16,8 +16,8 @@ using nlohmann::json;
 /// What no number below can say, so that nobody reads more into it than is there.
 constexpr const char* limits_of_knowledge =
     R"(Jobs are counted one by one at one instant. The age is that of the oldest job that no worker
-has yet, since it came to its stream: a delayed job counts from when it was due. A worker that died
-is counted until its lease is taken back. Not kept in Redis: how many jobs of each kind there are
+has yet, since it came to its stream: a delayed job counts from when it was due. A worker without a
+sign of life for 10 s is told as silent until others take over what it holds. Not kept in Redis: how many jobs of each kind there are
 (see --jobs) and the producers' limits.)";
 
 /// Wide enough for every name that Ferry takes.
@@ -43,7 +43,7 @@ std::vector<Cell> row_of(const QueueLook& look) {
           counts.waiting > 0 ? format_duration(counts.oldest_age) : "-",
           format_bytes(counts.bytes),
           format_count(counts.workers),
-          {counts.paused ? "paused" : "", Style::yellow}};
+          {notes_of(counts), Style::yellow}};
 }
 
 int list(Session& session, std::size_t limit) {
@@ -89,15 +89,16 @@ std::string advice(const SetAside& aside) {
 
 void print_counts(Output& output, const std::string& name, const QueueCounts& counts,
                   const std::vector<SetAside>& aside) {
-  output.line(output.styled("Queue " + name, Style::bold) +
-              (counts.paused ? output.styled("  paused", Style::yellow) : ""));
+  output.line(
+      output.styled("Queue " + name, Style::bold) +
+      (notes_of(counts).empty() ? "" : output.styled("  " + notes_of(counts), Style::yellow)));
   Table table({{""}, {"", Align::right}, {""}});
   const std::string at_workers =
       "at " + format_count(counts.workers) + (counts.workers == 1 ? " worker" : " workers");
   table.add({"waiting", format_count(counts.waiting),
              counts.waiting > 0 ? "the oldest for " + format_duration(counts.oldest_age) : ""});
   table.add({"leased", format_count(counts.leased),
-             counts.leased + counts.workers > 0 ? at_workers : ""});
+             counts.leased + counts.workers + counts.silent_workers > 0 ? at_workers : ""});
   table.add({"delayed", format_count(counts.delayed),
              "run later, wait for their next attempt, or late and postponed"});
   table.add({"dead",
@@ -231,8 +232,25 @@ int show(Session& session, const ShowArguments& arguments) {
   return code;
 }
 
+/// Returns: whether the queue was ever used or paused; true, with a warning, where that cannot be
+/// told.
+bool knows(Session& session, const std::string& name) {
+  Queue queue(session.redis(), name);
+  try {
+    if (session.queues().knows(name)) return true;
+  } catch (const Error& error) {
+    if (exit_of(error.code()) == exit_unreachable) throw;
+    session.require_queues({name});
+    return true;
+  }
+  return queue.counts().paused;
+}
+
 int set_paused(Session& session, const std::string& name, bool paused) {
-  Queue queue = session.queue(name);
+  // A queue may be paused before its first job, but a name that was misspelt is told.
+  const bool is_known = knows(session, name);
+  if (!is_known && !paused) session.require_queues({name});
+  Queue queue(session.redis(), name);
   const bool was_paused = queue.counts().paused;
   if (paused) queue.pause();
   if (!paused) queue.resume();
@@ -242,6 +260,10 @@ int set_paused(Session& session, const std::string& name, bool paused) {
   } else if (was_paused == paused) {
     session.output().line("Queue " + name + (paused ? " was paused already." : " was not paused."));
   } else {
+    if (!is_known) {
+      session.output().warning("no job was ever stored in queue \"" + name +
+                               "\"; it is paused from its first one on");
+    }
     session.output().line(paused ? "Paused queue " + name +
                                        ": workers stop fetching within a second and finish what "
                                        "they hold; producers may go on."

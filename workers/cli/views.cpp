@@ -37,12 +37,21 @@ std::string counted(std::int64_t count, const char* one, const char* many) {
 }  // namespace
 
 json counts_json(const QueueCounts& counts) {
-  return {{"accepted", counts.accepted}, {"waiting", counts.waiting},
-          {"leased", counts.leased},     {"delayed", counts.delayed},
-          {"dead", counts.dead},         {"done", counts.done},
-          {"expired", counts.expired},   {"cancelled", counts.cancelled},
-          {"bytes", counts.bytes},       {"envelopes", counts.envelopes},
-          {"workers", counts.workers},   {"oldest_age_ms", counts.oldest_age.count()},
+  return {{"accepted", counts.accepted},
+          {"waiting", counts.waiting},
+          {"leased", counts.leased},
+          {"delayed", counts.delayed},
+          {"dead", counts.dead},
+          {"done", counts.done},
+          {"expired", counts.expired},
+          {"cancelled", counts.cancelled},
+          {"bytes", counts.bytes},
+          {"envelopes", counts.envelopes},
+          {"workers", counts.workers},
+          {"oldest_age_ms", counts.oldest_age.count()},
+          {"silent_workers", counts.silent_workers},
+          {"longest_silence_ms", counts.longest_silence.count()},
+          {"oldest_leased_ms", counts.oldest_leased.count()},
           {"paused", counts.paused}};
 }
 
@@ -69,6 +78,23 @@ std::string trouble_of(const QueueLook& look) {
   return trouble + "; remove it with `ferry queue forget --hex " +
          (look.name.size() > most_shown ? "…`, see name_hex of --output json"
                                         : (look.name.empty() ? "''" : hex(look.name)) + "`");
+}
+
+std::string notes_of(const QueueCounts& counts) {
+  // Shorter runs are common, and nothing to look at.
+  constexpr std::chrono::seconds long_run{30};
+  std::string notes = counts.paused ? "paused" : "";
+  const auto add = [&notes](const std::string& note) {
+    notes += (notes.empty() ? "" : ", ") + note;
+  };
+  if (counts.silent_workers > 0) {
+    add(counted(counts.silent_workers, "worker", "workers") + " silent for " +
+        format_duration(counts.longest_silence));
+  }
+  if (counts.leased > 0 && counts.oldest_leased >= long_run) {
+    add("leased for " + format_duration(counts.oldest_leased));
+  }
+  return notes;
 }
 
 std::string kind_text(const JobInfo& job) {

@@ -24,6 +24,9 @@ std::string trouble_of(const QueueLook& look);
 /// The option that says how many queues to list.
 void add_queue_limit(CLI::App& verb, std::size_t& limit);
 
+/// Returns: what else a row says of a queue: paused, workers that fell silent, jobs that run long.
+std::string notes_of(const QueueCounts& counts);
+
 /// Units: bytes, ms, ms since 1970.
 nlohmann::json job_json(const JobInfo& job);
 

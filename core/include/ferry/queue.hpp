@@ -35,7 +35,12 @@ struct QueueCounts {
   std::int64_t cancelled = 0;  ///< dead letters dropped and queues purged, by an operator
   std::int64_t bytes = 0;      ///< stored bytes of waiting, leased and delayed jobs
   std::int64_t envelopes = 0;  ///< stream entries, waiting and leased
-  std::int64_t workers = 0;    ///< workers with a live lease
+  std::int64_t workers = 0;    ///< that gave a sign of life within 10 s
+  /// Those that did not and were not struck off yet: dead, or cut off.
+  std::int64_t silent_workers = 0;
+  std::chrono::milliseconds longest_silence{0};  ///< of those
+  /// How long ago the first leased envelope was handed out, as far as that can be read.
+  std::chrono::milliseconds oldest_leased{0};
   std::chrono::milliseconds oldest_age{0};  ///< of the oldest job not yet handed to a worker
   bool paused = false;
 };
