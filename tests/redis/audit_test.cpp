@@ -12,6 +12,7 @@
 #include "functions/keys.hpp"
 #include "redis/connection.hpp"
 #include "support/effects.hpp"
+#include "support/proxy.hpp"
 #include "support/queue_fixture.hpp"
 #include "support/running_worker.hpp"
 
@@ -33,26 +34,36 @@ class AuditTest : public test::QueueTest {
     });
     test::RunningWorker worker(test::worker_options(*redis), std::move(handlers));
     std::atomic<bool> over = false;
-    std::thread producer([&] {
-      Client busy(client_options());
-      std::vector<Task> tasks;
-      for (int i = 0; i < 40; ++i) tasks.push_back({i, {}});
-      auto next = std::chrono::steady_clock::now();
-      while (!over) {  // 4,000 a second
-        EXPECT_TRUE(busy.enqueue_all(tasks).at(0));
+    std::atomic<std::int64_t> stored = 0;
+    std::vector<std::thread> producers;
+    for (int thread = 0; thread < 4; ++thread) {
+      producers.emplace_back([&] {  // each 1,000 a second, one by one
+        Client busy(client_options());
         EnqueueOptions later;
         later.run_after = 15ms;
-        EXPECT_TRUE(busy.enqueue_all(std::span(tasks).first(2), later).at(0));
-        std::this_thread::sleep_until(next += 10ms);
-      }
-    });
+        auto next = std::chrono::steady_clock::now();
+        for (int i = 0; !over; ++i) {
+          busy.enqueue(Task{i, {}}, i % 20 == 0 ? later : EnqueueOptions{});
+          ++stored;
+          std::this_thread::sleep_until(next += 1ms);
+        }
+      });
+    }
+    // Far enough away that jobs move during each look.
+    test::Proxy far(redis->socket_path(), redis->socket_path() + ".far");
+    far.delay(1ms);
+    RedisOptions options = reach();
+    options.url = far.url();
+    Queue look(options, "default");
     for (int i = 0; i < looks; ++i) {
-      see(queue->audit());
+      const std::int64_t before = stored;
+      see(look.audit());
+      EXPECT_GT(stored, before) << "not busy";
       // Else nothing but letters would be there in the end.
       if (i % 5 == 4) queue->drop_all_dead();
     }
     over = true;
-    producer.join();
+    for (std::thread& producer : producers) producer.join();
   }
 };
 
