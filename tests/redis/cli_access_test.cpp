@@ -58,6 +58,17 @@ TEST_F(CliAccessTest, PrintsTheLinesWithoutAPasswordAndTouchesNoRedis) {
       << "passwords that are there are kept";
 }
 
+TEST_F(CliAccessTest, MakesAFolderForPasswordsThatIsMissing) {
+  const std::string missing = folder_ + "/new";
+  EXPECT_EQ(ferry({"setup", "--acl", "--passwords", missing}).exit_code, 0);
+  struct stat status {};
+  ASSERT_EQ(::stat(missing.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700u);
+  const Ended refused = ferry({"setup", "--acl", "--passwords", folder_ + "/a/b/c"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("cannot be made: No such file or directory"));
+}
+
 TEST_F(CliAccessTest, WhatIsPrintedCanBeSentToRedis) {
   const Ended printed = ferry({"setup", "--acl", "--passwords", folder_});
   for (const std::string& line : lines_of(printed.out)) {

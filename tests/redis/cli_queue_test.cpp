@@ -42,7 +42,7 @@ TEST_F(CliQueueTest, ShowsOneQueue) {
 
 TEST_F(CliQueueTest, AQueueThatWasNeverUsedIsAnErrorAndABadNameIsUsage) {
   for (const Words& words : std::vector<Words>{{"queue", "show", "nope"},
-                                               {"queue", "pause", "nope"},
+                                               {"queue", "resume", "nope"},
                                                {"queue", "purge", "nope", "--yes"},
                                                {"dead", "ls", "nope"},
                                                {"stats", "nope"}}) {
@@ -110,6 +110,54 @@ TEST_F(CliQueueTest, AuditExitsWithOneWhenTheBooksDoNotBalance) {
   EXPECT_FALSE(audit_json.value().at("violations").empty());
 }
 
+TEST_F(CliQueueTest, AWorkerThatDiedIsToldFromOneThatLives) {
+  const Keys keys("ferry", "mail");
+  enqueue("mail", 1);
+  enqueue("mail", 1);
+  lease(keys);
+  const json alive = ask({"queue", "show", "mail"});
+  EXPECT_EQ(alive.at("workers"), 1);
+  EXPECT_EQ(alive.at("silent_workers"), 0);
+  EXPECT_EQ(ask({"doctor"}).at("healthy"), true);
+  // A minute without a heartbeat, and no other worker that would take its jobs over.
+  const auto time = connection->call({"TIME"});
+  const std::int64_t now_ms = std::stoll(std::string(time->root()[0].text)) * 1000;
+  connection->call({"HSET", keys.workers, "w", std::to_string(now_ms - 60'000)});
+  for (const Words& look : {Words{"queue", "ls"}, Words{"stats"}}) {
+    const json row = ask(look).at("queues").at(0);
+    EXPECT_EQ(row.at("workers"), 0);
+    EXPECT_EQ(row.at("silent_workers"), 1);
+    EXPECT_GE(row.at("longest_silence_ms").get<std::int64_t>(), 60'000);
+    EXPECT_EQ(row.at("leased"), 1);
+    EXPECT_TRUE(row.contains("oldest_leased_ms"));
+    EXPECT_THAT(ferry(look).out, HasSubstr("1 worker silent for 1m"));
+  }
+  EXPECT_THAT(ferry({"queue", "show", "mail"}).out,
+              AllOf(HasSubstr("at 0 workers"), HasSubstr("1 worker silent for 1m")));
+  const Ended doctor = ferry({"doctor"});
+  EXPECT_EQ(doctor.exit_code, 1);
+  EXPECT_THAT(doctor.out, AllOf(HasSubstr("queue mail: 1 worker silent for 1m"),
+                                HasSubstr("no worker lives"), HasSubstr("start a worker")));
+  EXPECT_EQ(ferry({"doctor", "--output", "json"}).value().at("healthy"), false);
+  // One that lives beside it: it will take the jobs over, so that is no failure.
+  connection->call({"HSET", keys.workers, "v", std::to_string(now_ms + 1000)});
+  EXPECT_EQ(ask({"queue", "show", "mail"}).at("workers"), 1);
+  EXPECT_EQ(ferry({"doctor"}).exit_code, 0);
+}
+
+TEST_F(CliQueueTest, AHandlerThatHangsIsVisible) {
+  const Keys keys("ferry", "mail");
+  enqueue("mail", 1);
+  const auto [entry, bytes] = lease(keys);
+  // As if it had been delivered two minutes ago.
+  connection->call(
+      {"XCLAIM", keys.ready[1], group_name, "w", "0", entry, "IDLE", "120000", "JUSTID"});
+  EXPECT_GE(ask({"queue", "show", "mail"}).at("oldest_leased_ms").get<std::int64_t>(), 120'000);
+  for (const Words& look : {Words{"queue", "ls"}, Words{"stats"}, Words{"queue", "show", "mail"}}) {
+    EXPECT_THAT(ferry(look).out, HasSubstr("leased for 2m"));
+  }
+}
+
 TEST_F(CliQueueTest, PausesAndResumes) {
   enqueue("mail", 1);
   EXPECT_THAT(ferry({"queue", "pause", "mail"}).out, StartsWith("Paused queue mail"));
@@ -118,6 +166,20 @@ TEST_F(CliQueueTest, PausesAndResumes) {
   EXPECT_THAT(ferry({"queue", "ls"}).out, HasSubstr("paused"));
   EXPECT_THAT(ferry({"queue", "resume", "mail"}).out, StartsWith("Resumed queue mail"));
   EXPECT_FALSE(Queue(options(), "mail").counts().paused);
+}
+
+TEST_F(CliQueueTest, AQueueMayBePausedBeforeItsFirstJob) {
+  EXPECT_EQ(ferry({"queue", "resume", "new"}).exit_code, 1) << "nothing to resume";
+  const Ended paused = ferry({"queue", "pause", "new"});
+  EXPECT_EQ(paused.exit_code, 0) << paused.err;
+  EXPECT_THAT(paused.err, HasSubstr("no job was ever stored in queue \"new\""));
+  EXPECT_TRUE(Queue(options(), "new").counts().paused);
+  enqueue("new", 1);
+  EXPECT_TRUE(ask({"queue", "show", "new"}).at("paused").get<bool>());
+  EXPECT_EQ(ask({"queue", "resume", "new"}).at("changed"), true);
+  ferry({"queue", "pause", "other"});
+  EXPECT_EQ(ask({"queue", "resume", "other"}).at("changed"), true) << "before its first job too";
+  EXPECT_EQ(ferry({"queue", "pause", "no name"}).exit_code, 2);
 }
 
 TEST_F(CliQueueTest, PurgesOnlyAfterAWord) {
@@ -185,33 +247,6 @@ TEST_F(CliQueueTest, ShowsAPayloadThatIsNoMsgpackAsBoundedHex) {
   EXPECT_TRUE(value.at("payload_cut").get<bool>());
 }
 
-TEST_F(CliQueueTest, RetriesAndDropsDeadLetters) {
-  for (int i = 0; i < 5; ++i) enqueue("mail", 1);
-  std::vector<std::string> ids;
-  for (int i = 0; i < 5; ++i) ids.push_back(kill_one("mail", "no"));
-  EXPECT_EQ(ask({"dead", "retry", "mail", ids[0]}).at("retried"), 1);
-  EXPECT_EQ(ask({"dead", "drop", "mail", ids[1]}).at("dropped"), 1);
-
-  const Ended again = ferry({"dead", "retry", "mail", ids[0], ids[2]});
-  EXPECT_EQ(again.exit_code, 1);
-  EXPECT_THAT(again.out, HasSubstr("Put 1 dead letter back"));
-  EXPECT_THAT(again.err, HasSubstr("1 of 2 IDs are not dead letters"));
-  EXPECT_EQ(ferry({"dead", "show", "mail", ids[0]}).exit_code, 1);
-  EXPECT_EQ(ferry({"dead", "show", "mail", "42"}).exit_code, 2);
-  EXPECT_EQ(ferry({"dead", "retry", "mail", "42"}).exit_code, 2);
-  EXPECT_EQ(ferry({"dead", "retry", "mail", ids[3], "--all"}).exit_code, 2);
-
-  EXPECT_EQ(ferry({"dead", "drop", "mail", "--all"}).exit_code, 2);
-  EXPECT_EQ(Queue(options(), "mail").counts().dead, 2);
-  EXPECT_EQ(ask({"dead", "retry", "mail", "--all"}).at("retried"), 2);
-  kill_one("mail", "no");
-  EXPECT_EQ(ask({"dead", "drop", "mail", "--all", "--yes"}).at("dropped"), 1);
-  const QueueCounts counts = Queue(options(), "mail").counts();
-  EXPECT_EQ(counts.dead, 0);
-  EXPECT_EQ(counts.cancelled, 2);
-  EXPECT_TRUE(ask({"queue", "show", "mail", "--audit"}).at("balanced").get<bool>());
-}
-
 TEST_F(CliQueueTest, SaysWhichKindIsBetterOffInAQueueOfItsOwn) {
   const Keys keys("ferry", "mail");
   for (int i = 0; i < 3; ++i) enqueue("mail", 1);
@@ -229,29 +264,6 @@ TEST_F(CliQueueTest, SaysWhichKindIsBetterOffInAQueueOfItsOwn) {
                       "can begin them soon, or none has a handler for it. Give the kind more "
                       "handlers, or a queue of its own; or start a worker"),
             HasSubstr("1 envelope of what is leased waits for a worker that takes it.")));
-}
-
-TEST_F(CliQueueTest, SaysWhichDeadLettersStayAndWhy) {
-  const Keys keys("ferry", "mail");
-  for (int i = 0; i < 2; ++i) enqueue("mail", 1);
-  kill_one("mail", "no");
-  const std::string id = kill_one("mail", "no");
-  std::string name = "1:" + id;
-  std::erase(name, '-');
-  connection->call({"HSET", keys.parked, name, "gar\x1b[2Jbage"});
-  const Ended retried = ferry({"dead", "retry", "mail", "--all"});
-  EXPECT_EQ(retried.exit_code, 1);
-  EXPECT_THAT(retried.out, StartsWith("Put 1 dead letter back into queue mail"));
-  EXPECT_THAT(retried.err, AllOf(HasSubstr("warning: " + id + " stays dead: it cannot be read"),
-                                 HasSubstr("1 dead letter of queue mail could not be put back"),
-                                 Not(HasSubstr("\x1b"))));
-  const Ended by_id = ferry({"dead", "retry", "mail", id, "--output", "json"});
-  EXPECT_EQ(by_id.exit_code, 1);
-  EXPECT_EQ(by_id.value().at("left_letters").at(0).at("id"), id);
-  EXPECT_EQ(by_id.value().at("not_found"), 0);
-  EXPECT_THAT(ferry({"dead", "ls", "mail"}).out, AllOf(HasSubstr(id), HasSubstr("(undecodable)")));
-  EXPECT_EQ(ask({"dead", "drop", "mail", id}).at("dropped"), 1);
-  EXPECT_THAT(ferry({"dead", "ls", "mail"}).out, HasSubstr("No dead letters"));
 }
 
 }  // namespace

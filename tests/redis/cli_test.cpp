@@ -91,7 +91,7 @@ TEST_F(CliTest, AnUnreachableRedisExitsWithThree) {
     EXPECT_THAT(ended.err, AllOf(StartsWith("ferry: "), HasSubstr("cannot connect")));
   }
   const Ended checked = ferry({"doctor", "--redis", nowhere});
-  EXPECT_EQ(checked.exit_code, 1);
+  EXPECT_EQ(checked.exit_code, 3);
   EXPECT_THAT(checked.out, HasSubstr("failed"));
 }
 

@@ -233,6 +233,106 @@ TEST_F(RetryTest, GoesPastThoseThatNoWorkerCouldRunAndSaysWhy) {
   EXPECT_EQ(admin->call({"HLEN", keys.parked})->root().integer, 0);
 }
 
+TEST_F(RetryTest, LeavesWhatWouldExpireAtOnceAndSaysSo) {
+  const auto letter_of = [](std::vector<std::uint64_t> expiries) {
+    wire::EnvelopeWriter writer(id_of(100));
+    for (std::size_t i = 0; i < expiries.size(); ++i) {
+      const wire::Extras extras{.expires_at_ms = expiries[i]};
+      const JobId id = id_of(100 + static_cast<int>(i));
+      writer.add_moved({id, "note", "x", wire::samples::noon_us, nullptr}, &extras);
+    }
+    return writer.finish(0, wire::Death{"declined", 1'700'000'000'000, 1});
+  };
+  constexpr std::uint64_t past = 1;
+  constexpr std::uint64_t future = wire::max_time_ms;
+  struct Case {
+    std::vector<std::uint64_t> expiries;
+    std::int64_t back;
+    std::int64_t late;
+  };
+  const std::vector<Case> cases{
+      {{past}, 0, 1},       {{future}, 1, 0},       {{0}, 1, 0},
+      {{past, past}, 0, 2}, {{past, future}, 1, 1}, {{future, past, 0, past, past}, 2, 3}};
+  for (const bool all : {false, true}) {
+    for (const bool ignores : {false, true}) {
+      for (const Case& one : cases) {
+        admin->call({"FLUSHDB"});
+        queue->counts();
+        store_letter(name_of(100), letter_of(one.expiries), static_cast<int>(one.expiries.size()));
+        std::int64_t stays = 0;
+        const auto tell = [&](const DeadLeft& letter) {
+          EXPECT_NE(letter.why.find("its time has passed"), std::string::npos) << letter.why;
+          EXPECT_EQ(letter.kinds, std::vector<std::string>{"note"});
+          stays += letter.jobs;
+        };
+        const JobId id = id_of(100);
+        const RetryOptions options{{}, ignores};
+        EXPECT_EQ(all ? queue->retry_all_dead({}, tell, options)
+                      : queue->retry_dead({&id, 1}, tell, options),
+                  ignores ? one.back + one.late : one.back);
+        EXPECT_EQ(stays, ignores ? 0 : one.late);
+        EXPECT_EQ(queue->counts().dead, stays);
+        EXPECT_EQ(queue->counts().expired, 0);
+        EXPECT_TRUE(queue->audit().balanced());
+        if (ignores) {
+          let_in("w");
+          const Taken taken = take("w");
+          for (const auto& job : taken.envelope.jobs) {
+            EXPECT_TRUE(job.extras == nullptr || job.extras->expires_at_ms == 0);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(RetryTest, ActsOnlyOnWhatTheFilterMatches) {
+  const auto bury_kinds = [this](int number, const std::vector<std::string>& kinds,
+                                 const std::string& reason) {
+    wire::EnvelopeWriter writer(id_of(number));
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      writer.add_moved(
+          {id_of(number + static_cast<int>(i)), kinds[i], "x", wire::samples::noon_us, nullptr},
+          nullptr);
+    }
+    store_letter(name_of(number), writer.finish(0, wire::Death{reason, 1'700'000'000'000, 1}),
+                 static_cast<int>(kinds.size()));
+  };
+  const auto refill = [&] {
+    admin->call({"FLUSHDB"});
+    queue->counts();
+    for (int i = 0; i < 250; ++i) {
+      bury_kinds(1000 + 10 * i, {i % 2 == 0 ? "mail" : "note"}, i % 5 == 0 ? "declined" : "busy");
+    }
+    bury_kinds(9000, {"mail", "note", "mail"}, "declined");
+    store_letter(name_of(9100), "garbage");
+  };
+  struct Case {
+    DeadFilter only;
+    std::int64_t jobs;
+  };
+  const std::vector<Case> cases{{{"mail", ""}, 127},     {{"note", ""}, 126},
+                                {{"", "declined"}, 53},  {{"mail", "declined"}, 27},
+                                {{"mail", "broken"}, 0}, {{"other", ""}, 0},
+                                {{"", "BUSY"}, 0}};
+  for (const bool drops : {false, true}) {
+    for (const Case& one : cases) {
+      SCOPED_TRACE(one.only.kind + " " + one.only.reason + (drops ? " dropped" : ""));
+      refill();
+      const auto tell = [](const DeadLeft& letter) { ADD_FAILURE() << letter.why; };
+      EXPECT_EQ(drops ? queue->drop_all_dead({}, tell, one.only)
+                      : queue->retry_all_dead({}, tell, {one.only, false}),
+                one.jobs);
+      EXPECT_EQ(queue->counts().dead, 254 - one.jobs);
+      const AuditReport audit = queue->audit();
+      EXPECT_EQ(audit.found_dead, 254 - one.jobs - 1) << "garbage has no job that can be counted";
+      for (const JobInfo& job : all_pages(JobState::dead, 100)) {
+        EXPECT_FALSE(one.only.matches(job)) << job.id.to_string();
+      }
+    }
+  }
+}
+
 TEST_F(RetryTest, SaysWhichOfTheIdsStayAndWhichAreNotThere) {
   const auto ids = bury(2);
   store_letter(name_of(1), wrapped("hello"));

@@ -2,6 +2,7 @@
 
 #include "cli/checks.hpp"
 #include "cli/commands.hpp"
+#include "cli/dead_acted.hpp"
 #include "cli/pages.hpp"
 #include "cli/parts/payload_view.hpp"
 #include "cli/parts/text.hpp"
@@ -29,8 +30,12 @@ struct ShowArguments {
 struct ActArguments {
   std::string name;
   std::vector<std::string> ids;
+  RetryOptions options;
   bool all = false;
   bool yes = false;
+
+  /// Whether all letters are meant, or all that the filter matches.
+  bool walks() const { return all || !options.only.empty(); }
 };
 
 JobId parse_id(const std::string& text) {
@@ -41,10 +46,24 @@ JobId parse_id(const std::string& text) {
                                 "prints them");
 }
 
+/// The filter as it is typed.
+std::string words_of(const DeadFilter& only) {
+  std::string words;
+  const auto add = [&words](const char* option, const std::string& value) {
+    if (value.empty()) return;
+    words += std::string(" ") + option + " '";
+    for (const char c : value) words += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    words += '\'';
+  };
+  add("--kind", only.kind);
+  add("--reason", only.reason);
+  return words;
+}
+
 int list(Session& session, const ListArguments& arguments) {
   Queue queue = session.queue(arguments.name);
   print_page(session.output(), queue, JobState::dead, arguments.page,
-             "ferry dead ls " + arguments.name);
+             "ferry dead ls " + arguments.name + words_of(arguments.page.only));
   return exit_ok;
 }
 
@@ -142,98 +161,43 @@ int show(Session& session, const ShowArguments& arguments) {
   return exit_ok;
 }
 
-/// What became of dead letters that were to be moved or removed.
-struct Acted {
-  static constexpr std::size_t most_told = 100;
-
-  std::int64_t jobs = 0;
-  std::int64_t not_found = 0;
-  std::int64_t left = 0;
-  std::vector<DeadLeft> told;  ///< of those left, the first ones
-
-  void note(const DeadLeft& letter) {
-    ++(letter.found ? left : not_found);
-    if (letter.found && told.size() < most_told) told.push_back(letter);
-  }
-};
-
-json acted_json(const ActArguments& arguments, const char* verb, const Acted& acted) {
-  json letters = json::array();
-  for (const DeadLeft& letter : acted.told) {
-    letters.push_back({{"id", letter.id.to_string()}, {"why", letter.why}});
-  }
-  return {{"name", arguments.name},
-          {verb, acted.jobs},
-          {"not_found", acted.not_found},
-          {"left", acted.left},
-          {"left_letters", std::move(letters)}};
-}
-
-void print_acted(Output& output, const ActArguments& arguments, bool retry, const Acted& acted) {
-  if (arguments.all && acted.jobs + acted.left == 0) {
-    output.line("No dead letters in queue " + arguments.name + '.');
-  } else {
-    output.line(retry ? "Put " + dead_letters_text(acted.jobs) + " back into queue " +
-                            arguments.name + ", with no attempts counted."
-                      : "Dropped " + dead_letters_text(acted.jobs) + " of queue " + arguments.name +
-                            " for good.");
-  }
-  constexpr std::size_t most_lines = 10;
-  for (std::size_t i = 0; i < acted.told.size() && i < most_lines; ++i) {
-    output.warning(acted.told[i].id.to_string() + " stays dead: " + acted.told[i].why);
-  }
-}
-
-/// Errors: `Failure` when some of what was asked for was not done.
-int verdict(const ActArguments& arguments, bool retry, const Acted& acted) {
-  if (acted.not_found > 0) {
-    throw Failure(exit_found_wrong,
-                  format_count(acted.not_found) + " of " +
-                      format_count(static_cast<std::int64_t>(arguments.ids.size())) +
-                      " IDs are not dead letters of queue " + arguments.name +
-                      " (any more); see `ferry dead ls " + arguments.name + "`");
-  }
-  if (acted.left > 0) {
-    throw Failure(exit_found_wrong, dead_letters_text(acted.left) + " of queue " + arguments.name +
-                                        " could not be " + (retry ? "put back" : "dropped") +
-                                        "; see `ferry dead show " + arguments.name + " ID`");
-  }
-  return exit_ok;
-}
-
 /// Moves or removes the dead letters that were named, or all.
 int act(Session& session, const ActArguments& arguments, bool retry) {
-  if (arguments.all == !arguments.ids.empty()) {
-    throw Failure(exit_usage, arguments.all ? "--all and IDs exclude each other; give one of them"
-                                            : "no dead letter is named; give IDs or --all");
+  const DeadFilter& only = arguments.options.only;
+  if (arguments.walks() == !arguments.ids.empty()) {
+    throw Failure(exit_usage, arguments.walks()
+                                  ? "IDs exclude --all, --kind and --reason; give one or the others"
+                                  : "no dead letter is named; give IDs or --all, --kind, --reason");
   }
   std::vector<JobId> ids;
   for (const std::string& text : arguments.ids) ids.push_back(parse_id(text));
   Queue queue = session.queue(arguments.name);
   Output& output = session.output();
-  if (arguments.all && !retry) {
+  if (arguments.walks() && !retry) {
     const std::int64_t dead = queue.counts().dead;
     output.confirm(
-        "Remove " + dead_letters_text(dead) + " of queue " + arguments.name + " for good?",
+        "Remove " +
+            (only.empty() ? dead_letters_text(dead) : "all dead letters" + filter_text(only)) +
+            " of queue " + arguments.name + " for good?",
         arguments.yes || dead == 0);
   }
-  const char* verb = retry ? "retried" : "dropped";
   const auto progress = [&](std::int64_t sum) {
-    output.progress(verb + (' ' + format_count(sum)));
+    output.progress((retry ? "retried " : "dropped ") + format_count(sum));
   };
-  Acted acted;
+  DeadActed acted;
+  acted.queue = arguments.name;
+  acted.only = only;
+  acted.retry = retry;
   const auto left = [&acted](const DeadLeft& letter) { acted.note(letter); };
-  if (arguments.all) {
-    acted.jobs = retry ? queue.retry_all_dead(progress, left) : queue.drop_all_dead(progress, left);
+  if (!arguments.walks()) {
+    acted.jobs =
+        retry ? queue.retry_dead(ids, left, arguments.options) : queue.drop_dead(ids, left);
+  } else if (retry) {
+    acted.jobs = queue.retry_all_dead(progress, left, arguments.options);
   } else {
-    acted.jobs = retry ? queue.retry_dead(ids, left) : queue.drop_dead(ids, left);
+    acted.jobs = queue.drop_all_dead(progress, left, only);
   }
-  if (output.is_json()) {
-    output.print(acted_json(arguments, verb, acted));
-  } else {
-    print_acted(output, arguments, retry, acted);
-  }
-  return verdict(arguments, retry, acted);
+  return report(output, acted, ids.size());
 }
 
 void add_list(CLI::App& noun, Command& chosen) {
@@ -246,6 +210,10 @@ void add_list(CLI::App& noun, Command& chosen) {
       ->capture_default_str();
   verb->add_option("--from", arguments->page.from, "Go on where an earlier list ended")
       ->type_name("CURSOR");
+  add_filter(*verb, arguments->page.only);
+  verb->footer(
+      "Reasons are cut on a terminal only. What cannot be decoded has a kind for --kind when it "
+      "names\nonly one.");
   verb->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return list(session, *arguments); };
   });
@@ -274,18 +242,30 @@ void add_act(CLI::App& noun, Command& chosen, bool retry) {
   auto arguments = std::make_shared<ActArguments>();
   CLI::App* verb =
       retry ? noun.add_subcommand("retry", "Put dead letters back into their queue")
-            : noun.add_subcommand("drop", "Remove dead letters for good; --all asks first");
+            : noun.add_subcommand("drop",
+                                  "Remove dead letters for good; asks first unless they are "
+                                  "named");
   verb->add_option("NAME", arguments->name, "The queue")->type_name("")->required();
   verb->add_option("ID", arguments->ids, "Ids of dead letters, see `ferry dead ls`")->type_name("");
   verb->add_flag("--all", arguments->all, "All dead letters of the queue");
-  if (!retry) verb->add_flag("--yes", arguments->yes, "Do not ask");
+  add_filter(*verb, arguments->options.only);
+  if (retry) {
+    verb->add_flag("--ignore-expiry", arguments->options.ignore_expiry,
+                   "Let jobs whose time has passed run all the same, and never expire");
+  } else {
+    verb->add_flag("--yes", arguments->yes, "Do not ask");
+  }
   verb->footer(
-      retry ? "They begin with no attempts counted. --all puts back those that are dead when "
-              "it begins, each\nonce. One that no worker could run stays dead, and the "
-              "others go on. Exits with 1 when an ID is not\na dead letter, or one stays: "
-              "why is on standard error, and in \"left_letters\" of --output json."
-            : "What is dropped is counted as cancelled. Exits with 1 when an ID is not a "
-              "dead letter, or one\ncould not be dropped.");
+      retry
+          ? "They begin with no attempts counted. --all puts back those that are dead when it "
+            "begins, each\nonce; --kind and --reason those of them to which both apply. One that "
+            "no worker could run, or\nwhose time has passed, stays dead, and the others go on. A "
+            "letter that wraps a whole bundle becomes\none for each part. Exits with 1 when an ID "
+            "is not a dead letter, or one stays: why is on standard\nerror, and in \"reasons\" "
+            "and \"left_letters\" of --output json."
+          : "What is dropped is counted as cancelled. Exits with 1 when an ID is not a dead "
+            "letter, "
+            "or one\ncould not be dropped.");
   verb->callback([&chosen, arguments, retry] {
     chosen = [arguments, retry](Session& session) { return act(session, *arguments, retry); };
   });
@@ -306,6 +286,7 @@ void add_dead(CLI::App& program, Command& chosen) {
       "  ferry dead ls mail                        what failed, and why\n"
       "  ferry dead show mail ID                   one of them, with its payload\n"
       "  ferry dead retry mail ID ID               try these again\n"
+      "  ferry dead retry mail --kind send_mail --reason declined\n"
       "  ferry dead drop mail --all --yes          throw all away, without a question");
 }
 

@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "cli/commands.hpp"
 #include "cli/parts/text.hpp"
+#include "cli/views.hpp"
 #include "ferry/setup.hpp"
 
 namespace ferry::cli {
@@ -33,8 +36,51 @@ void print_table(Output& output, const std::vector<Check>& checks) {
   output.print(table);
 }
 
+/// A Redis that is away or refuses is told as every other verb tells it.
+int exit_of(const std::vector<Check>& checks, std::size_t failures) {
+  for (const Check& check : checks) {
+    if (check.name != "server" || check.result != CheckResult::failed) continue;
+    for (const ErrorCode code :
+         {ErrorCode::unavailable, ErrorCode::denied, ErrorCode::invalid_argument}) {
+      if (check.found == to_string(code)) return cli::exit_of(code);
+    }
+  }
+  return failures == 0 ? exit_ok : exit_found_wrong;
+}
+
+/// Looks for queues whose jobs nobody runs.
+std::vector<Check> check_queues(Session& session) {
+  std::vector<Check> checks;
+  try {
+    Queues queues = session.queues();
+    for (const QueueLook& look : queues.look(queues.names().names)) {
+      if (!look.counts) continue;
+      const QueueCounts& counts = *look.counts;
+      const std::int64_t open = counts.waiting + counts.leased;
+      if (counts.workers > 0 || counts.silent_workers == 0 || open == 0) continue;
+      checks.push_back({"workers", CheckResult::failed,
+                        "queue " + look.name + ": " + notes_of(counts) + "; no worker lives, " +
+                            jobs_text(open) + " waiting or leased",
+                        "start a worker: it takes over what the dead ones hold"});
+    }
+  } catch (const Error& error) {
+    checks.push_back({"workers", CheckResult::warning, "cannot be looked at", error.what()});
+  }
+  return checks;
+}
+
+/// Looking at queues installs the functions where they are missing, and a doctor changes nothing.
+bool may_look_at_queues(const std::vector<Check>& checks) {
+  return std::ranges::any_of(checks, [](const Check& check) {
+    return check.name == "functions" && check.result == CheckResult::ok;
+  });
+}
+
 int doctor(Session& session) {
-  const std::vector<Check> checks = check_server(session.redis());
+  std::vector<Check> checks = check_server(session.redis());
+  if (may_look_at_queues(checks)) {
+    for (Check& check : check_queues(session)) checks.push_back(std::move(check));
+  }
   std::size_t warnings = 0;
   std::size_t failures = 0;
   for (const Check& check : checks) {
@@ -58,14 +104,16 @@ int doctor(Session& session) {
                 std::to_string(warnings) + (warnings == 1 ? " warning, " : " warnings, ") +
                 std::to_string(failures) + " failed");
   }
-  return failures == 0 ? exit_ok : exit_found_wrong;
+  return exit_of(checks, failures);
 }
 
 }  // namespace
 
 void add_doctor(CLI::App& program, Command& chosen) {
   CLI::App* verb = program.add_subcommand("doctor", "Check that this Redis suits Ferry");
-  verb->footer("Changes nothing. Exits with 1 when a check failed; warnings alone exit with 0.");
+  verb->footer(
+      "Changes nothing. Exits with 1 when a check failed, with 3 when Redis cannot be reached "
+      "and with 4\nwhen it refuses; warnings alone exit with 0.");
   verb->callback([&chosen] { chosen = doctor; });
 }
 

@@ -34,6 +34,7 @@ Exit codes:
   2  the command line or the input is wrong
   3  Redis cannot be reached
   4  Redis refused: rights, version, memory
+  5  an audit could not tell: the queue was too busy
 
 `ferry NOUN --help` and `ferry NOUN VERB --help` tell more.)";
 

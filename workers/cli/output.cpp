@@ -64,7 +64,7 @@ void Output::print(const Table& table, bool with_titles) {
 
 void Output::print(const json& value) { raw(dumped(value, out_terminal_ ? 2 : -1) + '\n'); }
 
-void Output::line(std::string_view text) { raw(std::string(text) + '\n'); }
+void Output::line(std::string_view text) { raw(printable_lines(text, out_colour_) + '\n'); }
 
 void Output::raw(std::string_view text) {
   end_progress();

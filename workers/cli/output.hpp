@@ -19,6 +19,7 @@ enum Exit : int {
   exit_usage = 2,
   exit_unreachable = 3,
   exit_refused = 4,
+  exit_busy = 5,
 };
 
 Exit exit_of(ErrorCode code);
@@ -49,6 +50,7 @@ class Output {
 
   void print(const Table& table, bool with_titles = true);
   void print(const nlohmann::json& value);
+  /// Text from elsewhere is made printable here, so no caller can forget.
   void line(std::string_view text);
   /// Writes as it is and flushes.
   void raw(std::string_view text);

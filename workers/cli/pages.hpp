@@ -10,6 +10,7 @@ namespace ferry::cli {
 struct PageArguments {
   std::size_t limit = 20;
   std::string from;
+  DeadFilter only;  ///< of dead letters
 };
 
 /// Prints at most `limit` jobs of one state and how to go on. Redis is asked for whole envelopes;

@@ -1,13 +1,27 @@
 #include "ferry/setup.hpp"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
 
 #include "cli/commands.hpp"
 #include "cli/parts/redis_url.hpp"
 
 namespace ferry::cli {
 namespace {
+
+/// Makes the folder for passwords, which only its owner may look into. One that is there stays as
+/// it is.
+///
+/// Errors: `invalid_argument` when it cannot be made.
+void make_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return;
+  throw Error(ErrorCode::invalid_argument, "--passwords " + folder + " cannot be made: " +
+                                               std::generic_category().message(errno));
+}
 
 struct Arguments {
   bool acl = false;
@@ -65,6 +79,7 @@ Planned planned(const Arguments& arguments, const std::string& prefix, Role role
                     "it is read or made, or set " +
                     variable);
   }
+  make_folder(arguments.passwords);
   const auto file = std::filesystem::path(arguments.passwords) / (plan.user.name + ".password");
   plan.source = file.string();
   plan.password = password_from_file(plan.source);
@@ -113,9 +128,10 @@ int write_users(Session& session, const Arguments& arguments) {
     print_json(output, plans, true);
   } else {
     for (const Planned& plan : plans) {
-      output.line("User " + plan.user.name + " may do what a " +
-                  std::string(to_string(plan.user.role)) + " must; its password is in " +
-                  plan.source + '.');
+      const std::string role(to_string(plan.user.role));
+      output.line("User " + plan.user.name + " may do what " +
+                  (plan.user.role == Role::admin ? "an " : "a ") + role +
+                  " must; its password is in " + plan.source + '.');
     }
   }
   if (!kept) {

@@ -152,7 +152,7 @@ void add_counts(const QueueLook& look, const Movement* movement, std::vector<Cel
   }
   row.emplace_back(counts.waiting > 0 ? format_duration(counts.oldest_age) : "-");
   row.emplace_back(format_count(counts.workers));
-  row.emplace_back(counts.paused ? "paused" : "", Style::yellow);
+  row.emplace_back(notes_of(counts), Style::yellow);
 }
 
 Table look_table(const Look* before, const Look& now, bool with_time, bool with_rates) {

@@ -37,12 +37,21 @@ std::string counted(std::int64_t count, const char* one, const char* many) {
 }  // namespace
 
 json counts_json(const QueueCounts& counts) {
-  return {{"accepted", counts.accepted}, {"waiting", counts.waiting},
-          {"leased", counts.leased},     {"delayed", counts.delayed},
-          {"dead", counts.dead},         {"done", counts.done},
-          {"expired", counts.expired},   {"cancelled", counts.cancelled},
-          {"bytes", counts.bytes},       {"envelopes", counts.envelopes},
-          {"workers", counts.workers},   {"oldest_age_ms", counts.oldest_age.count()},
+  return {{"accepted", counts.accepted},
+          {"waiting", counts.waiting},
+          {"leased", counts.leased},
+          {"delayed", counts.delayed},
+          {"dead", counts.dead},
+          {"done", counts.done},
+          {"expired", counts.expired},
+          {"cancelled", counts.cancelled},
+          {"bytes", counts.bytes},
+          {"envelopes", counts.envelopes},
+          {"workers", counts.workers},
+          {"oldest_age_ms", counts.oldest_age.count()},
+          {"silent_workers", counts.silent_workers},
+          {"longest_silence_ms", counts.longest_silence.count()},
+          {"oldest_leased_ms", counts.oldest_leased.count()},
           {"paused", counts.paused}};
 }
 
@@ -69,6 +78,23 @@ std::string trouble_of(const QueueLook& look) {
   return trouble + "; remove it with `ferry queue forget --hex " +
          (look.name.size() > most_shown ? "…`, see name_hex of --output json"
                                         : (look.name.empty() ? "''" : hex(look.name)) + "`");
+}
+
+std::string notes_of(const QueueCounts& counts) {
+  // Shorter runs are common, and nothing to look at.
+  constexpr std::chrono::seconds long_run{30};
+  std::string notes = counts.paused ? "paused" : "";
+  const auto add = [&notes](const std::string& note) {
+    notes += (notes.empty() ? "" : ", ") + note;
+  };
+  if (counts.silent_workers > 0) {
+    add(counted(counts.silent_workers, "worker", "workers") + " silent for " +
+        format_duration(counts.longest_silence));
+  }
+  if (counts.leased > 0 && counts.oldest_leased >= long_run) {
+    add("leased for " + format_duration(counts.oldest_leased));
+  }
+  return notes;
 }
 
 std::string kind_text(const JobInfo& job) {
@@ -98,15 +124,41 @@ json job_json(const JobInfo& job) {
   return value;
 }
 
-Table jobs_table(JobState state, const std::vector<JobInfo>& jobs) {
+json filter_json(const DeadFilter& only) {
+  json value = json::object();
+  if (!only.kind.empty()) value["kind"] = only.kind;
+  if (!only.reason.empty()) value["text"] = only.reason;
+  return value;
+}
+
+std::string filter_text(const DeadFilter& only) {
+  std::string text;
+  if (!only.kind.empty()) text += " of kind " + printable(only.kind);
+  if (!only.reason.empty()) text += " whose reason contains \"" + printable(only.reason) + '"';
+  return text;
+}
+
+void add_filter(CLI::App& verb, DeadFilter& only) {
+  const auto no_nothing = [](const std::string& text) {
+    return text.empty() ? std::string("expected some text") : std::string();
+  };
+  verb.add_option("--kind", only.kind, "Only jobs of this kind")
+      ->type_name("KIND")
+      ->check(no_nothing);
+  verb.add_option("--reason", only.reason, "Only those whose reason contains this text")
+      ->type_name("TEXT")
+      ->check(no_nothing);
+}
+
+Table jobs_table(JobState state, const std::vector<JobInfo>& jobs, bool whole) {
   std::vector<Table::Column> columns{
-      {"ID"}, {"KIND", Align::left, kind_width}, {"PRIORITY"}, {"AGE", Align::right}};
+      {"ID"}, {"KIND", Align::left, whole ? 0 : kind_width}, {"PRIORITY"}, {"AGE", Align::right}};
   if (state == JobState::leased) columns.push_back({"WORKER"});
   if (state == JobState::delayed) columns.push_back({"RUNS", Align::right});
   if (state == JobState::dead) columns.push_back({"DIED", Align::right});
   columns.insert(columns.end(), {{"ATTEMPTS", Align::right}, {"SIZE", Align::right}});
   const bool with_reason = state == JobState::dead || state == JobState::delayed;
-  if (with_reason) columns.push_back({"REASON", Align::left, reason_width});
+  if (with_reason) columns.push_back({"REASON", Align::left, whole ? 0 : reason_width});
   Table table(std::move(columns));
   for (const JobInfo& job : jobs) {
     std::vector<Cell> row{job.id.to_string(),

@@ -35,7 +35,12 @@ struct QueueCounts {
   std::int64_t cancelled = 0;  ///< dead letters dropped and queues purged, by an operator
   std::int64_t bytes = 0;      ///< stored bytes of waiting, leased and delayed jobs
   std::int64_t envelopes = 0;  ///< stream entries, waiting and leased
-  std::int64_t workers = 0;    ///< workers with a live lease
+  std::int64_t workers = 0;    ///< that gave a sign of life within 10 s
+  /// Those that did not and were not struck off yet: dead, or cut off.
+  std::int64_t silent_workers = 0;
+  std::chrono::milliseconds longest_silence{0};  ///< of those
+  /// How long ago the first leased envelope was handed out, as far as that can be read.
+  std::chrono::milliseconds oldest_leased{0};
   std::chrono::milliseconds oldest_age{0};  ///< of the oldest job not yet handed to a worker
   bool paused = false;
 };
@@ -84,6 +89,9 @@ struct AuditReport {
   std::int64_t found_bytes = 0;
   /// One sentence for each invariant that does not hold.
   std::vector<std::string> violations;
+  /// Jobs moved during every look, so what differs in the last one proves nothing: look again, or
+  /// pause the queue first.
+  bool busy = false;
 
   bool balanced() const { return violations.empty(); }
 };
@@ -93,8 +101,27 @@ struct DeadLeft {
   JobId id;
   bool found = false;  ///< false: no such dead letter is kept (any more)
   std::string why;
+  std::int64_t jobs = 1;             ///< in it
+  std::vector<std::string> kinds{};  ///< of them, as far as they can be read
+  bool expired = false;              ///< their time has passed; see RetryOptions
 };
 using OnDeadLeft = std::function<void(const DeadLeft&)>;
+
+/// Which dead letters are meant: those to which all that is given applies.
+struct DeadFilter {
+  std::string kind;    ///< empty = any; of bytes that cannot be decoded the only kind they name
+  std::string reason;  ///< what the reason contains
+
+  bool empty() const { return kind.empty() && reason.empty(); }
+  bool matches(const JobInfo& job) const;
+};
+
+struct RetryOptions {
+  DeadFilter only;
+  /// Puts a job whose time has passed back as one that never expires. Else it stays dead: a worker
+  /// would drop it unrun.
+  bool ignore_expiry = false;
+};
 
 /// Looks into one queue and lets an operator act on it.
 ///
@@ -141,9 +168,10 @@ class Queue {
 
   /// Compares the counters with what is stored, envelope by envelope.
   ///
-  /// Walks the queue in slices; exact while nobody else moves jobs, so a difference that a busy
-  /// queue shows is looked at again before it is reported. A key that cannot be read is a
-  /// violation.
+  /// Walks the queue in slices, which is exact while nobody else moves jobs. A difference is looked
+  /// at again at one instant, where the queue holds at most 5,000 envelopes and 4 MiB (and the user
+  /// may MULTI); else until nothing moves, and `busy` tells that it never stood still. A key that
+  /// cannot be read is a violation.
   AuditReport audit();
 
   /// Workers hear of it within half a second, idle ones of more than 64 queues within 1.5 s.
@@ -156,22 +184,25 @@ class Queue {
   /// Returns: jobs removed. `progress` is told the sum after each slice.
   std::int64_t purge(const std::function<void(std::int64_t removed)>& progress = {});
 
-  /// Puts dead letters back to the queue with no attempts counted.
+  /// Puts dead letters back to the queue with no attempts counted. One that wraps a whole bundle
+  /// becomes a letter for each part, and so does one of which some jobs stay.
   ///
   /// Returns: jobs moved. `left` is told of each letter that could not be put back and why: one
-  /// that no worker could run, one whose stream takes no more.
-  std::int64_t retry_dead(std::span<const JobId> ids, const OnDeadLeft& left = {});
+  /// that no worker could run, one whose time has passed, one whose stream takes no more.
+  std::int64_t retry_dead(std::span<const JobId> ids, const OnDeadLeft& left = {},
+                          const RetryOptions& options = {});
   /// The same for all letters that are dead when the call begins, each once; those that die again
   /// meanwhile are left alone. `progress` is told the sum after each slice.
   std::int64_t retry_all_dead(const std::function<void(std::int64_t moved)>& progress = {},
-                              const OnDeadLeft& left = {});
+                              const OnDeadLeft& left = {}, const RetryOptions& options = {});
 
-  /// Removes dead letters for good, counted as cancelled.
+  /// Removes dead letters for good, counted as cancelled. Of a letter with several jobs only those
+  /// that `only` matches.
   ///
   /// Returns: jobs dropped. `left` is told of each letter that could not be dropped and why.
   std::int64_t drop_dead(std::span<const JobId> ids, const OnDeadLeft& left = {});
   std::int64_t drop_all_dead(const std::function<void(std::int64_t dropped)>& progress = {},
-                             const OnDeadLeft& left = {});
+                             const OnDeadLeft& left = {}, const DeadFilter& only = {});
 
  private:
   struct Impl;

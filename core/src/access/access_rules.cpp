@@ -49,12 +49,12 @@ constexpr std::array worker_grants{
 
 constexpr std::string_view reading =
     "+fcall_ro +hget +hmget +hlen +hstrlen +smembers +sismember +scard +sscan +xlen +xpending "
-    "+xinfo|groups +xrange +zcard +zrange +zrangebyscore +zmscore";
+    "+hvals +xinfo|groups +xrange +zcard +zrange +zrangebyscore +zmscore";
 
 // The last line is for large dead letters that go back, and for a queue that is forgotten.
 constexpr std::string_view operating =
     "+hset +hdel +hincrby +xadd +xdel +zrem +zscore +zrank "
-    "+multi +exec +renamenx +xgroup|create +hscan +hvals +unlink";
+    "+multi +exec +renamenx +xgroup|create +hscan +unlink";
 
 // What an operator's functions add, beside what they change: letters of the parts of a letter.
 constexpr std::array admin_grants{

@@ -41,8 +41,13 @@ void append_as(std::string_view verb, redis::Connection& connection, std::string
   connection.append(command);
 }
 
+const Reply& checked(const Reply& reply, std::string_view function) {
+  if (reply.is_error()) throw refusal_of(function, reply.text);
+  return reply;
+}
+
 redis::ReplyPtr checked(redis::ReplyPtr reply, std::string_view function) {
-  if (reply->root().is_error()) throw refusal_of(function, reply->root().text);
+  checked(reply->root(), function);
   return reply;
 }
 
@@ -53,15 +58,10 @@ redis::ReplyPtr call(redis::Connection& connection, std::string_view function,
   return checked(connection.read(), function);
 }
 
-/// For a user that may only read: FCALL asks for the right to write to its keys, whatever it does.
-redis::ReplyPtr look(redis::Connection& connection, std::string_view function,
-                     std::span<const std::string_view> keys,
-                     std::span<const std::string_view> arguments) {
-  append_as("FCALL_RO", connection, function, keys, arguments);
-  return checked(connection.read(), function);
-}
-
+// A user that may only read calls with FCALL_RO: FCALL asks for the right to write to the keys.
 constexpr std::string_view books_function = "ferry_v1_books";
+constexpr std::string_view weigh_function = "ferry_v1_weigh";
+constexpr std::string_view weigh_parked_function = "ferry_v1_weigh_parked";
 
 void read_list(const Reply& list, std::string_view function, std::vector<SeenEnvelope>& to) {
   array_of(list, 0, function);
@@ -111,9 +111,10 @@ void append_books(redis::Connection& connection, const Keys& keys) {
   append_as("FCALL_RO", connection, books_function, names, arguments);
 }
 
-BooksReply read_books(const redis::ReplyPtr& answer) {
-  checked(answer, books_function);
-  const Reply& reply = array_of(answer->root(), 19, books_function);
+BooksReply read_books(const redis::ReplyPtr& answer) { return read_books(answer->root()); }
+
+BooksReply read_books(const Reply& answer) {
+  const Reply& reply = array_of(checked(answer, books_function), 19, books_function);
   BooksReply books;
   std::int64_t* const fields[] = {&books.accepted,      &books.done,
                                   &books.expired,       &books.cancelled,
@@ -163,30 +164,47 @@ std::vector<WrongKey> find_wrong_keys(redis::Connection& connection, const Keys&
 
 WeighedSlice call_weigh(redis::Connection& connection, const Keys& keys, std::size_t priority,
                         std::string_view from, std::string_view to, bool lists) {
-  constexpr std::string_view function = "ferry_v1_weigh";
+  append_weigh(connection, keys, priority, from, to, lists);
+  return read_weigh(connection.read()->root());
+}
+
+void append_weigh(redis::Connection& connection, const Keys& keys, std::size_t priority,
+                  std::string_view from, std::string_view to, bool lists) {
   const std::string_view names[] = {keys.progress, keys.ready[priority]};
   const std::string most = std::to_string(slice_elements);
   const std::string bytes = std::to_string(slice_bytes);
   const std::string_view arguments[] = {from, to, most, bytes, lists ? "1" : "0"};
-  const auto answer = look(connection, function, names, arguments);
-  const Reply& reply = array_of(answer->root(), 6, function);
-  WeighedSlice slice{integer_of(reply[0], function), integer_of(reply[1], function),
-                     std::string(reply[2].text),     integer_of(reply[3], function),
-                     integer_of(reply[4], function), {}};
-  read_list(reply[5], function, slice.list);
+  append_as("FCALL_RO", connection, weigh_function, names, arguments);
+}
+
+WeighedSlice read_weigh(const Reply& answer) {
+  const Reply& reply = array_of(checked(answer, weigh_function), 6, weigh_function);
+  WeighedSlice slice{integer_of(reply[0], weigh_function), integer_of(reply[1], weigh_function),
+                     std::string(reply[2].text),           integer_of(reply[3], weigh_function),
+                     integer_of(reply[4], weigh_function), {}};
+  read_list(reply[5], weigh_function, slice.list);
   return slice;
 }
 
 WeighedSlice call_weigh_parked(redis::Connection& connection, const Keys& keys,
                                const std::string& set, std::int64_t rank, bool lists) {
-  constexpr std::string_view function = "ferry_v1_weigh_parked";
+  append_weigh_parked(connection, keys, set, rank, lists);
+  return read_weigh_parked(connection.read()->root());
+}
+
+void append_weigh_parked(redis::Connection& connection, const Keys& keys, const std::string& set,
+                         std::int64_t rank, bool lists) {
   const std::string_view names[] = {set, keys.parked};
   const std::string from = std::to_string(rank);
   const std::string most = std::to_string(slice_elements);
   const std::string bytes = std::to_string(slice_bytes);
   const std::string_view arguments[] = {from, most, bytes, lists ? "1" : "0"};
-  const auto answer = look(connection, function, names, arguments);
-  const Reply& reply = array_of(answer->root(), 4, function);
+  append_as("FCALL_RO", connection, weigh_parked_function, names, arguments);
+}
+
+WeighedSlice read_weigh_parked(const Reply& answer) {
+  constexpr std::string_view function = weigh_parked_function;
+  const Reply& reply = array_of(checked(answer, function), 4, function);
   WeighedSlice slice{integer_of(reply[0], function),
                      integer_of(reply[1], function),
                      {},
@@ -277,6 +295,15 @@ std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
   constexpr std::string_view function = "ferry_v1_dead_drop";
   const std::string_view names[] = {keys.state, keys.dead, keys.parked};
   const std::vector<std::string_view> arguments(letters.begin(), letters.end());
+  return integer_of(call(connection, function, names, arguments)->root(), function);
+}
+
+std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys, std::string_view name,
+                             std::span<const std::string> letters) {
+  constexpr std::string_view function = "ferry_v1_dead_split";
+  const std::string_view names[] = {keys.state, keys.dead, keys.parked};
+  std::vector<std::string_view> arguments{name};
+  arguments.insert(arguments.end(), letters.begin(), letters.end());
   return integer_of(call(connection, function, names, arguments)->root(), function);
 }
 

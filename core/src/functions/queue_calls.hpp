@@ -58,6 +58,7 @@ struct BooksReply {
 
 /// Queues the call; `read_books` takes its reply.
 void append_books(redis::Connection& connection, const Keys& keys);
+BooksReply read_books(const redis::Reply& reply);
 /// Errors: those of the call as a whole; about a single key: `wrong_keys`.
 BooksReply read_books(const redis::ReplyPtr& answer);
 BooksReply call_books(redis::Connection& connection, const Keys& keys);
@@ -91,6 +92,14 @@ WeighedSlice call_weigh(redis::Connection& connection, const Keys& keys, std::si
 WeighedSlice call_weigh_parked(redis::Connection& connection, const Keys& keys,
                                const std::string& set, std::int64_t rank, bool lists);
 
+/// The same calls, queued: for a transaction, whose replies `read_weigh…` takes.
+void append_weigh(redis::Connection& connection, const Keys& keys, std::size_t priority,
+                  std::string_view from, std::string_view to, bool lists);
+void append_weigh_parked(redis::Connection& connection, const Keys& keys, const std::string& set,
+                         std::int64_t rank, bool lists);
+WeighedSlice read_weigh(const redis::Reply& reply);
+WeighedSlice read_weigh_parked(const redis::Reply& reply);
+
 void call_pause(redis::Connection& connection, const Keys& keys, bool paused);
 
 struct Removed {
@@ -121,6 +130,12 @@ std::int64_t transact_dead_retry(redis::Connection& connection, const Keys& keys
 /// Returns: jobs dropped. At most `slice_elements` names, and about a megabyte.
 std::int64_t call_dead_drop(redis::Connection& connection, const Keys& keys,
                             std::span<const std::string> names);
+
+/// One letter for each part, with as many jobs in all.
+///
+/// Returns: letters made; 0 = there is no such dead letter any more.
+std::int64_t call_dead_split(redis::Connection& connection, const Keys& keys, std::string_view name,
+                             std::span<const std::string> letters);
 
 struct ForgetReply {
   bool forgotten = false;

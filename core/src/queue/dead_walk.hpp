@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,9 @@ class DeadWalk {
     return std::nullopt;
   }
 
+  /// Told of letters that the walk itself made of others, and left there: they are not looked at.
+  void made(std::span<const std::string> names) { made_.insert(names.begin(), names.end()); }
+
   /// Returns: those of a page that are to be looked at now.
   std::vector<std::string> take(std::vector<DeadName> page) {
     std::vector<std::string> names;
@@ -58,6 +62,7 @@ class DeadWalk {
         page_.resize(i);
         break;
       }
+      if (made_.contains(letter.name)) continue;
       // One that was put back and died again in the millisecond in which the walk began.
       if (letter.died_at_ms == until_ms_ && first_ones_.contains(letter.name)) continue;
       if (first_ones_.size() < most_first) first_ones_.insert(letter.name);
@@ -96,6 +101,7 @@ class DeadWalk {
   std::vector<DeadName> page_;
   std::deque<DeadName> left_;
   std::set<std::string> first_ones_;
+  std::set<std::string> made_;
 };
 
 }  // namespace ferry::detail

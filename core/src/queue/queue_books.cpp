@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "functions/replies.hpp"
+#include "queue/look_at_once.hpp"
 #include "queue/queue_impl.hpp"
+#include "redis/stream_id.hpp"
 
 namespace ferry::detail {
 namespace {
@@ -115,6 +118,61 @@ bool look_into(AuditReport& report, const BooksReply& books,
   }
 }
 
+void compare(AuditReport& report, const BooksReply& books, bool all_streams, bool all_due,
+             bool all_dead) {
+  if (all_streams) {
+    require_equal(report, "jobs in the streams", books.ready, report.found_in_stream);
+  }
+  if (all_due) require_equal(report, "delayed jobs", books.delayed, report.found_delayed);
+  if (all_dead) require_equal(report, "dead letters", books.dead, report.found_dead);
+  if (all_streams && all_due) {
+    require_equal(report, "stored bytes", books.bytes, report.found_bytes);
+  }
+  if (all_due && all_dead) {
+    require_equal(report, "entries due or dead", books.due_entries + books.dead_entries,
+                  books.parked_entries);
+  }
+}
+
+/// A worker's heartbeat comes twice a second at least, whatever its lease.
+constexpr std::int64_t silent_after_ms = 10'000;
+/// More workers than these are not looked at one by one.
+constexpr std::int64_t most_workers = 1000;
+
+/// Tells the living workers from the dead ones. Who may not read heartbeats sees all as alive.
+void add_silence(Connection& connection, const Keys& keys, const BooksReply& books,
+                 QueueCounts& counts) {
+  if (books.workers == 0 || books.workers > most_workers) return;
+  const auto answer = connection.command({"HVALS", keys.workers});
+  for (const redis::Reply& seen : answer->root()) {
+    const auto at_ms = redis::whole_number(seen.text);
+    if (!at_ms) continue;
+    const auto silence =
+        books.server_time_ms - static_cast<std::int64_t>(std::min(*at_ms, wire::max_time_ms));
+    if (silence < silent_after_ms) continue;
+    ++counts.silent_workers;
+    counts.longest_silence = std::max(counts.longest_silence, std::chrono::milliseconds{silence});
+  }
+  counts.workers = std::max<std::int64_t>(0, counts.workers - counts.silent_workers);
+}
+
+void add_oldest_leased(Connection& connection, const Keys& keys, const BooksReply& books,
+                       QueueCounts& counts) {
+  if (books.leased_envelopes == 0) return;
+  for (const std::string& stream : keys.ready) {
+    connection.append({"XPENDING", stream, group_name, "-", "+", "1"});
+  }
+  for (std::size_t i = 0; i < priority_count; ++i) {
+    const auto answer = connection.read();
+    const redis::Reply& list = answer->root();
+    if (list.is_error() || list.type != redis::Reply::Type::array || list.size == 0) continue;
+    if (list[0].size < 4) continue;
+    const std::chrono::milliseconds idle{
+        bounded(list[0][2], 0, static_cast<std::int64_t>(wire::max_time_ms))};
+    counts.oldest_leased = std::max(counts.oldest_leased, idle);
+  }
+}
+
 }  // namespace
 
 BooksReply books_or_named_error(Connection& connection, const Keys& keys) {
@@ -163,8 +221,11 @@ bool concerns_all(const Error& error) {
 }
 
 QueueCounts counts_beside(Connection& connection, const Keys& keys, const BooksReply& books) {
-  return counts_of(books, leased_jobs(connection, keys, books),
-                   oldest_age_ms(connection, keys, books));
+  QueueCounts counts = counts_of(books, leased_jobs(connection, keys, books),
+                                 oldest_age_ms(connection, keys, books));
+  add_silence(connection, keys, books, counts);
+  add_oldest_leased(connection, keys, books, counts);
+  return counts;
 }
 
 AuditReport look_once(Connection& connection, const Keys& keys, const BooksReply& books) {
@@ -201,20 +262,18 @@ AuditReport look_once(Connection& connection, const Keys& keys, const BooksReply
     report.found_dead = count_parked(connection, keys, keys.dead).jobs;
   });
   report.counts = counts_of(books, leased, std::max<std::int64_t>(books.oldest_age_ms, 0));
+  if (!books.has_wrong(keys.state)) compare(report, books, all_streams, all_due, all_dead);
+  return report;
+}
 
-  if (books.has_wrong(keys.state)) return report;
-  if (all_streams) {
-    require_equal(report, "jobs in the streams", books.ready, report.found_in_stream);
-  }
-  if (all_due) require_equal(report, "delayed jobs", books.delayed, report.found_delayed);
-  if (all_dead) require_equal(report, "dead letters", books.dead, report.found_dead);
-  if (all_streams && all_due) {
-    require_equal(report, "stored bytes", books.bytes, report.found_bytes);
-  }
-  if (all_due && all_dead) {
-    require_equal(report, "entries due or dead", books.due_entries + books.dead_entries,
-                  books.parked_entries);
-  }
+AuditReport report_of(const BooksReply& books, const FoundAtOnce& found) {
+  AuditReport report;
+  report.found_in_stream = found.leased + found.waiting;
+  report.found_delayed = found.delayed;
+  report.found_dead = found.dead;
+  report.found_bytes = found.bytes;
+  report.counts = counts_of(books, found.leased, std::max<std::int64_t>(books.oldest_age_ms, 0));
+  compare(report, books, true, true, true);
   return report;
 }
 

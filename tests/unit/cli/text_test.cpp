@@ -81,6 +81,29 @@ TEST(TableTest, MakesTextFromElsewhereHarmless) {
   EXPECT_EQ(table.render(false), "A\n\\x1b[…\na\\nlo…\n");
 }
 
+TEST(PrintableLinesTest, KeepsNewlinesAndOurOwnStylesOnly) {
+  struct Case {
+    std::string text;
+    std::string plain;   ///< without styles
+    std::string styled;  ///< where they are shown
+  };
+  const std::vector<Case> cases{
+      {"", "", ""},
+      {"a\nb\n", "a\nb\n", "a\nb\n"},
+      {"\n\n", "\n\n", "\n\n"},
+      {"\x1b[1mhead\x1b[0m: x", "\\x1b[1mhead\\x1b[0m: x", "\x1b[1mhead\x1b[0m: x"},
+      {"a\x1b[2Jb", "a\\x1b[2Jb", "a\\x1b[2Jb"},
+      {"\x1b]0;title\x07", "\\x1b]0;title\\x07", "\\x1b]0;title\\x07"},
+      {"\x1b", "\\x1b", "\\x1b"},
+      {"\x1b\x1b[0m", "\\x1b\\x1b[0m", "\\x1b\x1b[0m"},
+      {"\r\t\x9b", "\\x0d\\t\\x9b", "\\x0d\\t\\x9b"},
+      {"caf\xc3\xa9 \xe2\x80\xae", "caf\xc3\xa9 \\xe2\\x80\\xae", "caf\xc3\xa9 \\xe2\\x80\\xae"}};
+  for (const Case& one : cases) {
+    EXPECT_EQ(printable_lines(one.text, false), one.plain);
+    EXPECT_EQ(printable_lines(one.text, true), one.styled);
+  }
+}
+
 TEST(HexTest, IsReadAsItIsWritten) {
   for (const std::string& bytes : {std::string(), std::string("mail"), std::string("\0\xff \n", 4),
                                    std::string(1000, '\x80')}) {

@@ -113,6 +113,28 @@ std::string printable(std::string_view text) {
   return safe;
 }
 
+std::string printable_lines(std::string_view text, bool styles) {
+  // What `styled` writes: text from elsewhere that holds one of these can do no more than it.
+  constexpr std::array<std::string_view, 6> codes{"\x1b[0m",  "\x1b[1m",  "\x1b[2m",
+                                                  "\x1b[31m", "\x1b[32m", "\x1b[33m"};
+  std::string safe;
+  while (!text.empty()) {
+    std::size_t kept = text.front() == '\n' ? 1 : 0;
+    for (const std::string_view code : codes) {
+      if (styles && text.starts_with(code)) kept = code.size();
+    }
+    if (kept > 0) {
+      safe += text.substr(0, kept);
+      text.remove_prefix(kept);
+      continue;
+    }
+    const std::size_t end = std::min(text.find_first_of("\n\x1b", 1), text.size());
+    safe += printable(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return safe;
+}
+
 std::string clipped(std::string_view text, std::size_t width) {
   if (display_width(text) <= width) return std::string(text);
   std::size_t used = 0;

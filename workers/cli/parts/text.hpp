@@ -15,6 +15,10 @@ std::size_t display_width(std::string_view text);
 /// cursor or colour the terminal, and bytes that are no UTF-8 become `\n`, `\x1b` and the like.
 std::string printable(std::string_view text);
 
+/// Makes text of several lines safe: like `printable`, but newlines stay, and the escape codes of
+/// `styled` where `styles` says that there may be some.
+std::string printable_lines(std::string_view text, bool styles);
+
 /// Returns: the text, cut to `width` columns with `…` as the last one when it is longer.
 std::string clipped(std::string_view text, std::size_t width);
 
