@@ -184,6 +184,16 @@ TEST(KindPaceTest, SlowerRunsAreBelievedSooner) {
   EXPECT_EQ(pace.per_job(), 4500us);
 }
 
+TEST(FlowRuleTest, WhatIsSetAsideDoesNotCountForAFetch) {
+  StayingShare stays;
+  EXPECT_EQ(stays.share(), 1);
+  for (int i = 0; i < 100; ++i) stays.came(1, false);
+  EXPECT_LT(stays.share(), 0.01);
+  EXPECT_GE(flow_of({}, 4, seen(3, 1, 1, 5ms), stays.share()).at_once, 800u);
+  for (int i = 0; i < 50; ++i) stays.came(1, true);
+  EXPECT_GT(stays.share(), 0.9);
+}
+
 TEST(MeanPaceTest, ForgetsInSeconds) {
   MeanPace mean;
   EXPECT_EQ(mean.per_job(), KindPace::unknown);

@@ -18,7 +18,8 @@ nanoseconds too_much_held(const KindLoad& kind, std::size_t handlers) {
 
 }  // namespace
 
-FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const MeanPace& mean) {
+FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const MeanPace& mean,
+                  double stays) {
   handlers = std::max<std::size_t>(1, handlers);
   FlowState state;
   nanoseconds waiting{0};
@@ -50,7 +51,8 @@ FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const M
   }
   if (mean.per_job() >= KindPace::fast) {
     const auto in_time = static_cast<std::size_t>(soon / mean.per_job());
-    state.at_once = handlers * std::max({mean.fit(), in_time, std::size_t{1}});
+    const std::size_t begin = handlers * std::max({mean.fit(), in_time, std::size_t{1}});
+    state.at_once = static_cast<std::size_t>(static_cast<double>(begin) / stays);
     state.is_ahead = too_much >= soon;
   }
   return state;

@@ -61,7 +61,9 @@ inline constexpr std::chrono::milliseconds soon{10};
 /// A worker that is ahead leaves others so long to fetch before it does.
 inline constexpr std::chrono::milliseconds gives_way{5};
 
-FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const MeanPace& mean);
+/// `stays`: of the jobs that come, those that are not set aside: above 0..1.
+FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const MeanPace& mean,
+                  double stays = 1);
 
 /// How many jobs of a limited kind a worker keeps at least, so that its handlers never wait: what
 /// they do in `kept_for`, and two runs of each. More are set aside for other workers.

@@ -47,6 +47,29 @@ class KindPace {
   bool known_ = false;
 };
 
+/// Of the jobs that come, those that are not set aside, as far as it was seen last.
+///
+/// Threads: one thread at a time.
+class StayingShare {
+ public:
+  void came(std::size_t jobs, bool stay) {
+    const auto more = static_cast<double>(jobs);
+    const double left = remembers / (remembers + more);
+    all_ = all_ * left + more;
+    stayed_ = stayed_ * left + (stay ? more : 0);
+  }
+
+  /// Returns: above 0..1.
+  double share() const { return all_ <= 0 ? 1 : std::max(least, stayed_ / all_); }
+
+ private:
+  static constexpr double remembers = 8;  ///< jobs
+  static constexpr double least = 1.0 / 256;
+
+  double all_ = 0;
+  double stayed_ = 0;
+};
+
 /// What handlers do, of all kinds as they came in the last seconds: a few slow jobs among many fast
 /// ones count little.
 ///

@@ -95,7 +95,9 @@ void BatchStage::on(const Arrived& event, Time) {
     const LeasedEnvelope& envelope = *envelope_of(arrival.job);
     const bool paused = board_.is_paused(envelope.queue);
     keyed_[arrival.kind] = !arrival.batch_key.empty();
-    if (!paused && !overflows(arrival)) {
+    const bool kept = paused || !overflows(arrival);
+    stays_.came(arrival.jobs, kept);
+    if (!paused && kept) {
       batcher_.arrive(arrival);
       continue;
     }
@@ -295,7 +297,7 @@ std::vector<EnvelopeSize> BatchStage::envelope_sizes() const {
 void BatchStage::publish() {
   loads_.clear();
   for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) loads_.push_back(load_of(kind));
-  flow_ = flow_of(loads_, concurrency_, mean_pace_);
+  flow_ = flow_of(loads_, concurrency_, mean_pace_, stays_.share());
   bool may_share = false;
   for (std::size_t kind = 0; kind < loads_.size(); ++kind) {
     const KindLoad& load = loads_[kind];

@@ -145,6 +145,7 @@ class BatchStage {
   std::vector<ShortRuns> kinds_short_;             ///< likewise
   std::vector<KindPace> paces_;                    ///< likewise
   MeanPace mean_pace_;
+  StayingShare stays_;
   std::vector<std::optional<ConcurrencyLimit>> limits_;  ///< likewise; of those that adapt
   Batcher batcher_;
   std::vector<std::string> kinds_;
