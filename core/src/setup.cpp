@@ -278,6 +278,12 @@ bool install_functions(const RedisOptions& redis) {
   return ensure_library(connection);
 }
 
+void check_connection(const RedisOptions& redis) {
+  redis.validate();
+  redis::Connection connection(redis);
+  connection.call({"PING"});
+}
+
 std::vector<Check> check_server(const RedisOptions& redis) {
   std::vector<Check> checks;
   try {

@@ -14,6 +14,7 @@
 #include "control_board.hpp"
 #include "enter.hpp"
 #include "fitting.hpp"
+#include "home_process.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
@@ -145,6 +146,15 @@ class Worker::Impl {
   /// Whether handlers still ran when `run` returned; then nothing may be destroyed under them.
   bool abandoned() const { return abandoned_; }
 
+  /// Its threads, connections and leases are those of the process that made it.
+  const detail::HomeProcess& home() const { return home_; }
+  void require_home() const { home_.require("this worker", left_home); }
+  /// Returns: the exit code of a worker that may not run here.
+  int refuse_left() const;
+
+  static constexpr std::string_view left_home =
+      "make and run a worker in the process that shall work";
+
  private:
   std::vector<std::unique_ptr<detail::Role>> roles();
   void control(std::vector<detail::Control> controls);
@@ -158,6 +168,7 @@ class Worker::Impl {
   detail::Settler::Told watch_told();
   void watch_objectives();
 
+  const detail::HomeProcess home_;
   WorkerOptions options_;
   Handlers handlers_;
   detail::Log log_;
@@ -253,6 +264,14 @@ bool Worker::Impl::prepare() {
       if (wait_for(2, Clock::now() + backoff.next())) return false;
     }
   }
+}
+
+/// Not through the log, whose lock another thread may have held when we were forked.
+int Worker::Impl::refuse_left() const {
+  const std::string line =
+      std::string("ferry: ") + home_.refusal("this worker", left_home).what() + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return 1;
 }
 
 int Worker::Impl::run() {
@@ -386,13 +405,26 @@ Worker::Worker(WorkerOptions options, Handlers handlers)
 Worker::~Worker() {
   // A handler that never ends cannot be stopped, and destroying its surroundings would crash the
   // process that is about to end: its surroundings stay.
-  if (impl_->abandoned()) static_cast<void>(impl_.release());
+  // So they do in a child that was forked meanwhile, where their threads are missing.
+  if (impl_->abandoned() || impl_->home().is_left()) static_cast<void>(impl_.release());
 }
 
-int Worker::run() { return impl_->run(); }
-void Worker::stop() { impl_->ask(2); }
-void Worker::stop_now() { impl_->ask(3); }
-void Worker::quiet() { impl_->ask(1); }
-WorkerStats Worker::stats() const { return impl_->stats(); }
+int Worker::run() { return impl_->home().is_left() ? impl_->refuse_left() : impl_->run(); }
+void Worker::stop() {
+  impl_->require_home();
+  impl_->ask(2);
+}
+void Worker::stop_now() {
+  impl_->require_home();
+  impl_->ask(3);
+}
+void Worker::quiet() {
+  impl_->require_home();
+  impl_->ask(1);
+}
+WorkerStats Worker::stats() const {
+  impl_->require_home();
+  return impl_->stats();
+}
 
 }  // namespace ferry

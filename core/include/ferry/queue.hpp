@@ -144,7 +144,7 @@ class Queue {
   /// Walks the queue in slices; exact while nobody else moves jobs, so a difference that a busy
   /// queue shows is looked at again before it is reported. A key that cannot be read is a
   /// violation.
-  AuditReport audit();
+  [[nodiscard]] AuditReport audit();
 
   /// Workers hear of it within half a second, idle ones of more than 64 queues within 1.5 s.
   /// What runs is finished, what has not begun goes back.

@@ -145,7 +145,7 @@ TEST_F(CargoTest, TakesExpiredJobsOutAndKeepsTheIdsOfTheOthers) {
   }
   EXPECT_EQ(cargo.earliest_expiry_ms(), now_ms + 10);
   EXPECT_TRUE(cargo.drop_expired(now_ms + 9).empty());
-  EXPECT_EQ(cargo.drop_expired(now_ms + 10), short_lived);
+  EXPECT_EQ(ids_of(cargo.drop_expired(now_ms + 10)), short_lived);
   EXPECT_EQ(cargo.earliest_expiry_ms(), 0u);
   EXPECT_EQ(cargo.jobs(), 3u);
   lasting.push_back(add(cargo));
@@ -181,7 +181,7 @@ TEST_F(CargoTest, SendsWholeEnvelopesWhileTheyFitTheRoomLeft) {
   EXPECT_TRUE(cargo.partly_stored());
   EXPECT_EQ(cargo.jobs(), 2u);
   EXPECT_EQ(ids_in(cargo.slice()), (std::vector<JobId>{added[4], added[5]}));
-  EXPECT_EQ(cargo.ids_left(), (std::vector<JobId>{added[4], added[5]}));
+  EXPECT_EQ(ids_of(cargo.jobs_left()), (std::vector<JobId>{added[4], added[5]}));
 }
 
 TEST_F(CargoTest, SplitsAnEnvelopeThatIsTooLargeForTheRoomLeft) {
@@ -225,7 +225,7 @@ TEST_F(CargoTest, KeepsWhatIsStoredOutOfWhatExpires) {
   cargo.seal();
   ASSERT_TRUE(cargo.shrink_slice(1, any));
   cargo.slice_stored();
-  EXPECT_EQ(cargo.drop_expired(now_ms + 10), std::vector<JobId>{late});
+  EXPECT_EQ(ids_of(cargo.drop_expired(now_ms + 10)), std::vector<JobId>{late});
   EXPECT_EQ(cargo.jobs(), 0u);
   EXPECT_TRUE(cargo.partly_stored());
 }

@@ -70,6 +70,30 @@ class Completion {
 
 namespace detail {
 
+/// Refuses, while it compiles, a handler whose answer would be dropped. All handlers pass here, so
+/// this is the one place that says what they may answer.
+///
+/// Returns: whether the handler answers with an `Outcome`.
+template <typename F, typename... Arguments>
+consteval bool answers_outcome() {
+  using Answer = std::invoke_result_t<F&, Arguments...>;
+  constexpr bool is_outcome = std::same_as<std::remove_cvref_t<Answer>, Outcome>;
+  static_assert(
+      std::is_void_v<Answer> || is_outcome,
+      "a Ferry handler returns void (the job is done) or ferry::Outcome; any other answer "
+      "would be dropped: return ferry::done(), ferry::retry(...) or ferry::fail(...), or "
+      "throw to retry");
+  return is_outcome;
+}
+
+/// The same for a handler that is given a `Completion`.
+template <typename F, typename... Arguments>
+consteval void require_no_answer() {
+  static_assert(std::is_void_v<std::invoke_result_t<F&, Arguments...>>,
+                "an asynchronous Ferry handler returns void; any answer would be dropped: tell the "
+                "outcome with its ferry::Completion");
+}
+
 /// A handler without its types, as the graph runs it.
 struct RawHandler {
   std::string kind;
@@ -82,6 +106,14 @@ struct RawHandler {
   /// Set instead of `run` for asynchronous handlers; always one item.
   std::function<void(RawItem&, Completion)> start;
 };
+
+/// Gives all items that are not marked the same outcome.
+inline void mark_rest(RawBatch& batch, const Outcome& outcome) {
+  for (RawItem& item : batch.items) {
+    if (!item.marked) item.outcome = outcome;
+    item.marked = true;
+  }
+}
 
 /// Empties a thread's zone at the end of a call: a payload of many small values takes some thirty
 /// times its size there, which an idle worker must not keep.
@@ -125,6 +157,7 @@ class Handlers {
   template <Job T, typename F>
   requires std::invocable<F&, const JobContext&, const T&> Handlers& on(
       Policy policy, F handler, HandlerOptions options = {}) {
+    constexpr bool answers = detail::answers_outcome<F, const JobContext&, const T&>();
     auto run = [handler = std::move(handler)](detail::RawBatch& batch) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
@@ -132,8 +165,7 @@ class Handlers {
         T job;
         if (!detail::decode(item, job, zone)) continue;
         try {
-          if constexpr (std::same_as<std::invoke_result_t<F&, const JobContext&, const T&>,
-                                     Outcome>) {
+          if constexpr (answers) {
             item.outcome = handler(*item.context, job);
           } else {
             handler(*item.context, job);
@@ -150,10 +182,12 @@ class Handlers {
     return *this;
   }
 
-  /// Many jobs a call: `void(Batch<T>&)`.
+  /// Many jobs a call: `void(Batch<T>&)` or the same returning `Outcome`, which is then that of all
+  /// jobs that the handler has not marked.
   template <Job T, typename F>
   requires std::invocable < F&, Batch<T>
   & > Handlers& on_batch(Policy policy, F handler, HandlerOptions options = {}) {
+    constexpr bool answers = detail::answers_outcome<F, Batch<T>&>();
     auto run = [handler = std::move(handler)](detail::RawBatch& raw) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
@@ -163,7 +197,12 @@ class Handlers {
         T job;
         if (!item.marked && detail::decode(item, job, zone)) batch.add(std::move(job), item);
       }
-      if (batch.size() > 0) handler(batch);
+      if (batch.size() == 0) return;
+      if constexpr (answers) {
+        detail::mark_rest(raw, handler(batch));
+      } else {
+        handler(batch);
+      }
     };
     add({std::string(T::kind), policy, std::move(options), false, std::move(run), {}});
     return *this;
@@ -174,6 +213,7 @@ class Handlers {
   template <Job T, typename F>
   requires std::invocable<F&, const JobContext&, T, Completion> Handlers& on_async(
       F handler, HandlerOptions options = {}) {
+    detail::require_no_answer<F, const JobContext&, T, Completion>();
     auto start = [handler = std::move(handler)](detail::RawItem& item, Completion end) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};

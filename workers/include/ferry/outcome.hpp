@@ -17,7 +17,7 @@ std::string_view to_string(OutcomeKind kind);
 inline constexpr std::chrono::milliseconds kinds_backoff{-1};
 
 /// A handler's word on one job. Returning nothing means done, throwing means retry.
-struct Outcome {
+struct [[nodiscard]] Outcome {
   OutcomeKind kind = OutcomeKind::done;
   /// `retry` only. Units: 0 (at once) to 366 days, or `kinds_backoff`. A longer one counts as 366
   /// days, a negative one as the backoff, and the job's reason says so.
