@@ -281,7 +281,11 @@ bool install_functions(const RedisOptions& redis) {
 void check_connection(const RedisOptions& redis) {
   redis.validate();
   redis::Connection connection(redis);
-  connection.call({"PING"});
+  connection.connect();
+  const redis::ReplyPtr answer = connection.command({"PING"});
+  // A user who may not ask so is an answer too: it is known, and what it may do is for its calls.
+  const redis::Reply& reply = answer->root();
+  if (reply.is_error() && !reply.text.starts_with("NOPERM")) throw redis::error_of(reply.text);
 }
 
 std::vector<Check> check_server(const RedisOptions& redis) {

@@ -230,5 +230,32 @@ TEST_F(CargoTest, KeepsWhatIsStoredOutOfWhatExpires) {
   EXPECT_TRUE(cargo.partly_stored());
 }
 
+TEST_F(CargoTest, TakesOutJobsThatAreTooLargeEvenAlone) {
+  for (const std::size_t bound : {200, 1000, 5000}) {
+    Cargo cargo({});
+    std::vector<JobId> small;
+    std::vector<JobId> large;
+    for (const std::size_t bytes : {10, 150, 150, 900, 4900, 10, 20'000}) {
+      const JobId id = add(cargo, std::string(bytes, 'x'));
+      (bytes < bound - 49 ? small : large).push_back(id);
+    }
+    cargo.seal();
+    EXPECT_EQ(ids_of(cargo.drop_larger_than(static_cast<std::int64_t>(bound))), large) << bound;
+    EXPECT_EQ(ids_in(cargo.slice()), small) << bound;
+    EXPECT_EQ(cargo.jobs(), small.size());
+    EXPECT_TRUE(cargo.drop_larger_than(static_cast<std::int64_t>(bound)).empty());
+  }
+}
+
+TEST_F(CargoTest, JudgesTheSizeOfAJobByWhatIsStoredOfIt) {
+  Cargo cargo({.compress_from_bytes = 100});
+  const JobId compresses = add(cargo, std::string(30'000, 'x'));
+  cargo.seal();
+  EXPECT_TRUE(cargo.drop_larger_than(1000).empty());
+  EXPECT_EQ(ids_in(cargo.slice()), std::vector<JobId>{compresses});
+  EXPECT_LT(cargo.slice_largest(), 1000u);
+  EXPECT_GT(cargo.slice_largest(), 0u);
+}
+
 }  // namespace
 }  // namespace ferry::detail

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ferry/batch.hpp"
+#include "ferry/field_rules.hpp"
 #include "ferry/job.hpp"
 #include "ferry/outcome.hpp"
 #include "ferry/policy.hpp"
@@ -43,6 +44,7 @@ struct HandlerOptions {
   /// The handler may see a job twice without harm: a batch that throws is then bisected at once
   /// instead of being retried job by job.
   bool idempotent = false;
+  FieldRules fields{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;
@@ -57,9 +59,9 @@ class Completion {
   explicit Completion(std::function<void(Outcome)> end);
   void done() const { finish({}); }
   void retry(std::string reason) const { finish(ferry::retry(std::move(reason))); }
-  void retry_after(std::chrono::milliseconds delay, std::string reason) const {
-    finish(ferry::retry_after(delay, std::move(reason)));
-  }
+  /// Never throws, for its thread may have nobody to catch it: a negative delay means the backoff,
+  /// and the job's reason says so.
+  void retry_after(std::chrono::milliseconds delay, std::string reason) const;
   void fail(std::string reason) const { finish(ferry::fail(std::move(reason))); }
   void finish(Outcome outcome) const;
 
@@ -132,10 +134,28 @@ bool decode(RawItem& item, T& job, msgpack::zone& zone) {
     unpack_payload(item.payload, zone).convert(job);
     return true;
   } catch (const std::exception& e) {
-    item.outcome = ferry::fail(std::string("payload cannot be decoded: ") + e.what());
+    item.outcome = ferry::fail(
+        why_not_decoded(T::kind, item.payload, e.what(), [](const msgpack::object& object) {
+          T tried;
+          object.convert(tried);
+        }));
     item.marked = true;
     return false;
   }
+}
+
+/// The same for a payload that must keep to rules; null = none.
+template <typename T>
+bool decode_checked(RawItem& item, T& job, msgpack::zone& zone, const FieldCheck* check) {
+  if (check != nullptr && !item.marked) {
+    std::string problem = check->problem(item.payload, zone);
+    if (!problem.empty()) {
+      item.outcome = ferry::fail(std::move(problem));
+      item.marked = true;
+      return false;
+    }
+  }
+  return decode(item, job, zone);
 }
 
 }  // namespace detail
@@ -158,12 +178,13 @@ class Handlers {
   requires std::invocable<F&, const JobContext&, const T&> Handlers& on(
       Policy policy, F handler, HandlerOptions options = {}) {
     constexpr bool answers = detail::answers_outcome<F, const JobContext&, const T&>();
-    auto run = [handler = std::move(handler)](detail::RawBatch& batch) mutable {
+    auto run = [handler = std::move(handler), check = detail::field_check_of<T>(options.fields)](
+                   detail::RawBatch& batch) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
       for (auto& item : batch.items) {
         T job;
-        if (!detail::decode(item, job, zone)) continue;
+        if (!detail::decode_checked(item, job, zone, check.get())) continue;
         try {
           if constexpr (answers) {
             item.outcome = handler(*item.context, job);
@@ -188,14 +209,16 @@ class Handlers {
   requires std::invocable < F&, Batch<T>
   & > Handlers& on_batch(Policy policy, F handler, HandlerOptions options = {}) {
     constexpr bool answers = detail::answers_outcome<F, Batch<T>&>();
-    auto run = [handler = std::move(handler)](detail::RawBatch& raw) mutable {
+    auto run = [handler = std::move(handler),
+                check = detail::field_check_of<T>(options.fields)](detail::RawBatch& raw) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
       Batch<T> batch{raw.id, raw.reason};
       batch.reserve(raw.items.size());
       for (auto& item : raw.items) {
         T job;
-        if (!item.marked && detail::decode(item, job, zone)) batch.add(std::move(job), item);
+        if (!item.marked && detail::decode_checked(item, job, zone, check.get()))
+          batch.add(std::move(job), item);
       }
       if (batch.size() == 0) return;
       if constexpr (answers) {
@@ -214,11 +237,12 @@ class Handlers {
   requires std::invocable<F&, const JobContext&, T, Completion> Handlers& on_async(
       F handler, HandlerOptions options = {}) {
     detail::require_no_answer<F, const JobContext&, T, Completion>();
-    auto start = [handler = std::move(handler)](detail::RawItem& item, Completion end) mutable {
+    auto start = [handler = std::move(handler), check = detail::field_check_of<T>(options.fields)](
+                     detail::RawItem& item, Completion end) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
       T job;
-      if (!detail::decode(item, job, zone)) return end.finish(item.outcome);
+      if (!detail::decode_checked(item, job, zone, check.get())) return end.finish(item.outcome);
       handler(*item.context, std::move(job), std::move(end));
     };
     add({std::string(T::kind), realtime(), std::move(options), true, {}, std::move(start)});
