@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 namespace ferry::detail {
 namespace {
 
@@ -33,12 +35,19 @@ HomeProcess::HomeProcess() {
   pid_ = own_pid.load(std::memory_order_relaxed);
 }
 
-Error HomeProcess::refusal(std::string_view what, std::string_view what_to_do) const {
-  std::string message(what);
+Error HomeProcess::refusal(const Thing& thing) const {
+  std::string message(thing.name);
   message += " was made by process " + std::to_string(pid_) + " and is used in process " +
              std::to_string(::getpid()) + ", after a fork: ";
-  message += what_to_do;
+  message += thing.advice;
   return Error(ErrorCode::stopped, message);
+}
+
+bool HomeProcess::says_left(const Thing& thing) const {
+  if (!is_left()) return false;
+  const std::string line = std::string("ferry: ") + refusal(thing).what() + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return true;
 }
 
 }  // namespace ferry::detail

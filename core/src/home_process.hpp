@@ -23,12 +23,22 @@ class HomeProcess {
   /// Returns: whether a fork lies between the making and now. Costs one read of memory.
   bool is_left() const { return forks_ != forks().load(std::memory_order_relaxed); }
 
+  /// What was made, and what to do instead of using it elsewhere.
+  struct Thing {
+    std::string_view name;
+    std::string_view advice;
+  };
   /// Returns: as in "this client was made by process 7 and is used in process 8, after a fork: …".
-  Error refusal(std::string_view what, std::string_view what_to_do) const;
+  Error refusal(const Thing& thing) const;
   /// Errors: `stopped` with that sentence when the process was left.
-  void require(std::string_view what, std::string_view what_to_do) const {
-    if (is_left()) throw refusal(what, what_to_do);
+  void require(const Thing& thing) const {
+    if (is_left()) throw refusal(thing);
   }
+  /// Says that sentence on stderr when the process was left: not through a log, whose lock another
+  /// thread may have held at the fork.
+  ///
+  /// Returns: whether it was left.
+  bool says_left(const Thing& thing) const;
 
  private:
   static std::atomic<unsigned>& forks();

@@ -57,8 +57,7 @@ class ClientFailuresTest : public RedisTest {
  protected:
   std::string config(const std::string& name, const std::string& value) {
     redis::Connection connection(reach());
-    return std::string(
-        connection.command({"CONFIG", "SET", name, value})->root().text);
+    return std::string(connection.command({"CONFIG", "SET", name, value})->root().text);
   }
 
   Told told;

@@ -115,6 +115,41 @@ TEST(FieldTypesTest, CarryTimesVariantsEnumsAndEmptyStructs) {
   EXPECT_EQ(outcome_of<Ping>(packed(Ping{})).kind, OutcomeKind::done);
 }
 
+TEST(FieldTypesTest, StoreATimeAsTheTimestampOfMsgpack) {
+  using namespace std::chrono;
+  struct Case {
+    nanoseconds since_1970;
+    std::string bytes;
+  };
+  const std::vector<Case> cases{
+      {0s, std::string("\xd6\xff\0\0\0\0", 6)},
+      {seconds{0xffffffff}, "\xd6\xff\xff\xff\xff\xff"},
+      {1ns, std::string("\xd7\xff\0\0\0\4\0\0\0\0", 10)},
+      {seconds{0x100000000}, std::string("\xd7\xff\0\0\0\1\0\0\0\0", 10)},
+      {-1ns, std::string("\xc7\x0c\xff\x3b\x9a\xc9\xff\xff\xff\xff\xff\xff\xff\xff\xff", 15)},
+  };
+  for (const Case& one : cases) {
+    const sys_time<nanoseconds> time(one.since_1970);
+    EXPECT_EQ(packed(time), one.bytes);
+    msgpack::zone zone;
+    sys_time<nanoseconds> read;
+    const std::string payload = packed(time);
+    detail::unpack_payload(payload, zone).convert(read);
+    EXPECT_EQ(read, time);
+    sys_days day;
+    detail::unpack_payload(payload, zone).convert(day);
+    EXPECT_EQ(day, floor<days>(time));
+  }
+  // The year 3000 in seconds, which nanoseconds cannot hold.
+  const std::string far = packed(sys_seconds(32'503'680'000s));
+  msgpack::zone zone;
+  sys_seconds whole;
+  detail::unpack_payload(far, zone).convert(whole);
+  EXPECT_EQ(whole.time_since_epoch(), 32'503'680'000s);
+  sys_time<nanoseconds> fine;
+  EXPECT_THROW(detail::unpack_payload(far, zone).convert(fine), msgpack::type_error);
+}
+
 TEST(DecodeErrorTest, NamesFieldWhatItHoldsAndWhatItsTypeTakes) {
   using Packer = msgpack::packer<msgpack::sbuffer>;
   struct Case {

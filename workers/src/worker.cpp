@@ -43,6 +43,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+constexpr detail::HomeProcess::Thing worker_here{
+    "this worker", "make and run a worker in the process that shall work"};
 
 WorkerOptions completed(WorkerOptions options) {
   options.validate();
@@ -144,16 +146,7 @@ class Worker::Impl {
   WorkerStats stats() const;
 
   /// Whether handlers still ran when `run` returned; then nothing may be destroyed under them.
-  bool abandoned() const { return abandoned_; }
-
-  /// Its threads, connections and leases are those of the process that made it.
-  const detail::HomeProcess& home() const { return home_; }
-  void require_home() const { home_.require("this worker", left_home); }
-  /// Returns: the exit code of a worker that may not run here.
-  int refuse_left() const;
-
-  static constexpr std::string_view left_home =
-      "make and run a worker in the process that shall work";
+  bool abandoned() const { return abandoned_ || home_.is_left(); }
 
  private:
   std::vector<std::unique_ptr<detail::Role>> roles();
@@ -222,6 +215,7 @@ void Worker::Impl::control(std::vector<detail::Control> controls) {
 }
 
 void Worker::Impl::ask(int wish) {
+  home_.require(worker_here);
   {
     const std::lock_guard lock(mutex_);
     wish_ = std::max(wish_, wish);
@@ -266,15 +260,8 @@ bool Worker::Impl::prepare() {
   }
 }
 
-/// Not through the log, whose lock another thread may have held when we were forked.
-int Worker::Impl::refuse_left() const {
-  const std::string line =
-      std::string("ferry: ") + home_.refusal("this worker", left_home).what() + "\n";
-  std::fwrite(line.data(), 1, line.size(), stderr);
-  return 1;
-}
-
 int Worker::Impl::run() {
+  if (home_.says_left(worker_here)) return 1;
   if (!prepare()) return wait_for(2, Clock::now()) ? 0 : 1;
   settler_.start();
   heartbeat_.start();
@@ -357,6 +344,7 @@ void Worker::Impl::release_rest() {
 }
 
 WorkerStats Worker::Impl::stats() const {
+  home_.require(worker_here);
   WorkerStats stats = metrics_.snapshot();
   add_meter(stats, fetcher_.meter());
   add_meter(stats, settler_.meter());
@@ -404,27 +392,15 @@ Worker::Worker(WorkerOptions options, Handlers handlers)
 
 Worker::~Worker() {
   // A handler that never ends cannot be stopped, and destroying its surroundings would crash the
-  // process that is about to end: its surroundings stay.
-  // So they do in a child that was forked meanwhile, where their threads are missing.
-  if (impl_->abandoned() || impl_->home().is_left()) static_cast<void>(impl_.release());
+  // process that is about to end: its surroundings stay. So they do in a child that was forked
+  // meanwhile, where their threads are missing.
+  if (impl_->abandoned()) static_cast<void>(impl_.release());
 }
 
-int Worker::run() { return impl_->home().is_left() ? impl_->refuse_left() : impl_->run(); }
-void Worker::stop() {
-  impl_->require_home();
-  impl_->ask(2);
-}
-void Worker::stop_now() {
-  impl_->require_home();
-  impl_->ask(3);
-}
-void Worker::quiet() {
-  impl_->require_home();
-  impl_->ask(1);
-}
-WorkerStats Worker::stats() const {
-  impl_->require_home();
-  return impl_->stats();
-}
+int Worker::run() { return impl_->run(); }
+void Worker::stop() { impl_->ask(2); }
+void Worker::stop_now() { impl_->ask(3); }
+void Worker::quiet() { impl_->ask(1); }
+WorkerStats Worker::stats() const { return impl_->stats(); }
 
 }  // namespace ferry

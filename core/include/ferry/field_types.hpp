@@ -3,7 +3,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
-#include <limits>
 #include <msgpack.hpp>
 #include <ratio>
 #include <type_traits>
@@ -14,7 +13,8 @@
 //
 //   std::chrono::duration   a number, the count in the field's own unit: changing `seconds` to
 //                           `milliseconds` changes what jobs that wait mean
-//   std::chrono::time_point the timestamp extension (msgpack-c's own; no coarser than seconds)
+//   time_point              of system_clock: the timestamp extension, seconds and nanoseconds; what
+//                           the field's own unit cannot hold is rounded down
 //   enum                    a number, the underlying value, unless MSGPACK_ADD_ENUM says otherwise;
 //                           one without an enumerator is kept as it is
 //   std::variant            a list of two: the alternative's place from 0, and its value
@@ -23,6 +23,15 @@
 // Source: https://github.com/msgpack/msgpack/blob/master/spec.md
 
 namespace ferry::detail {
+
+inline std::uint64_t big_endian(const char* bytes, int count) {
+  std::uint64_t value = 0;
+  for (int i = 0; i < count; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+inline void put_big_endian(std::uint64_t value, std::uint32_t count, char* bytes) {
+  for (std::uint32_t i = count; i-- > 0; value >>= 8) bytes[i] = static_cast<char>(value & 0xff);
+}
 
 /// A struct that has nothing to store and says nothing of how it is stored.
 template <typename T>
@@ -54,6 +63,75 @@ MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
       return o.pack(value.count());
     }
   };
+
+  // With Boost, msgpack-c has the same form.
+#ifdef MSGPACK_NO_BOOST
+  template <typename Duration>
+  struct convert<std::chrono::time_point<std::chrono::system_clock, Duration>> {
+    using Time = std::chrono::time_point<std::chrono::system_clock, Duration>;
+
+    const msgpack::object& operator()(const msgpack::object& o, Time& to) const {
+      if (o.type != msgpack::type::EXT || o.via.ext.type() != -1) throw msgpack::type_error();
+      const char* data = o.via.ext.data();
+      std::uint64_t nanoseconds = 0;
+      std::int64_t seconds = 0;
+      switch (o.via.ext.size) {
+        case 4:
+          seconds = static_cast<std::int64_t>(ferry::detail::big_endian(data, 4));
+          break;
+        case 8:
+          nanoseconds = ferry::detail::big_endian(data, 8) >> 34;
+          seconds = static_cast<std::int64_t>(ferry::detail::big_endian(data, 8) &
+                                              ((std::uint64_t{1} << 34) - 1));
+          break;
+        case 12:
+          nanoseconds = ferry::detail::big_endian(data, 4);
+          seconds = static_cast<std::int64_t>(ferry::detail::big_endian(data + 4, 8));
+          break;
+        default:
+          throw msgpack::type_error();
+      }
+      // A second less on either side, for the nanoseconds.
+      constexpr auto most = std::chrono::duration<long double>(Duration::max()).count() - 1;
+      constexpr auto least = std::chrono::duration<long double>(Duration::min()).count() + 1;
+      const auto wanted = static_cast<long double>(seconds);
+      if (nanoseconds > 999'999'999 || wanted > most || wanted < least) {
+        throw msgpack::type_error();
+      }
+      const auto whole = std::chrono::floor<Duration>(std::chrono::seconds(seconds));
+      const auto rest = std::chrono::seconds(seconds) - whole;
+      to = Time(whole +
+                std::chrono::floor<Duration>(
+                    rest + std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds))));
+      return o;
+    }
+  };
+  template <typename Duration>
+  struct pack<std::chrono::time_point<std::chrono::system_clock, Duration>> {
+    template <typename Stream>
+    msgpack::packer<Stream>& operator()(
+        msgpack::packer<Stream>& o,
+        const std::chrono::time_point<std::chrono::system_clock, Duration>& value) const {
+      const auto whole = std::chrono::floor<std::chrono::seconds>(value.time_since_epoch());
+      const auto rest =
+          std::chrono::duration_cast<std::chrono::nanoseconds>(value.time_since_epoch() - whole);
+      const auto seconds = static_cast<std::uint64_t>(whole.count());
+      const auto nanoseconds = static_cast<std::uint64_t>(rest.count());
+      char bytes[12];
+      std::uint32_t size = 12;
+      if (seconds >> 34 != 0) {
+        ferry::detail::put_big_endian(nanoseconds, 4, bytes);
+        ferry::detail::put_big_endian(seconds, 8, bytes + 4);
+      } else if (nanoseconds != 0 || seconds >> 32 != 0) {
+        ferry::detail::put_big_endian(nanoseconds << 34 | seconds, size = 8, bytes);
+      } else {
+        ferry::detail::put_big_endian(seconds, size = 4, bytes);
+      }
+      o.pack_ext(size, -1);
+      return o.pack_ext_body(bytes, size);
+    }
+  };
+#endif
 
   template <typename T>
   struct convert<T, std::enable_if_t<std::is_enum_v<T>>> {

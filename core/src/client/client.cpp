@@ -13,7 +13,7 @@ bool Receipt::ready() const { return flight_->settled(); }
 EnqueueResult Receipt::get() const {
   if (!flight_->settled() && flight_->home.is_left()) {
     const Error error = flight_->home.refusal(
-        "this receipt", "only the first process learns what became of the job");
+        {"this receipt", "only the first process learns what became of the job"});
     return {id_, std::make_shared<const Error>(ErrorCode::outcome_unknown, error.what())};
   }
   flight_->wait_settled();

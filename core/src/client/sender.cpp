@@ -90,6 +90,19 @@ Sender::~Sender() {
   tell(lock, true);
 }
 
+void Sender::set_active(Channel& channel) {
+  if (channel.place != Channel::idle) return;
+  channel.place = active_.size();
+  active_.push_back(&channel);
+}
+
+void Sender::set_idle(Channel& channel) {
+  active_.back()->place = channel.place;
+  active_[channel.place] = active_.back();
+  active_.pop_back();
+  channel.place = Channel::idle;
+}
+
 void Sender::wake() {
   if (busy_) return;
   leader_waits_ = 1;

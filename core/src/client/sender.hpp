@@ -99,11 +99,11 @@ class Sender {
   Channel& channel_of(std::string_view queue);
   const std::shared_ptr<Flight>& open_flight(Channel& channel, Order& order,
                                              std::size_t payload_bytes);
-  void set_active(Channel& channel);
-  void set_idle(Channel& channel);
 
   // sender.cpp: who leads, and when
   void await_locked(Lock& lock, Flight& flight);
+  void set_active(Channel& channel);
+  void set_idle(Channel& channel);
   void serve();
   static const std::shared_ptr<Flight>* next_to_leave(const Channel& channel);
   Clock::time_point wake_time(const Channel& channel) const;
@@ -135,14 +135,6 @@ class Sender {
   void apply_full(Leg& leg);
   void apply_refusal(Leg& leg);
   void try_later(Leg& leg, Clock::duration pause);
-  void take_out(Flight& flight, const std::vector<Cargo::Named>& jobs, const SharedError& error);
-  void expire(Flight& flight, const std::vector<Cargo::Named>& jobs);
-  void refuse_oversized(Flight& flight, const std::vector<Cargo::Named>& jobs);
-  void fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
-  static void give_up(Channel& channel, Flight& flight);
-  void depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
-  static SharedError cut_off_error(const Channel& channel, const Flight& flight);
-  SharedError give_up_error(const Channel& channel, const Flight& flight) const;
 
   // sender_losses.cpp: what Redis had acknowledged and has lost
   struct Probe;
@@ -164,6 +156,14 @@ class Sender {
    private:
     const Sender* before_;
   };
+  void take_out(Flight& flight, const std::vector<Cargo::Named>& jobs, const SharedError& error);
+  void expire(Flight& flight, const std::vector<Cargo::Named>& jobs);
+  void refuse_oversized(Flight& flight, const std::vector<Cargo::Named>& jobs);
+  void fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  static void give_up(Channel& channel, Flight& flight);
+  void depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  static SharedError cut_off_error(const Channel& channel, const Flight& flight);
+  SharedError give_up_error(const Channel& channel, const Flight& flight) const;
   void require_home() const;
   void require_usable() const;
   void note_failed(const std::string& queue, std::size_t jobs, const SharedError& error);

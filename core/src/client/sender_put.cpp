@@ -243,19 +243,6 @@ const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& orde
   return channel.flights.emplace_back(std::move(flight));
 }
 
-void Sender::set_active(Channel& channel) {
-  if (channel.place != Channel::idle) return;
-  channel.place = active_.size();
-  active_.push_back(&channel);
-}
-
-void Sender::set_idle(Channel& channel) {
-  active_.back()->place = channel.place;
-  active_[channel.place] = active_.back();
-  active_.pop_back();
-  channel.place = Channel::idle;
-}
-
 void Sender::hold(Flight& flight, Held more) {
   const auto add = [&more](Held& held) {
     held.jobs += more.jobs;

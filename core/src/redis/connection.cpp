@@ -99,9 +99,9 @@ struct Connection::Impl {
 
   /// Two processes on one socket would read each other's replies.
   void require_home() const {
-    if (!socket.connected()) return;
-    home.require("this connection to " + endpoint.redacted(),
-                 "make what uses it (client, queue, worker) in the new process");
+    if (!socket.connected() || !home.is_left()) return;
+    const std::string name = "this connection to " + endpoint.redacted();
+    home.require({name, "make what uses it (client, queue, worker) in the new process"});
   }
 
   void require_connected() const {

@@ -198,7 +198,7 @@ struct PrivateRedis::Impl {
   }
 
   void require_home() const {
-    home.require("this server", "only the process that started it can stop it");
+    home.require({"this server", "only the process that started it can stop it"});
   }
 
   std::filesystem::path socket() const { return folder / "redis.sock"; }
