@@ -192,7 +192,9 @@ TEST_F(ForkTest, AWorkerIsRefusedInAChildAndGoesOnInItsParent) {
 }
 
 TEST_F(ForkTest, AWorkerThatHasNotBegunSaysWhyItDoesNotRunInAChild) {
-  Worker worker(worker_options(*redis), {});
+  Handlers handlers;
+  handlers.on<Note>([](const JobContext&, const Note&) {});
+  Worker worker(worker_options(*redis), handlers);
   testing::internal::CaptureStderr();
   const int code = in_child([&] { return worker.run() == 1 ? 0 : 1; });
   const std::string said = testing::internal::GetCapturedStderr();

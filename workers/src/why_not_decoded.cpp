@@ -186,12 +186,16 @@ class Search {
         Sample{"nil", nil()},
     };
     std::string text;
+    // What takes fractions takes whole numbers, and what takes text mostly bytes.
     bool number = false;
+    bool words = false;
     for (const Sample& sample : samples) {
-      if (sample.name == "a whole number" && number) continue;
+      if ((sample.name == "a whole number" && number) || (sample.name == "bytes" && words))
+        continue;
       if (!takes(put(sample.value))) continue;
       if (sample.name == name_of(value)) return "another one: it is out of range";
       number = number || sample.name == "a number";
+      words = words || sample.name == "text";
       text += (text.empty() ? "" : " or ") + std::string(sample.name);
     }
     return text;

@@ -231,13 +231,13 @@ TEST_F(CargoTest, KeepsWhatIsStoredOutOfWhatExpires) {
 }
 
 TEST_F(CargoTest, TakesOutJobsThatAreTooLargeEvenAlone) {
-  for (const std::size_t bound : {200, 1000, 5000}) {
+  for (const std::size_t bound : {300u, 1000u, 5000u, 40'000u}) {
     Cargo cargo({});
     std::vector<JobId> small;
     std::vector<JobId> large;
-    for (const std::size_t bytes : {10, 150, 150, 900, 4900, 10, 20'000}) {
+    for (const std::size_t bytes : {bound / 4, bound / 2, bound, bound / 2, 3 * bound, bound / 4}) {
       const JobId id = add(cargo, std::string(bytes, 'x'));
-      (bytes < bound - 49 ? small : large).push_back(id);
+      (bytes < bound ? small : large).push_back(id);
     }
     cargo.seal();
     EXPECT_EQ(ids_of(cargo.drop_larger_than(static_cast<std::int64_t>(bound))), large) << bound;
