@@ -442,7 +442,8 @@ TEST_F(WorkerTest, NeverMixesBatchKeys) {
     }
   });
   for (int i = 0; i < 200; ++i) {
-    client.enqueue_async(Number{i}, {.batch_key = "tenant" + std::to_string(i % 7)});
+    static_cast<void>(
+        client.enqueue_async(Number{i}, {.batch_key = "tenant" + std::to_string(i % 7)}));
   }
   client.flush();
   RunningWorker worker(worker_options(redis), std::move(handlers));
