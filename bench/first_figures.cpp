@@ -92,7 +92,7 @@ void drain(Size& size, const Settings& settings, const ferry::RedisOptions& redi
                        std::move(handlers)};
   const auto start = Clock::now();
   const auto deadline = start + std::chrono::minutes(2);
-  std::jthread run{[&] { worker.run(); }};
+  std::jthread run{[&] { static_cast<void>(worker.run()); }};
   while (worker.stats().done < size.jobs && Clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

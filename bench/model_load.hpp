@@ -73,7 +73,8 @@ inline load::Lag send_ticks(Client& client, const load::Schedule& schedule,
     const auto intended = start + at;
     std::this_thread::sleep_until(intended);
     lag.record(Clock::now() - intended);
-    client.enqueue_async(Tick{std::chrono::nanoseconds(intended.time_since_epoch()).count()});
+    static_cast<void>(
+        client.enqueue_async(Tick{std::chrono::nanoseconds(intended.time_since_epoch()).count()}));
   }
   return lag;
 }

@@ -23,7 +23,8 @@ inline WorkerOptions worker_options(const RedisOptions& redis, const std::string
 class RunningWorker {
  public:
   RunningWorker(WorkerOptions options, Handlers handlers)
-      : worker_(std::move(options), std::move(handlers)), thread_([this] { worker_.run(); }) {}
+      : worker_(std::move(options), std::move(handlers)),
+        thread_([this] { static_cast<void>(worker_.run()); }) {}
   ~RunningWorker() { worker_.stop(); }
   RunningWorker(const RunningWorker&) = delete;
   RunningWorker& operator=(const RunningWorker&) = delete;

@@ -107,7 +107,8 @@ class LoadLatency : public Question {
       const auto intended = start + at;
       std::this_thread::sleep_until(intended);
       run.lag.record(Clock::now() - intended);
-      client.enqueue_async(Tick{std::chrono::nanoseconds(intended.time_since_epoch()).count()});
+      static_cast<void>(client.enqueue_async(
+          Tick{std::chrono::nanoseconds(intended.time_since_epoch()).count()}));
     }
     run.left = schedule.size() - arrivals.count();
     client.flush();

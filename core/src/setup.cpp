@@ -278,6 +278,16 @@ bool install_functions(const RedisOptions& redis) {
   return ensure_library(connection);
 }
 
+void check_connection(const RedisOptions& redis) {
+  redis.validate();
+  redis::Connection connection(redis);
+  connection.connect();
+  const redis::ReplyPtr answer = connection.command({"PING"});
+  // A user who may not ask so is an answer too: it is known, and what it may do is for its calls.
+  const redis::Reply& reply = answer->root();
+  if (reply.is_error() && !reply.text.starts_with("NOPERM")) throw redis::error_of(reply.text);
+}
+
 std::vector<Check> check_server(const RedisOptions& redis) {
   std::vector<Check> checks;
   try {

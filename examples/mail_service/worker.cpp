@@ -17,7 +17,12 @@ int main(int argc, char** argv) {
     return out.flush() ? ferry::done() : ferry::retry("cannot write to " + outbox);
   });
 
-  ferry::Worker worker{{.redis = {.url = argv[1]}, .queues = {{"mail", 1}}}, std::move(handlers)};
-  const ferry::StopOnSignal stop{worker};
-  return worker.run();
+  try {
+    ferry::Worker worker{{.redis = {.url = argv[1]}, .queues = {{"mail", 1}}}, std::move(handlers)};
+    const ferry::StopOnSignal stop{worker};
+    return worker.run();
+  } catch (const ferry::Error& e) {  // an option is wrong, such as the URL
+    std::fprintf(stderr, "mail_worker: %s\n", e.what());
+    return 1;
+  }
 }

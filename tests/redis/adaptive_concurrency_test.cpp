@@ -82,7 +82,7 @@ TEST_F(AdaptiveConcurrencyTest, FewerHandlersAskADatabaseThatServesOneAtATime) {
   };
   std::int64_t sent = 0;
   while (sent < 50'000 && !few()) {
-    client.enqueue_all(std::vector<Number>(200));
+    static_cast<void>(client.enqueue_all(std::vector<Number>(200)));
     sent += 200;
     ASSERT_TRUE(eventually([&] { return queue.counts().done + 400 > sent; }));
   }
@@ -97,7 +97,7 @@ TEST_F(AdaptiveConcurrencyTest, FewerHandlersAskADatabaseThatServesOneAtATime) {
 
 TEST_F(AdaptiveConcurrencyTest, IsOffUnlessItIsAskedFor) {
   RunningWorker worker(options(), asking_the_database(false));
-  client.enqueue_all(std::vector<Number>(100));
+  static_cast<void>(client.enqueue_all(std::vector<Number>(100)));
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 100; }));
   EXPECT_TRUE(worker->stats().concurrency.empty());
 }

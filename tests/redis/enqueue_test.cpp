@@ -136,7 +136,7 @@ TEST_F(EnqueueTest, LetsJobsWaitForCompanyOnlyWhenAskedTo) {
   ClientOptions options = client_options();
   options.linger = 1s;
   Client client(options);
-  for (int i = 0; i < 20; ++i) client.enqueue_async(Note{i});
+  for (int i = 0; i < 20; ++i) static_cast<void>(client.enqueue_async(Note{i}));
   client.flush();  // ends the waiting
   EXPECT_EQ(client.stats().calls, 1u);
   EXPECT_EQ(client.stats().envelopes, 1u);

@@ -38,8 +38,8 @@ TEST_F(ObjectivesTest, CountsLateJobsByQueueAndKindAndBurnsUntilToldOtherwise) {
   testing::internal::CaptureStderr();
   test::RunningWorker worker(options, std::move(handlers));
   Client client(test::client_options(server()));
-  client.enqueue_all(std::vector<Task<1>>(60));
-  client.enqueue_all(std::vector<Task<2>>(40));
+  static_cast<void>(client.enqueue_all(std::vector<Task<1>>(60)));
+  static_cast<void>(client.enqueue_all(std::vector<Task<2>>(40)));
   EXPECT_TRUE(test::eventually([&] { return worker->stats().done == 100; }));
   EXPECT_TRUE(test::eventually([&] { return worker->stats().objectives.at(0).burning; }));
   worker.stop();

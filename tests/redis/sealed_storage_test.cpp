@@ -58,7 +58,7 @@ class SealedStorageTest : public SealingTest, public testing::WithParamInterface
       ASSERT_TRUE(eventually([&] { return queue.counts().delayed == 1; }));
     }
     client.enqueue(Letter{"waits " + marker});
-    client.enqueue_all(std::vector<Parcel>(100, Parcel{"parcel " + marker}));
+    static_cast<void>(client.enqueue_all(std::vector<Parcel>(100, Parcel{"parcel " + marker})));
     options.run_after = 1h;
     client.enqueue(Parcel{"delayed " + marker}, options);
   }

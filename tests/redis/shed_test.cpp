@@ -68,9 +68,10 @@ TEST_F(ShedTest, DropsLowJobsWhoseBudgetIsSpentAndCountsThemAsExpired) {
                        handlers_under(latency_budget(500ms, 10).shed(Priority::low)));
   client.enqueue(Number{0}, {.priority = Priority::high});
   ASSERT_TRUE(eventually([&] { return runs == 1; }));
-  client.enqueue_all(std::vector<Number>(3, {1}), {.priority = Priority::high});
-  client.enqueue_all(std::vector<Number>(4, {2}), {.priority = Priority::normal});
-  client.enqueue_all(std::vector<Number>(5, {3}), {.priority = Priority::low});
+  static_cast<void>(client.enqueue_all(std::vector<Number>(3, {1}), {.priority = Priority::high}));
+  static_cast<void>(
+      client.enqueue_all(std::vector<Number>(4, {2}), {.priority = Priority::normal}));
+  static_cast<void>(client.enqueue_all(std::vector<Number>(5, {3}), {.priority = Priority::low}));
   const auto spent = std::chrono::system_clock::now() + 510ms;
   ASSERT_TRUE(eventually([&] { return std::chrono::system_clock::now() > spent; }));
   open = true;

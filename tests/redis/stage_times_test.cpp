@@ -40,7 +40,7 @@ class StageTimesTest : public testing::Test {
     client_options.queue = queue;
     Client client(client_options);
     for (int i = 0; i < 50; ++i) client.enqueue(Task{i});
-    client.enqueue_all(std::vector<Task>(200));
+    static_cast<void>(client.enqueue_all(std::vector<Task>(200)));
     for (int i = 0; i < 50; ++i) client.enqueue(Task{i});
     EXPECT_TRUE(test::eventually([&] { return worker->stats().done == 300; }));
     return worker->stats();
@@ -93,7 +93,7 @@ TEST_F(StageTimesTest, AddUpForJobsThatRunSeveralTimes) {
     Client client(client_options);
     std::vector<Task> tasks;
     for (int i = 0; i < 90; ++i) tasks.push_back({i});
-    client.enqueue_all(tasks);
+    static_cast<void>(client.enqueue_all(tasks));
     EXPECT_TRUE(test::eventually([&] { return worker->stats().done == 90; }));
     const WorkerStats stats = worker->stats();
     EXPECT_EQ(stats.retried, 30U + 2 * 30U);

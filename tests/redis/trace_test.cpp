@@ -50,7 +50,7 @@ class TraceTest : public test::RedisTest {
     test::RunningWorker worker(options, std::move(handlers));
     Client client(test::client_options(server()));
     for (std::uint64_t i = 0; i < jobs / 4; ++i) client.enqueue(Task{}, {.traceparent = parent});
-    client.enqueue_all(std::vector<Task>(jobs - jobs / 4));
+    static_cast<void>(client.enqueue_all(std::vector<Task>(jobs - jobs / 4)));
     EXPECT_TRUE(test::eventually([&] { return worker->stats().done == jobs; }));
     worker.stop();
     return worker->stats();

@@ -134,7 +134,7 @@ TEST_F(WorkerTest, EndsAnAsynchronousJobFromAnotherThread) {
     waiting.emplace_back(job.value, std::move(completion));
   });
   RunningWorker worker(worker_options(redis), std::move(handlers));
-  client.enqueue_all(numbers(8));
+  static_cast<void>(client.enqueue_all(numbers(8)));
   std::size_t ended = 0;
   while (ended < 8) {
     // Concurrency 4: four are out at once, and no more.
@@ -170,7 +170,7 @@ TEST_F(WorkerTest, SettlesEachJobOfABatchByItsOwnOutcome) {
     }
   });
   RunningWorker worker(worker_options(redis), std::move(handlers));
-  client.enqueue_all(numbers(10));
+  static_cast<void>(client.enqueue_all(numbers(10)));
   ASSERT_TRUE(eventually([&] { return finished(10); }));
   EXPECT_EQ(counts().done, 9);
   EXPECT_EQ(third_runs, 3);
@@ -236,7 +236,7 @@ TEST_P(PoisonTest, OnlyThePoisonPays) {
                             },
                             {.max_attempts = 3, .backoff = {1ms, 1ms}, .idempotent = idempotent});
   RunningWorker worker(worker_options(redis), std::move(handlers));
-  client.enqueue_all(numbers(64));
+  static_cast<void>(client.enqueue_all(numbers(64)));
   ASSERT_TRUE(eventually([&] { return finished(64); }));
   worker.stop();
   EXPECT_EQ(counts().done, 64 - poison);
@@ -337,7 +337,7 @@ TEST_F(WorkerTest, OverlapsAsManyBlockingHandlersAsItsConcurrency) {
   auto options = worker_options(redis);
   options.concurrency = 16;
   RunningWorker worker(options, std::move(handlers));
-  client.enqueue_all(numbers(16));
+  static_cast<void>(client.enqueue_all(numbers(16)));
   ASSERT_TRUE(eventually([&] { return finished(16); }));
   EXPECT_TRUE(all_inside);
 }
@@ -357,7 +357,7 @@ TEST_F(WorkerTest, KeepsAKindWithinItsOwnConcurrency) {
       },
       {.concurrency = 2});
   RunningWorker worker(worker_options(redis), std::move(handlers));
-  client.enqueue_all(numbers(100));
+  static_cast<void>(client.enqueue_all(numbers(100)));
   ASSERT_TRUE(eventually([&] { return finished(100); }));
   EXPECT_EQ(most, 2);
 }
@@ -366,7 +366,7 @@ TEST_F(WorkerTest, RunsMoreUrgentJobsFirst) {
   auto one_by_one = client_options(redis);
   one_by_one.max_jobs_per_envelope = 1;
   Client producer{one_by_one};
-  producer.enqueue_all(numbers(100), {.priority = Priority::low});
+  static_cast<void>(producer.enqueue_all(numbers(100), {.priority = Priority::low}));
   for (int i = 100; i < 150; ++i) producer.enqueue(Number{i}, {.priority = Priority::high});
   Seen seen;
   Handlers handlers;
@@ -394,8 +394,8 @@ TEST_F(WorkerTest, WorksOnSeveralQueues) {
   auto options = worker_options(redis);
   options.queues = {{"mail", 3}, {"files", 1}};
   RunningWorker worker(options, std::move(handlers));
-  client.enqueue_all(numbers(100), {.queue = "mail"});
-  client.enqueue_all(numbers(50), {.queue = "files"});
+  static_cast<void>(client.enqueue_all(numbers(100), {.queue = "mail"}));
+  static_cast<void>(client.enqueue_all(numbers(50), {.queue = "files"}));
   ASSERT_TRUE(eventually([&] { return mails == 100 && files == 50; }));
 }
 
@@ -407,7 +407,7 @@ TEST_F(WorkerTest, StopsFetchingFromAPausedQueueAndGoesOnAfterwards) {
   RunningWorker worker(worker_options(redis), std::move(handlers));
   ASSERT_TRUE(eventually([&] { return counts().workers == 1; }));
   std::this_thread::sleep_for(600ms);  // longer than a renewal and a blocked fetch
-  client.enqueue_all(numbers(5));
+  static_cast<void>(client.enqueue_all(numbers(5)));
   std::this_thread::sleep_for(300ms);
   EXPECT_EQ(seen.size(), 0u);
   EXPECT_EQ(counts().waiting, 5);
@@ -444,7 +444,8 @@ TEST_F(WorkerTest, NeverMixesBatchKeys) {
     }
   });
   for (int i = 0; i < 200; ++i) {
-    client.enqueue_async(Number{i}, {.batch_key = "tenant" + std::to_string(i % 7)});
+    static_cast<void>(
+        client.enqueue_async(Number{i}, {.batch_key = "tenant" + std::to_string(i % 7)}));
   }
   client.flush();
   RunningWorker worker(worker_options(redis), std::move(handlers));
@@ -479,11 +480,11 @@ TEST_F(WorkerTest, WaitsForARedisThatIsAwayAtTheStartAndComesBackLater) {
   RunningWorker worker(options, std::move(handlers));
   other.start();
   Client producer{client_options(other)};
-  producer.enqueue_all(numbers(50));
+  static_cast<void>(producer.enqueue_all(numbers(50)));
   ASSERT_TRUE(eventually([&] { return seen.size() >= 50; }));
   other.kill();
   other.start();
-  producer.enqueue_all(numbers(50));
+  static_cast<void>(producer.enqueue_all(numbers(50)));
   ASSERT_TRUE(eventually([&] { return seen.size() >= 100; }));
   Queue there{redis_options(other), "default"};
   ASSERT_TRUE(eventually([&] { return there.counts().done == 100; }));

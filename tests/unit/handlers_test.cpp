@@ -115,6 +115,45 @@ TEST(HandlersTest, RunsEachJobAndTakesItsWord) {
                                  "retry an exception that is not a std::exception", "done "));
 }
 
+TEST(HandlersTest, TakesABatchHandlersWordForTheJobsThatItHasNotMarked) {
+  Handlers handlers;
+  handlers.on_batch<Letter>(realtime(4), [](Batch<Letter>& batch) {
+    batch[0].done();
+    batch[1].fail("no address");
+    return retry("the post office is closed");
+  });
+  Mail mail({"good", "bad", "other", "last"});
+  mail.batch.items[3].payload = "\xc1";
+  handlers.all()[0].run(mail.batch);
+  std::vector<std::string> words;
+  for (const auto& item : mail.batch.items) {
+    EXPECT_TRUE(item.marked);
+    words.push_back(std::string(to_string(item.outcome.kind)) + " " + item.outcome.reason);
+  }
+  EXPECT_THAT(words, ElementsAre("done ", "fail no address", "retry the post office is closed",
+                                 HasSubstr("fail payload cannot be decoded")));
+}
+
+TEST(HandlersTest, RefusesANegativeDelay) {
+  for (const auto delay : {-1ms, -5ms, std::chrono::milliseconds::min()}) {
+    const std::string why =
+        "retry_after is " + std::to_string(delay.count()) + " ms: expected 0 (at once) to 366 days";
+    EXPECT_THAT(refusal([&] { static_cast<void>(retry_after(delay, "busy")); }), HasSubstr(why));
+
+    detail::RawItem item;
+    BatchItem<Letter> one({}, item);
+    EXPECT_THAT(refusal([&] { one.retry_after(delay, "busy"); }), HasSubstr(why));
+    EXPECT_FALSE(item.marked);
+
+    Outcome told;
+    Completion([&](Outcome outcome) { told = std::move(outcome); }).retry_after(delay, "busy");
+    EXPECT_EQ(told.kind, OutcomeKind::retry) << "its thread may have nobody to catch anything";
+    EXPECT_EQ(told.delay, kinds_backoff);
+    EXPECT_THAT(told.reason, testing::AllOf(HasSubstr(why), testing::EndsWith("; busy")));
+  }
+  EXPECT_EQ(retry_after(0ms, "").delay, 0ms);
+}
+
 TEST(HandlersTest, GivesABatchOnlyWhatCanBeDecoded) {
   Handlers handlers;
   std::vector<std::string> seen;

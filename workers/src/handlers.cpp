@@ -44,6 +44,16 @@ Completion::Completion(std::function<void(Outcome)> end) : state_(std::make_shar
   state_->end = std::move(end);
 }
 
+void Completion::retry_after(std::chrono::milliseconds delay, std::string reason) const {
+  Outcome outcome;
+  try {
+    outcome = ferry::retry_after(delay, reason);
+  } catch (const Error& error) {
+    outcome = ferry::retry(std::string(error.what()) + "; " + reason);
+  }
+  finish(std::move(outcome));
+}
+
 void Completion::finish(Outcome outcome) const {
   // A moved-from completion has no state; its successor speaks for the job.
   if (!state_ || state_->ended.exchange(true)) return;

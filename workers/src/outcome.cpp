@@ -1,5 +1,7 @@
 #include "ferry/outcome.hpp"
 
+#include "ranges.hpp"
+
 namespace ferry {
 
 std::string_view to_string(OutcomeKind kind) {
@@ -12,6 +14,12 @@ std::string_view to_string(OutcomeKind kind) {
       return "fail";
   }
   return "unknown";
+}
+
+Outcome retry_after(std::chrono::milliseconds delay, std::string reason) {
+  require(delay.count() >= 0, "retry_after", std::to_string(delay.count()) + " ms",
+          "0 (at once) to 366 days; use ferry::retry for the kind's backoff");
+  return {OutcomeKind::retry, delay, std::move(reason)};
 }
 
 }  // namespace ferry

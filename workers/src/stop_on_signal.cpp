@@ -17,8 +17,15 @@ constexpr std::array caught{SIGTERM, SIGINT, SIGTSTP};
 /// A signal handler can do little; it writes the signal's number into this pipe. A pipe and not a
 /// signalfd, because threads that were started earlier have their own signal masks.
 int pipe_to_thread = -1;
+pid_t owner = -1;
 
 void note(int signal) {
+  if (::getpid() != owner) {
+    // A child has the handler and the pipe, but the worker to be stopped is its parent's.
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+    return;
+  }
   const int saved = errno;
   const auto byte = static_cast<unsigned char>(signal);
   [[maybe_unused]] const auto written = ::write(pipe_to_thread, &byte, 1);
@@ -38,6 +45,7 @@ struct StopOnSignal::Impl {
       throw Error(ErrorCode::internal, std::string("cannot make a pipe: ") + std::strerror(errno));
     }
     pipe_to_thread = ends[1];
+    owner = ::getpid();
     struct sigaction action {};
     action.sa_handler = note;
     action.sa_flags = SA_RESTART;
@@ -71,6 +79,9 @@ struct StopOnSignal::Impl {
 };
 
 StopOnSignal::StopOnSignal(Worker& worker) : impl_(std::make_unique<Impl>(worker)) {}
-StopOnSignal::~StopOnSignal() = default;
+StopOnSignal::~StopOnSignal() {
+  // In a child its thread is missing, and the pipe leads to the parent.
+  if (::getpid() != owner) static_cast<void>(impl_.release());
+}
 
 }  // namespace ferry

@@ -14,9 +14,11 @@
 #include "control_board.hpp"
 #include "enter.hpp"
 #include "fitting.hpp"
+#include "home_process.hpp"
 #include "in_flight.hpp"
 #include "leases.hpp"
 #include "log/log.hpp"
+#include "made_of.hpp"
 #include "metrics.hpp"
 #include "objectives/objectives.hpp"
 #include "queue_health.hpp"
@@ -42,61 +44,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-WorkerOptions completed(WorkerOptions options) {
-  options.validate();
-  if (options.concurrency == 0) {
-    options.concurrency = std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  }
-  if (options.name.empty()) {
-    char host[40] = "worker";
-    ::gethostname(host, sizeof host - 1);
-    options.name = std::string(host) + "-" + std::to_string(::getpid());
-    for (char& c : options.name) {
-      if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-') c = '_';
-    }
-  }
-  return options;
-}
-
-std::vector<Keys> keys_of(const WorkerOptions& options) {
-  std::vector<Keys> keys;
-  for (const auto& queue : options.queues) keys.emplace_back(options.redis.prefix, queue.name);
-  return keys;
-}
-
-std::vector<std::string> names_of(const WorkerOptions& options) {
-  std::vector<std::string> names;
-  for (const QueueShare& queue : options.queues) names.push_back(queue.name);
-  return names;
-}
-
-detail::FetchPlan plan_of(const WorkerOptions& options) {
-  std::vector<int> weights;
-  for (const QueueShare& queue : options.queues) weights.push_back(queue.weight);
-  return {std::move(weights), options.order};
-}
-
-std::size_t largest_batch(const Handlers& handlers) {
-  std::size_t largest = 1;
-  for (const auto& handler : handlers.all()) largest = std::max(largest, handler.policy.max_jobs);
-  return largest;
-}
-
-std::set<std::string, std::less<>> kinds_of(const Handlers& handlers) {
-  std::set<std::string, std::less<>> kinds;
-  for (const auto& handler : handlers.all()) kinds.insert(handler.kind);
-  return kinds;
-}
-
-std::unique_ptr<detail::Tracer> tracer_of(const WorkerOptions& options, const Handlers& handlers) {
-  if (options.trace_file.empty()) return nullptr;
-  detail::TraceRecords names;
-  names.worker = options.name;
-  names.queues = names_of(options);
-  for (const auto& handler : handlers.all()) names.kinds.push_back(handler.kind);
-  return std::make_unique<detail::Tracer>(options.trace_file, options.trace_jobs, std::move(names));
-}
+constexpr detail::HomeProcess::Thing worker_here{
+    "this worker", "make and run a worker in the process that shall work"};
 
 void add_meter(WorkerStats& stats, const redis::Meter& meter) {
   stats.redis_commands += meter.commands;
@@ -111,20 +60,21 @@ void add_meter(WorkerStats& stats, const redis::Meter& meter) {
 class Worker::Impl {
  public:
   Impl(WorkerOptions options, Handlers handlers)
-      : options_(completed(std::move(options))),
+      : options_(detail::completed(std::move(options))),
         handlers_(detail::fitting(std::move(handlers), options_)),
         log_(options_.log, options_.name),
-        leases_(options_.name, keys_of(options_)),
+        leases_(options_.name, detail::keys_of(options_)),
         board_(options_.queues.size()),
-        health_(log_, names_of(options_)),
-        in_flight_(options_.max_jobs_in_flight, options_.max_bytes_in_flight,
-                   {options_.concurrency, largest_batch(handlers_), options_.max_jobs_in_flight}),
-        tracer_(tracer_of(options_, handlers_)),
-        objectives_(options_.objectives, names_of(options_)),
-        settler_(options_.redis, leases_, in_flight_, health_, metrics_, log_, kinds_of(handlers_),
-                 watch_told(),
+        health_(log_, detail::names_of(options_)),
+        in_flight_(
+            options_.max_jobs_in_flight, options_.max_bytes_in_flight,
+            {options_.concurrency, detail::largest_batch(handlers_), options_.max_jobs_in_flight}),
+        tracer_(detail::tracer_of(options_, handlers_)),
+        objectives_(options_.objectives, detail::names_of(options_)),
+        settler_(options_.redis, leases_, in_flight_, health_, metrics_, log_,
+                 detail::kinds_of(handlers_), watch_told(),
                  [this](detail::RunPtr run) { pipeline_.run_suspect(std::move(run)); }),
-        pipeline_({names_of(options_), options_.concurrency, options_.max_deliveries,
+        pipeline_({detail::names_of(options_), options_.concurrency, options_.max_deliveries,
                    options_.unknown_kind, options_.max_bytes_in_flight,
                    detail::opening_of(options_), options_.measure_processor_wait, tracer_.get()},
                   handlers_, leases_, board_, in_flight_, metrics_, log_,
@@ -135,8 +85,8 @@ class Worker::Impl {
                  [this](std::vector<detail::EnvelopePtr> envelopes, detail::CallerMay may) {
                    return pipeline_.arrive(std::move(envelopes), may);
                  }),
-        fetcher_(options_.redis, plan_of(options_), leases_, board_, in_flight_, adopter_, health_,
-                 metrics_, log_),
+        fetcher_(options_.redis, detail::plan_of(options_), leases_, board_, in_flight_, adopter_,
+                 health_, metrics_, log_),
         heartbeat_(
             options_.redis, options_.lease, leases_, health_, log_,
             [this] { return !board_.is_retired(); },
@@ -150,7 +100,7 @@ class Worker::Impl {
   WorkerStats stats() const;
 
   /// Whether handlers still ran when `run` returned; then nothing may be destroyed under them.
-  bool abandoned() const { return abandoned_; }
+  bool abandoned() const { return abandoned_ || home_.is_left(); }
 
  private:
   std::vector<std::unique_ptr<detail::Role>> roles();
@@ -166,6 +116,7 @@ class Worker::Impl {
   detail::Settler::Told watch_told();
   void watch_objectives();
 
+  const detail::HomeProcess home_;
   WorkerOptions options_;
   Handlers handlers_;
   detail::Log log_;
@@ -228,6 +179,7 @@ void Worker::Impl::control(std::vector<detail::Control> controls) {
 }
 
 void Worker::Impl::ask(int wish) {
+  home_.require(worker_here);
   {
     const std::lock_guard lock(mutex_);
     wish_ = std::max(wish_, wish);
@@ -273,6 +225,7 @@ bool Worker::Impl::prepare() {
 }
 
 int Worker::Impl::run() {
+  if (home_.says_left(worker_here)) return 1;
   if (!prepare()) return wait_for(2, Clock::now()) ? 0 : 1;
   settler_.start();
   heartbeat_.start();
@@ -356,6 +309,7 @@ void Worker::Impl::release_rest() {
 }
 
 WorkerStats Worker::Impl::stats() const {
+  home_.require(worker_here);
   WorkerStats stats = metrics_.snapshot();
   add_meter(stats, fetcher_.meter());
   add_meter(stats, settler_.meter());
@@ -403,7 +357,8 @@ Worker::Worker(WorkerOptions options, Handlers handlers)
 
 Worker::~Worker() {
   // A handler that never ends cannot be stopped, and destroying its surroundings would crash the
-  // process that is about to end: its surroundings stay.
+  // process that is about to end: its surroundings stay. So they do in a child that was forked
+  // meanwhile, where their threads are missing.
   if (impl_->abandoned()) static_cast<void>(impl_.release());
 }
 

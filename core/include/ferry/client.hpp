@@ -41,6 +41,25 @@ class PackedJobs {
   std::vector<std::size_t> ends_;
 };
 
+/// A buffer that the calling thread lends for one call; also in the destructors of static and
+/// thread_local objects.
+class LentBuffer {
+ public:
+  LentBuffer();
+  ~LentBuffer();
+  LentBuffer(const LentBuffer&) = delete;
+  LentBuffer& operator=(const LentBuffer&) = delete;
+  PackedJobs& operator*() { return *jobs_; }
+  PackedJobs* operator->() { return jobs_.get(); }
+
+ private:
+  std::unique_ptr<PackedJobs> jobs_;
+};
+
+struct CloseSender {
+  void operator()(Sender* sender) const;
+};
+
 /// Jobs of one call whose ids follow each other and that share their fate.
 struct ReceiptRun {
   std::shared_ptr<Flight> flight;
@@ -50,7 +69,7 @@ struct ReceiptRun {
 }  // namespace detail
 
 /// What became of one job of a call: its id, or why it was not stored.
-struct EnqueueResult {
+struct [[nodiscard]] EnqueueResult {
   JobId id;
   /// Null when the job is stored. Jobs that failed together share it.
   std::shared_ptr<const Error> error;
@@ -61,12 +80,14 @@ struct EnqueueResult {
 /// A promise that a job handed over with `enqueue_async` was stored, or why not.
 ///
 /// Threads: may be waited for from any thread, and outlives the client.
-class Receipt {
+class [[nodiscard]] Receipt {
  public:
   const JobId& id() const { return id_; }
   /// Returns: true when `get` will not wait.
   bool ready() const;
   /// Waits until Redis answered or the client gave up (its `block_timeout`).
+  ///
+  /// Returns: in a process that was forked meanwhile, `outcome_unknown`.
   EnqueueResult get() const;
 
  private:
@@ -107,7 +128,9 @@ struct QueueHint {
 /// that is repeated after a lost reply stores nothing twice.
 ///
 /// Errors: every function throws `Error`; `enqueue_all` and `Receipt::get` report per job instead.
-/// Threads: all functions may be called from any thread.
+/// Threads: all functions may be called from any thread, also while the process ends. After a fork
+/// a client is of use in the process that made it; in the other one its functions throw `stopped`
+/// with both process ids, and its destructor does nothing.
 class Client {
  public:
   /// Connects lazily: a Redis that is away at first costs only time.
@@ -115,7 +138,8 @@ class Client {
   /// Errors: `invalid_argument` for options out of range.
   explicit Client(ClientOptions options = {});
 
-  /// Flushes for at most `block_timeout`, then fails what is left with `stopped`.
+  /// Flushes for at most `block_timeout`, then fails what is left with `stopped` and says how many
+  /// jobs were dropped (`on_failed`, `on_warning`).
   ~Client();
 
   Client(Client&&) noexcept;
@@ -124,19 +148,17 @@ class Client {
   /// Stores one job and waits for Redis's word.
   template <Job T>
   JobId enqueue(const T& job, const EnqueueOptions& options = {}) {
-    thread_local detail::PackedJobs packed;
-    packed.clear();
-    packed.add(job);
-    return enqueue_packed(T::kind, packed[0], options);
+    detail::LentBuffer packed;
+    packed->add(job);
+    return enqueue_packed(T::kind, (*packed)[0], options);
   }
 
   /// Stores one job without waiting for Redis; waits only for room in the local buffer.
   template <Job T>
   Receipt enqueue_async(const T& job, const EnqueueOptions& options = {}) {
-    thread_local detail::PackedJobs packed;
-    packed.clear();
-    packed.add(job);
-    return enqueue_packed_async(T::kind, packed[0], options);
+    detail::LentBuffer packed;
+    packed->add(job);
+    return enqueue_packed_async(T::kind, (*packed)[0], options);
   }
 
   /// Stores many jobs of one kind; jobs fail one by one, never the call.
@@ -144,8 +166,9 @@ class Client {
   /// Returns: one result per job, in order.
   /// Errors: `invalid_argument` for options out of range, before anything is stored.
   template <std::ranges::input_range R>
-  requires Job<std::ranges::range_value_t<R>> std::vector<EnqueueResult> enqueue_all(
-      R&& jobs, const EnqueueOptions& options = {}) {
+  requires Job<std::ranges::range_value_t<R>>
+  [[nodiscard]] std::vector<EnqueueResult> enqueue_all(R&& jobs,
+                                                       const EnqueueOptions& options = {}) {
     using T = std::ranges::range_value_t<R>;
     Bulk bulk{*this, T::kind, options};
     for (const auto& job : jobs) {
@@ -186,7 +209,7 @@ class Client {
     std::vector<EnqueueResult> finish() &&;
   };
 
-  std::unique_ptr<detail::Sender> sender_;
+  std::unique_ptr<detail::Sender, detail::CloseSender> sender_;
 };
 
 }  // namespace ferry

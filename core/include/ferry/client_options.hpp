@@ -3,9 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "ferry/durability.hpp"
+#include "ferry/error.hpp"
+#include "ferry/job.hpp"
 
 namespace ferry {
 
@@ -67,6 +71,16 @@ struct Loss {
   bool exact = true;
 };
 
+/// A job that was handed over to a client and was not accepted.
+struct FailedJob {
+  /// As in its receipt; all zero where it was refused before it had one.
+  JobId id;
+  std::string queue;
+  std::string kind;
+  /// Never null. `outcome_unknown` and `unconfirmed` do not say that the job is not stored.
+  std::shared_ptr<const Error> error;
+};
+
 struct ClientOptions {
   RedisOptions redis{};
   /// Where jobs go unless EnqueueOptions names another queue: `[A-Za-z0-9_.-]{1,64}`.
@@ -109,6 +123,18 @@ struct ClientOptions {
   /// with the next call to the queue. Must return soon and not enqueue with this client; what it
   /// throws is dropped. Without it a loss shows in ClientStats only.
   std::function<void(const Loss&)> on_loss{};
+  /// Called once for each job that was handed over and was not accepted: those that
+  /// `ClientStats::failed_jobs` counts, whether their call has thrown, their result or receipt
+  /// tells it, or nobody looks. What a call refuses as a whole (`invalid_argument`) was not handed
+  /// over. All are told before the client's destructor ends. Called from the client's thread or
+  /// from one that enqueues, never two at a time. Must return soon; enqueueing with this client
+  /// throws there and waiting for its receipts may last for ever; what it throws is dropped.
+  std::function<void(const FailedJob&)> on_failed{};
+  /// Called as `on_failed` is, with one line of text for people: that Redis cannot be reached (at
+  /// once, when it happens first) and how many jobs were not accepted although no call has thrown
+  /// (within a second or two, then at most once a minute, and when the client is closed). Without
+  /// it the line goes to stderr.
+  std::function<void(std::string_view)> on_warning{};
   /// The time that jobs are stamped with and that their latency counts from; without it, now. For
   /// load generators: a job that was sent late still counts from when it was meant to be sent.
   /// Called once for each call, from the caller's thread; what lies outside of the years 1970 to

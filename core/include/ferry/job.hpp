@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "ferry/field_types.hpp"
+
 namespace ferry {
 
 /// A job's identity: a UUIDv7 made by the producer, so ids sort by the time of their making.
@@ -36,7 +38,8 @@ std::string_view to_string(Priority priority);
 std::optional<Priority> parse_priority(std::string_view text);
 
 /// A plain struct with a stable name, packed by msgpack: `MSGPACK_DEFINE_MAP(fields…)` lets fields
-/// be added later without breaking jobs that already wait.
+/// be added later without breaking jobs that already wait. Fields may have any type that msgpack-c
+/// stores, and those of field_types.hpp.
 ///
 /// The kind is stored with every job: never rename it. It matches `[A-Za-z0-9_.-]{1,64}`.
 template <typename T>

@@ -172,7 +172,7 @@ class Queue {
   /// at again at one instant, where the queue holds at most 5,000 envelopes and 4 MiB (and the user
   /// may MULTI); else until nothing moves, and `busy` tells that it never stood still. A key that
   /// cannot be read is a violation.
-  AuditReport audit();
+  [[nodiscard]] AuditReport audit();
 
   /// Workers hear of it within half a second, idle ones of more than 64 queues within 1.5 s.
   /// What runs is finished, what has not begun goes back.

@@ -30,7 +30,7 @@ struct QueueLook {
 };
 
 /// What became of a queue that was to be forgotten. It is only when nothing is in it.
-struct Forgotten {
+struct [[nodiscard]] Forgotten {
   bool forgotten = false;
   bool had_name = false;  ///< it was in the set of names
   std::int64_t keys_removed = 0;

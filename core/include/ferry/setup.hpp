@@ -49,7 +49,7 @@ void set_access(const RedisOptions& redis, const AccessUser& user, std::string_v
 /// Writes all users to Redis's own ACL file.
 ///
 /// Returns: false when Redis has none, so that users are forgotten when it ends.
-bool save_access(const RedisOptions& redis);
+[[nodiscard]] bool save_access(const RedisOptions& redis);
 
 /// The password in the first line of a file; made by chance where there is no file (mode 0600).
 ///
@@ -66,10 +66,17 @@ struct Check {
   std::string advice;  ///< empty when ok
 };
 
+/// Makes sure that Redis can be reached, knows the user and answers: for a program that wants to
+/// know it before its first job.
+///
+/// Errors: `unavailable` with the address and the reason, within `connect_timeout` and
+/// `command_timeout`; `denied`; `invalid_argument` for bad options.
+void check_connection(const RedisOptions& redis);
+
 /// Looks at the server: reachable, version, role, eviction, memory, what a crash loses, time-outs,
 /// replicas, functions, round trip.
 ///
 /// Errors: none; a server that is away is a failed check.
-std::vector<Check> check_server(const RedisOptions& redis);
+[[nodiscard]] std::vector<Check> check_server(const RedisOptions& redis);
 
 }  // namespace ferry

@@ -27,6 +27,13 @@ wire::StoredEnvelope decode_own(const std::string& bytes) {
 
 }  // namespace
 
+std::vector<JobId> ids_of(const std::vector<Cargo::Named>& jobs) {
+  std::vector<JobId> ids;
+  ids.reserve(jobs.size());
+  for (const Cargo::Named& job : jobs) ids.push_back(job.id);
+  return ids;
+}
+
 double Cargo::part_of(std::string_view kind) const {
   return limits_.sizes == nullptr ? 0 : limits_.sizes->part_of(kind);
 }
@@ -100,12 +107,10 @@ Cargo::Part Cargo::pack(const Place& place, std::span<const wire::StoredJob> job
   return {place, jobs.size(), writer.finish(limits_.compress_from_bytes)};
 }
 
-std::vector<JobId> Cargo::drop_expired(std::uint64_t now_ms) {
-  std::vector<JobId> dropped;
-  if (earliest_expiry_ms_ == 0 || earliest_expiry_ms_ > now_ms) return dropped;
-  for (Lane& lane : lanes_) close(lane);
-  lanes_.clear();
-
+/// Takes out the jobs for which `goes(part, job)`, and packs again what they leave behind.
+template <typename Goes>
+std::vector<Cargo::Named> Cargo::take_out(Goes goes) {
+  std::vector<Named> dropped;
   earliest_expiry_ms_ = 0;
   std::vector<Part> kept(
       std::make_move_iterator(parts_.begin()),
@@ -114,8 +119,9 @@ std::vector<JobId> Cargo::drop_expired(std::uint64_t now_ms) {
     wire::StoredEnvelope envelope = decode_own(parts_[i].bytes);
     const std::size_t before = envelope.jobs.size();
     std::erase_if(envelope.jobs, [&](const wire::StoredJob& job) {
-      if (expired(job, now_ms)) dropped.push_back(job.id);
-      return expired(job, now_ms);
+      if (!goes(parts_[i], job)) return false;
+      dropped.push_back({job.id, std::string(job.kind)});
+      return true;
     });
     for (const wire::StoredJob& job : envelope.jobs) {
       const std::uint64_t at = job.extras != nullptr ? job.extras->expires_at_ms : 0;
@@ -135,10 +141,35 @@ std::vector<JobId> Cargo::drop_expired(std::uint64_t now_ms) {
   return dropped;
 }
 
+std::vector<Cargo::Named> Cargo::drop_expired(std::uint64_t now_ms) {
+  if (earliest_expiry_ms_ == 0 || earliest_expiry_ms_ > now_ms) return {};
+  for (Lane& lane : lanes_) close(lane);
+  lanes_.clear();
+  return take_out([&](const Part&, const wire::StoredJob& job) { return expired(job, now_ms); });
+}
+
+std::vector<Cargo::Named> Cargo::drop_larger_than(std::int64_t envelope_bytes) {
+  assert(sealed_);
+  const auto too_large = [&](const Part& part) {
+    return static_cast<std::int64_t>(part.bytes.size()) > envelope_bytes;
+  };
+  if (std::ranges::none_of(slice(), too_large)) return {};
+  return take_out([&](const Part& part, const wire::StoredJob& job) {
+    if (!too_large(part)) return false;
+    return part.jobs == 1 || too_large(pack(part.place, std::span(&job, 1)));
+  });
+}
+
 std::size_t Cargo::slice_jobs() const {
   std::size_t jobs = 0;
   for (const Part& part : slice()) jobs += part.jobs;
   return jobs;
+}
+
+std::size_t Cargo::slice_largest() const {
+  std::size_t largest = 0;
+  for (const Part& part : slice()) largest = std::max(largest, part.bytes.size());
+  return largest;
 }
 
 void Cargo::slice_stored() {
@@ -192,13 +223,16 @@ bool Cargo::shrink_slice(std::int64_t room_jobs, std::int64_t room_bytes) {
   return true;
 }
 
-std::vector<JobId> Cargo::ids_left() const {
+std::vector<Cargo::Named> Cargo::jobs_left() const {
   assert(sealed_);
-  std::vector<JobId> ids;
+  std::vector<Named> left;
   for (std::size_t i = next_; i < parts_.size(); ++i) {
-    for (const wire::StoredJob& job : decode_own(parts_[i].bytes).jobs) ids.push_back(job.id);
+    const wire::StoredEnvelope envelope = decode_own(parts_[i].bytes);
+    for (const wire::StoredJob& job : envelope.jobs) {
+      left.push_back({job.id, std::string(job.kind)});
+    }
   }
-  return ids;
+  return left;
 }
 
 }  // namespace ferry::detail

@@ -47,6 +47,12 @@ class Cargo {
     std::string bytes;
   };
 
+  /// A job that is taken out again.
+  struct Named {
+    JobId id;
+    std::string kind;
+  };
+
   /// `spare` is used by `add`; null = none.
   explicit Cargo(const CargoLimits& limits, SpareMemory* spare = nullptr)
       : limits_(limits), spare_(spare) {}
@@ -73,10 +79,13 @@ class Cargo {
 
   /// Takes out the jobs whose time has passed; costs nothing while there are none.
   ///
-  /// Returns: their ids.
-  std::vector<JobId> drop_expired(std::uint64_t now_ms);
+  std::vector<Named> drop_expired(std::uint64_t now_ms);
   /// Units: ms since 1970; 0 = no job expires.
   std::uint64_t earliest_expiry_ms() const { return earliest_expiry_ms_; }
+
+  /// Takes out the jobs that are larger than this even in an envelope of their own: no call could
+  /// ever store them. After `seal`.
+  std::vector<Named> drop_larger_than(std::int64_t envelope_bytes);
 
   /// Finishes all envelopes; nothing can be added afterwards.
   void seal();
@@ -85,6 +94,8 @@ class Cargo {
   /// The envelopes to send in the next call.
   std::span<const Part> slice() const { return std::span(parts_).subspan(next_, slice_); }
   std::size_t slice_jobs() const;
+  /// Units: bytes of its largest envelope.
+  std::size_t slice_largest() const;
   /// The slice is stored: the next one is all that is left.
   void slice_stored();
   /// Makes the slice small enough for the room left in the queue.
@@ -96,8 +107,8 @@ class Cargo {
   void give_memory_to(SpareMemory& spare);
 
   bool partly_stored() const { return next_ > 0; }
-  /// The ids of all jobs that are not stored. After `seal`.
-  std::vector<JobId> ids_left() const;
+  /// All jobs that are not stored. After `seal`.
+  std::vector<Named> jobs_left() const;
 
  private:
   struct Lane {
@@ -109,6 +120,8 @@ class Cargo {
   double part_of(std::string_view kind) const;
   bool fits(const Lane& lane, std::string_view kind, std::size_t payload_bytes) const;
   void close(Lane& lane);
+  template <typename Goes>
+  std::vector<Named> take_out(Goes goes);
   bool split_first(std::size_t jobs);
   Part pack(const Place& place, std::span<const wire::StoredJob> jobs) const;
 
@@ -123,5 +136,8 @@ class Cargo {
   std::uint64_t earliest_expiry_ms_ = 0;
   bool sealed_ = false;
 };
+
+/// Returns: the ids of these jobs, in the same order.
+std::vector<JobId> ids_of(const std::vector<Cargo::Named>& jobs);
 
 }  // namespace ferry::detail

@@ -63,6 +63,9 @@ struct Channel {
   std::uint64_t announced_on = 0;
   Clock::time_point announced_at{};
 
+  static constexpr std::size_t idle = static_cast<std::size_t>(-1);
+  /// Its place among the channels that have flights; `idle` = it has none.
+  std::size_t place = idle;
   std::deque<std::shared_ptr<Flight>> flights;  ///< the oldest first; the last may be open
   Clock::time_point blocked_until{};
   /// Its last call was refused because the queue is full.
@@ -84,10 +87,12 @@ struct Leg {
 
   Channel* channel = nullptr;
   std::shared_ptr<Flight> flight;
-  std::vector<JobId> expired;
+  std::vector<Cargo::Named> expired;
+  std::vector<Cargo::Named> oversized;
   bool prepared = false;
   bool sent = false;
   bool empty = false;       ///< nothing was left to send
+  bool cut = false;         ///< lost, and the connection was closed while Redis had to answer it
   bool ends_write = false;  ///< behind it we ask whether all that was sent is safe
   std::size_t envelopes = 0;
   Fate fate = Fate::away;

@@ -4,18 +4,35 @@
 
 #include "client/flight.hpp"
 #include "client/sender.hpp"
+#include "client/thread_spare.hpp"
 
 namespace ferry {
 
 bool Receipt::ready() const { return flight_->settled(); }
 
 EnqueueResult Receipt::get() const {
+  if (!flight_->settled() && flight_->home.is_left()) {
+    const Error error = flight_->home.refusal(
+        {"this receipt", "only the first process learns what became of the job"});
+    return {id_, std::make_shared<const Error>(ErrorCode::outcome_unknown, error.what())};
+  }
   flight_->wait_settled();
   return {id_, flight_->error_of(id_)};
 }
 
-Client::Client(ClientOptions options)
-    : sender_(std::make_unique<detail::Sender>(std::move(options))) {}
+namespace detail {
+
+LentBuffer::LentBuffer() : jobs_(ThreadSpare<PackedJobs>::take()) { jobs_->clear(); }
+LentBuffer::~LentBuffer() { ThreadSpare<PackedJobs>::give(std::move(jobs_)); }
+
+/// In a child its threads are missing and its locks may be held for ever: it stays as it is.
+void CloseSender::operator()(Sender* sender) const {
+  if (!sender->is_left()) delete sender;
+}
+
+}  // namespace detail
+
+Client::Client(ClientOptions options) : sender_(new detail::Sender(std::move(options))) {}
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;

@@ -14,6 +14,7 @@
 #include "client/cargo.hpp"
 #include "ferry/client.hpp"
 #include "ferry/error.hpp"
+#include "home_process.hpp"
 
 namespace ferry::detail {
 
@@ -29,6 +30,7 @@ using SharedError = std::shared_ptr<const Error>;
 struct Flight {
   explicit Flight(const CargoLimits& limits, SpareMemory* spare = nullptr) : cargo(limits, spare) {}
 
+  const HomeProcess home;
   Cargo cargo;
   Channel* channel = nullptr;
   Slot* slot = nullptr;        ///< from its first call on
@@ -37,6 +39,7 @@ struct Flight {
   Held held;                   ///< what it takes of the local buffer
   int sync_waiters = 0;        ///< callers that could lead a round
   int installs = 0;
+  int cuts = 0;  ///< times in a row that Redis closed the connection on it
   bool on_wire = false;
   bool hurry = false;  ///< no linger
   std::optional<Fullness> fullness;

@@ -77,14 +77,30 @@ Sender::~Sender() {
   }
   connection_.interrupt();
   thread_.join();
-  const auto error = std::make_shared<const Error>(
-      ErrorCode::stopped, "the client was closed before Redis had taken the job");
-  for (const auto& [name, channel] : channels_) {
-    while (!channel->flights.empty()) {
-      const auto flight = channel->flights.front();
-      fail(*channel, flight, error);
-    }
+  Lock lock(mutex_);
+  while (!active_.empty()) {
+    Channel& channel = *active_.back();
+    const auto flight = channel.flights.front();
+    const std::string last =
+        flight->last_error != nullptr ? std::string(": ") + flight->last_error->what() : "";
+    fail(channel, flight,
+         std::make_shared<const Error>(
+             ErrorCode::stopped, "the client was closed before Redis had taken the job" + last));
   }
+  tell(lock, true);
+}
+
+void Sender::set_active(Channel& channel) {
+  if (channel.place != Channel::idle) return;
+  channel.place = active_.size();
+  active_.push_back(&channel);
+}
+
+void Sender::set_idle(Channel& channel) {
+  active_.back()->place = channel.place;
+  active_[channel.place] = active_.back();
+  active_.pop_back();
+  channel.place = Channel::idle;
 }
 
 void Sender::wake() {
@@ -131,11 +147,9 @@ Clock::time_point Sender::wake_time(const Channel& channel) const {
 }
 
 void Sender::pick(Clock::time_point now) {
-  if (channels_.empty()) return;
-  auto at = std::next(channels_.begin(),
-                      static_cast<std::ptrdiff_t>(first_channel_++ % channels_.size()));
-  for (std::size_t i = 0; i < channels_.size() && legs_.size() < max_legs; ++i) {
-    Channel& channel = *at->second;
+  const std::size_t first = first_channel_++;
+  for (std::size_t i = 0; i < active_.size() && legs_.size() < max_legs; ++i) {
+    Channel& channel = *active_[(first + i) % active_.size()];
     while (is_ready(channel, now)) {
       Leg& leg = legs_.emplace_back();
       leg.channel = &channel;
@@ -145,7 +159,6 @@ void Sender::pick(Clock::time_point now) {
       leg.flight->slot = std::ranges::find(channel.slots, nullptr, &Slot::flight);
       leg.flight->slot->flight = leg.flight.get();
     }
-    if (++at == channels_.end()) at = channels_.begin();
   }
 }
 
@@ -160,16 +173,20 @@ void Sender::lead_round(Lock& lock) {
   lock.lock();
   leader_has_lock();
   count_losses();
-  bool away = false;
+  SharedError away;
+  bool lost = false;
   for (std::size_t i = 0; i < decided; ++i) {
     Leg& leg = legs_.front();
-    away = away || leg.fate == Leg::Fate::away || leg.fate == Leg::Fate::lost;
+    if (leg.fate == Leg::Fate::away) away = leg.error;
+    lost = lost || leg.fate == Leg::Fate::lost;
     apply(leg);
     legs_.pop_front();
   }
-  if (away) {
+  if (away != nullptr) failures_.away(away->what(), options_.block_timeout, Clock::now());
+  if (away != nullptr || lost) {
     reconnect_at_ = Clock::now() + reconnects_.next();
   } else {
+    failures_.reached();
     reconnects_.reset();
   }
   stats_.redis_commands = meter.commands;
@@ -194,13 +211,10 @@ void Sender::hand_over() {
     return;
   }
   const auto now = Clock::now();
-  bool waiting = false;
-  for (const auto& [name, channel] : channels_) {
-    if (channel->flights.empty()) continue;
-    waiting = true;
+  for (Channel* channel : active_) {
     if (is_ready(*channel, now) && offer(**next_to_leave(*channel))) return;
   }
-  if (waiting || stop_) work_.notify_one();
+  if (!active_.empty() || stop_) work_.notify_one();
 }
 
 void Sender::serve() {
@@ -209,14 +223,20 @@ void Sender::serve() {
     leader_has_lock();
     auto next = Clock::time_point::max();
     if (!busy_) {
-      for (const auto& [name, channel] : channels_) next = std::min(next, wake_time(*channel));
+      for (const Channel* channel : active_) next = std::min(next, wake_time(*channel));
       if (!legs_.empty() || next <= Clock::now()) {
         busy_ = true;
         lead_round(lock);
         busy_ = false;
+        if (failures_.has_news()) tell(lock);
         continue;
       }
     }
+    if (failures_.line_due() <= Clock::now() && !telling_) {
+      tell(lock);
+      continue;
+    }
+    next = std::min(next, failures_.line_due());
     if (next == Clock::time_point::max()) {
       work_.wait(lock);
     } else {
@@ -238,6 +258,7 @@ void Sender::await_locked(Lock& lock, Flight& flight) {
     busy_ = true;
     lead_round(lock);
     hand_over();
+    if (failures_.has_news()) tell(lock);
   } else {
     wake();
   }
@@ -247,12 +268,13 @@ void Sender::await_locked(Lock& lock, Flight& flight) {
     lock.lock();  // the lead is ours: `busy_` has stayed true
     lead_round(lock);
     hand_over();
+    if (failures_.has_news()) tell(lock);
   }
 }
 
 std::vector<std::shared_ptr<Flight>> Sender::hurry_all() {
   std::vector<std::shared_ptr<Flight>> flights;
-  for (const auto& [name, channel] : channels_) {
+  for (const Channel* channel : active_) {
     for (const auto& flight : channel->flights) {
       flight->hurry = true;
       flights.push_back(flight);
@@ -263,6 +285,7 @@ std::vector<std::shared_ptr<Flight>> Sender::hurry_all() {
 }
 
 void Sender::flush() {
+  require_usable();
   const auto until = Clock::now() + options_.block_timeout;
   std::vector<std::shared_ptr<Flight>> flights;
   {
@@ -280,11 +303,13 @@ void Sender::flush() {
 }
 
 ClientStats Sender::stats() const {
+  require_home();
   const Lock lock(mutex_);
   return stats_;
 }
 
 QueueHint Sender::hint(std::string_view queue) const {
+  require_home();
   const Lock lock(mutex_);
   const auto found = channels_.find(queue.empty() ? std::string_view(options_.queue) : queue);
   return found == channels_.end() ? QueueHint{} : found->second->hint;

@@ -17,9 +17,11 @@
 #include "client/buffer_room.hpp"
 #include "client/channel.hpp"
 #include "client/confirmation.hpp"
+#include "client/failure_book.hpp"
 #include "client/flight.hpp"
 #include "client/sealer.hpp"
 #include "ferry/client.hpp"
+#include "home_process.hpp"
 #include "redis/backoff.hpp"
 #include "redis/connection.hpp"
 #include "wire/envelope.hpp"
@@ -64,6 +66,9 @@ class Sender {
   /// Waits until the flight is settled; sends it from this thread when nobody is sending.
   void await(Flight& flight);
 
+  /// Whether this is another process than the one that made it; then nothing of it may be used.
+  bool is_left() const { return home_.is_left(); }
+
   void flush();
   ClientStats stats() const;
   QueueHint hint(std::string_view queue) const;
@@ -97,6 +102,8 @@ class Sender {
 
   // sender.cpp: who leads, and when
   void await_locked(Lock& lock, Flight& flight);
+  void set_active(Channel& channel);
+  void set_idle(Channel& channel);
   void serve();
   static const std::shared_ptr<Flight>* next_to_leave(const Channel& channel);
   Clock::time_point wake_time(const Channel& channel) const;
@@ -128,11 +135,6 @@ class Sender {
   void apply_full(Leg& leg);
   void apply_refusal(Leg& leg);
   void try_later(Leg& leg, Clock::duration pause);
-  void expire(Flight& flight, const std::vector<JobId>& ids);
-  void fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
-  static void give_up(Channel& channel, Flight& flight);
-  void depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
-  SharedError give_up_error(const Channel& channel, const Flight& flight) const;
 
   // sender_losses.cpp: what Redis had acknowledged and has lost
   struct Probe;
@@ -142,10 +144,37 @@ class Sender {
   void report_losses();
   void count_losses();
 
+  // sender_failures.cpp: what is told of jobs that were not accepted
+  /// Marks the calling thread while it is in a callback.
+  class CallingBack {
+   public:
+    explicit CallingBack(const Sender* sender);
+    ~CallingBack();
+    CallingBack(const CallingBack&) = delete;
+    CallingBack& operator=(const CallingBack&) = delete;
+
+   private:
+    const Sender* before_;
+  };
+  void take_out(Flight& flight, const std::vector<Cargo::Named>& jobs, const SharedError& error);
+  void expire(Flight& flight, const std::vector<Cargo::Named>& jobs);
+  void refuse_oversized(Flight& flight, const std::vector<Cargo::Named>& jobs);
+  void fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  static void give_up(Channel& channel, Flight& flight);
+  void depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error);
+  static SharedError cut_off_error(const Channel& channel, const Flight& flight);
+  SharedError give_up_error(const Channel& channel, const Flight& flight) const;
+  void require_home() const;
+  void require_usable() const;
+  void note_failed(const std::string& queue, std::size_t jobs, const SharedError& error);
+  void tell(Lock& lock, bool closing = false);
+  void tell(const FailureBook::News& news) const;
+
   static CargoLimits cargo_limits_of(const ClientOptions& options);
   static RedisOptions redis_options_of(const ClientOptions& options);
   static std::chrono::milliseconds confirmation_time_of(const ClientOptions& options);
 
+  const HomeProcess home_;
   const ClientOptions options_;
   Sealer sealer_;
   const CargoLimits cargo_limits_;
@@ -164,10 +193,13 @@ class Sender {
   Held held_back_;  ///< of that, what is for queues that are held back
   std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
   Channel* last_channel_ = nullptr;
+  std::vector<Channel*> active_;   ///< those with flights: what is idle costs nothing
   std::size_t first_channel_ = 0;  ///< where the next round begins to look
   wire::JobIdSource ids_;
   SpareMemory spare_;
   ClientStats stats_;
+  FailureBook failures_;
+  bool telling_ = false;  ///< a thread is in the callbacks
   Clock::time_point reconnect_at_{};
   redis::ReconnectBackoff reconnects_;
   std::mt19937_64 random_{std::random_device{}()};

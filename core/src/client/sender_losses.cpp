@@ -86,6 +86,7 @@ void Sender::note_loss(Channel& channel, const ProducerSequence::Decision& decis
 
 void Sender::report_losses() {
   if (!options_.on_loss) return;
+  const CallingBack here(this);
   for (const Loss& loss : losses_) {
     try {
       options_.on_loss(loss);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/sender.hpp"
+#include "client/thread_spare.hpp"
 #include "ranges.hpp"
 #include "wire/limits.hpp"
 #include "wire/names.hpp"
@@ -54,6 +55,7 @@ struct Sender::Order {
 };
 
 Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& options) const {
+  require_usable();
   wire::require_name("kind", kind);
   Order order;
   order.queue = options_.queue;
@@ -89,10 +91,12 @@ Sender::Order Sender::order_of(std::string_view kind, const EnqueueOptions& opti
 template <typename Act>
 Receipt Sender::with_job(Order& order, std::string_view payload, Act act) {
   if (!sealer_.active()) return act({payload, payload.size(), nullptr});
-  thread_local SealedJobs sealed;
-  sealed.clear();
-  sealer_.seal({sealer_.next_id(order.now_us), order.queue, order.kind}, payload, sealed);
-  return act(sealed[0]);
+  auto sealed = ThreadSpare<SealedJobs>::take();
+  sealed->clear();
+  sealer_.seal({sealer_.next_id(order.now_us), order.queue, order.kind}, payload, *sealed);
+  Receipt receipt = act((*sealed)[0]);
+  ThreadSpare<SealedJobs>::give(std::move(sealed));
+  return receipt;
 }
 
 Receipt Sender::put(std::string_view kind, std::string_view payload,
@@ -102,6 +106,7 @@ Receipt Sender::put(std::string_view kind, std::string_view payload,
     Lock lock(mutex_);
     Receipt receipt = put_locked(lock, order, job);
     if (order.opened_flight) wake();
+    if (failures_.has_news()) tell(lock);
     return receipt;
   });
 }
@@ -113,6 +118,11 @@ Receipt Sender::store(std::string_view kind, std::string_view payload,
     Lock lock(mutex_);
     Receipt receipt = put_locked(lock, order, job);
     if (!receipt.flight_->settled()) await_locked(lock, *receipt.flight_);
+    if (receipt.flight_->error_of(receipt.id_) != nullptr) {
+      if (!lock.owns_lock()) lock.lock();
+      failures_.thrown();
+      if (failures_.has_news()) tell(lock);
+    }
     return receipt;
   });
 }
@@ -159,6 +169,7 @@ void Sender::put_all(std::string_view kind, const PackedJobs& jobs, const Enqueu
     }
   }
   if (order.opened_flight && how == Wake::now) wake();
+  if (failures_.has_news()) tell(lock);
 }
 
 std::shared_ptr<Flight> Sender::refused(SharedError error) {
@@ -181,7 +192,11 @@ SharedError Sender::obstacle(Lock& lock, Order& order, std::size_t payload_bytes
   } else if (!has_room(order.queue, payload_bytes)) {
     error = make_room(lock, order, payload_bytes);
   }
-  if (error != nullptr) ++stats_.failed_jobs;
+  if (error != nullptr) {
+    const std::string queue(order.queue);
+    note_failed(queue, 1, error);
+    if (options_.on_failed) failures_.add_each(queue, {{JobId{}, std::string(order.kind)}}, error);
+  }
   return error;
 }
 
@@ -224,6 +239,7 @@ const std::shared_ptr<Flight>& Sender::open_flight(Channel& channel, Order& orde
   flight->first_at = order.now;
   flight->deadline = order.now + options_.block_timeout;
   order.opened_flight = true;
+  set_active(channel);
   return channel.flights.emplace_back(std::move(flight));
 }
 
@@ -331,13 +347,13 @@ bool Sender::may_touch(const std::shared_ptr<Flight>& flight) {
 bool Sender::shed_oldest(bool of_held_back) {
   Channel* where = nullptr;
   std::shared_ptr<Flight> oldest;
-  for (const auto& [name, channel] : channels_) {
+  for (Channel* channel : active_) {
     if (of_held_back && !channel->held_back) continue;
     const auto found = std::ranges::find_if(channel->flights,
                                             [&](const auto& flight) { return may_touch(flight); });
     if (found != channel->flights.end() &&
         (oldest == nullptr || (*found)->first_at < oldest->first_at)) {
-      where = channel.get();
+      where = channel;
       oldest = *found;
     }
   }
@@ -351,7 +367,8 @@ bool Sender::shed_oldest(bool of_held_back) {
 
 void Sender::drop_expired_buffered() {
   const std::uint64_t now_ms = now_us() / 1000;
-  for (const auto& [name, channel] : channels_) {
+  const auto channels = active_;
+  for (Channel* channel : channels) {
     const auto flights = channel->flights;
     for (const auto& flight : flights) {
       if (!may_touch(flight)) continue;
@@ -363,7 +380,7 @@ void Sender::drop_expired_buffered() {
 
 Clock::time_point Sender::next_buffered_expiry() const {
   std::uint64_t earliest_ms = std::numeric_limits<std::uint64_t>::max();
-  for (const auto& [name, channel] : channels_) {
+  for (const Channel* channel : active_) {
     for (const auto& flight : channel->flights) {
       if (!may_touch(flight)) continue;
       const std::uint64_t at = flight->cargo.earliest_expiry_ms();

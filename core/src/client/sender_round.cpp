@@ -16,6 +16,13 @@ using std::chrono::milliseconds;
 
 constexpr int max_installs = 2;
 
+/// Redis takes commands of this size whatever its configuration says: both proto-max-bulk-len and
+/// client-query-buffer-limit are at least as large.
+constexpr std::size_t always_taken_bytes = 1024 * 1024;
+/// A larger one on which the connection was closed so often, although Redis could be reached in
+/// between, will never be taken.
+constexpr int most_cuts = 3;
+
 std::uint64_t system_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
@@ -35,16 +42,24 @@ std::size_t Sender::travel() {
     if (!leg.prepared) prepare(leg);
   }
   std::size_t decided = 0;
+  const auto begun = Clock::now();
   try {
     if (!send_new()) return legs_.size();
     decided = receive_oldest();
   } catch (const Error& error) {
+    // Calls are answered in turn, so the oldest is the one that Redis did not answer.
+    legs_.front().cut = Clock::now() - begun < redis_options_of(options_).command_timeout;
     return lose_from(0, error, Leg::Fate::lost);
   }
   for (std::size_t i = 0; i < decided; ++i) {
     const EnqueueReply& reply = legs_[i].reply;
-    if (reply.kind == EnqueueReply::Kind::error &&
-        redis::remedy_of(reply.text) == redis::Remedy::reconnect) {
+    if (reply.kind != EnqueueReply::Kind::error) continue;
+    if (redis::cuts_off(reply.text)) {
+      // This call is refused for good; the others go on with the next connection.
+      connection_.close();
+      return lose_from(i + 1, redis::error_of(reply.text), Leg::Fate::away);
+    }
+    if (redis::remedy_of(reply.text) == redis::Remedy::reconnect) {
       connection_.close();
       return lose_from(decided, redis::error_of(reply.text), Leg::Fate::away);
     }
@@ -60,6 +75,9 @@ void Sender::prepare(Leg& leg) {
     if (Clock::now() - slot.last_call_at > long_silence) slot.sequence.on_long_silence();
   }
   cargo.seal();
+  if (!slot.sequence.may_be_stored() && options_.limits.max_bytes > 0) {
+    leg.oversized = cargo.drop_larger_than(options_.limits.max_bytes);
+  }
   leg.empty = cargo.jobs() == 0;
   if (leg.empty) leg.fate = Leg::Fate::replied;
   leg.prepared = true;
@@ -169,6 +187,10 @@ std::size_t Sender::receive_oldest() {
     if (leg.sent) read_reply(leg);
     confirmed = leg.ends_write;
     ++end;
+    if (leg.reply.kind == EnqueueReply::Kind::error && redis::cuts_off(leg.reply.text)) {
+      confirmed = false;
+      break;
+    }
   }
   // Nothing is decided before this is read: the connection may break here too.
   const auto answer = confirmed ? confirmation_.read(connection_) : Confirmation::Answer{};
@@ -204,6 +226,7 @@ void Sender::apply(Leg& leg) {
   Flight& flight = *leg.flight;
   flight.on_wire = false;
   expire(flight, leg.expired);
+  refuse_oversized(flight, leg.oversized);
   if (leg.empty) return depart(*leg.channel, leg.flight, nullptr);
   if (leg.fate == Leg::Fate::replied) flight.slot->last_call_at = Clock::now();
   switch (leg.fate) {
@@ -215,6 +238,10 @@ void Sender::apply(Leg& leg) {
     case Leg::Fate::lost:
       flight.fullness.reset();
       flight.last_error = leg.error;
+      flight.cuts = leg.cut ? flight.cuts + 1 : 0;
+      if (flight.cuts >= most_cuts && flight.cargo.slice_largest() > always_taken_bytes) {
+        return fail(*leg.channel, leg.flight, cut_off_error(*leg.channel, flight));
+      }
       return try_later(leg, Clock::duration::zero());
   }
 }
@@ -332,69 +359,6 @@ void Sender::try_later(Leg& leg, Clock::duration pause) {
     const auto next = channel.flights.front();
     fail(channel, next, error);
   }
-}
-
-SharedError Sender::give_up_error(const Channel& channel, const Flight& flight) const {
-  const std::string waited = std::to_string(options_.block_timeout.count()) + " ms";
-  const std::string last =
-      flight.last_error != nullptr ? std::string(": ") + flight.last_error->what() : "";
-  if (flight.slot != nullptr && flight.slot->sequence.is_unconfirmed()) return flight.last_error;
-  if (flight.slot != nullptr && flight.slot->sequence.may_be_stored()) {
-    return std::make_shared<const Error>(
-        ErrorCode::outcome_unknown,
-        "the connection to Redis broke while jobs for queue \"" + channel.queue +
-            "\" were under way and did not come back within block_timeout (" + waited +
-            "); they are stored or not, nobody knows" + last);
-  }
-  if (flight.fullness) {
-    const Fullness& full = *flight.fullness;
-    return std::make_shared<const Error>(
-        "queue \"" + channel.queue + "\" is full: " + std::to_string(full.depth_jobs) + " jobs, " +
-            std::to_string(full.depth_bytes) + " bytes, the oldest waits for " +
-            std::to_string(full.oldest_age.count()) + " ms; try again in " +
-            std::to_string(full.retry_after.count()) + " ms or add workers",
-        full);
-  }
-  return std::make_shared<const Error>(
-      ErrorCode::unavailable, "jobs for queue \"" + channel.queue +
-                                  "\" could not be stored within block_timeout (" + waited +
-                                  "); nothing was stored" + last);
-}
-
-void Sender::expire(Flight& flight, const std::vector<JobId>& ids) {
-  if (ids.empty()) return;
-  flight.fail_singles(
-      ids, std::make_shared<const Error>(
-               ErrorCode::expired, "the job's expires_after passed before it could be stored"));
-  stats_.expired_jobs += ids.size();
-  stats_.failed_jobs += ids.size();
-  let_go(flight, {ids.size(), 0});
-  if (room_waiters_ > 0) room_.notify_all();
-}
-
-/// What is stored of the flight stays stored; the rest fails with `error`.
-void Sender::fail(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error) {
-  Cargo& cargo = flight->cargo;
-  stats_.failed_jobs += cargo.jobs();
-  give_up(channel, *flight);
-  if (!cargo.partly_stored()) return depart(channel, flight, std::move(error));
-  flight->fail_singles(cargo.ids_left(), std::move(error));
-  depart(channel, flight, nullptr);
-}
-
-void Sender::depart(Channel& channel, const std::shared_ptr<Flight>& flight, SharedError error) {
-  const std::shared_ptr<Flight> kept = flight;
-  if (channel.flights.front() == kept) {
-    channel.flights.pop_front();
-  } else {
-    std::erase(channel.flights, kept);
-  }
-  let_go(*kept, kept->held);
-  kept->channel = nullptr;
-  if (kept->slot != nullptr) std::exchange(kept->slot, nullptr)->flight = nullptr;
-  kept->cargo.give_memory_to(spare_);
-  kept->settle(std::move(error));
-  if (room_waiters_ > 0) room_.notify_all();
 }
 
 }  // namespace ferry::detail

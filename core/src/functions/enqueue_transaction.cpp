@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "redis/errors.hpp"
+
 namespace ferry {
 namespace {
 
@@ -75,6 +77,7 @@ EnqueueReply EnqueueTransaction::read(redis::Connection& connection, std::size_t
   std::string refusal;
   for (std::size_t i = 0; i + 1 < envelopes + commands_beside_envelopes; ++i) {
     const redis::Reply& queued = connection.read_brief();
+    if (queued.is_error() && redis::cuts_off(queued.text)) return error_reply(queued.text);
     if (queued.is_error() && refusal.empty()) refusal = queued.text;
   }
   const redis::ReplyPtr executed = connection.read();

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "home_process.hpp"
 #include "redis/errors.hpp"
 #include "redis/reply_reader.hpp"
 #include "redis/sentinels.hpp"
@@ -64,6 +65,8 @@ struct Connection::Impl {
   std::chrono::milliseconds connect_timeout;
   std::chrono::milliseconds reply_timeout;
   Socket socket;
+  detail::HomeProcess home;  ///< where `socket` was connected
+  bool cut_off = false;      ///< nothing can be sent any more; what was answered can be read
   ReplyReader reader;
   std::unique_ptr<char[]> received = std::make_unique_for_overwrite<char[]>(receive_bytes);
   std::string output;
@@ -86,6 +89,7 @@ struct Connection::Impl {
     unsent_commands = 0;
     unanswered = 0;
     sent_since_read = false;
+    cut_off = false;
   }
 
   void close() {
@@ -93,7 +97,15 @@ struct Connection::Impl {
     forget();
   }
 
+  /// Two processes on one socket would read each other's replies.
+  void require_home() const {
+    if (!socket.connected() || !home.is_left()) return;
+    const std::string name = "this connection to " + endpoint.redacted();
+    home.require({name, "make what uses it (client, queue, worker) in the new process"});
+  }
+
   void require_connected() const {
+    require_home();
     if (socket.connected()) return;
     throw Error(ErrorCode::unavailable,
                 "not connected to " + endpoint.redacted() + "; call connect() first");
@@ -132,8 +144,10 @@ struct Connection::Impl {
   void send_output(Deadline until) {
     if (output.empty()) return;
     gather();
-    for (auto rest = std::span(pieces); !rest.empty();) {
+    for (auto rest = std::span(pieces); !rest.empty() && !cut_off;) {
       const std::size_t sent = socket.send_some(rest, until);
+      // A server that refuses a command in the middle says why before it cuts us off.
+      cut_off = sent == 0;
       meter.bytes_out += sent;
       rest = without(rest, sent);
     }
@@ -286,12 +300,14 @@ Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 
 void Connection::connect() {
+  impl_->require_home();
   if (impl_->socket.connected()) return;
   impl_->or_close([&] {
     impl_->forget();
     impl_->reader.clear();
     if (impl_->asks_sentinels()) impl_->endpoint = impl_->sentinels.find_master(impl_->configured);
     impl_->socket.connect(impl_->endpoint, impl_->connect_timeout);
+    impl_->home = {};
     ++impl_->meter.connects;
     impl_->greet();
   });

@@ -66,6 +66,9 @@ constexpr std::array rules{
 constexpr std::array phrases{
     Rule{"ERR Function not found", Remedy::install, ErrorCode::unsupported,
          "Ferry's functions are missing; run `ferry setup`"},
+    Rule{"ERR Protocol error", Remedy::tell_caller, ErrorCode::oversized,
+         "Redis cuts the connection off where a command is larger than it takes: raise "
+         "proto-max-bulk-len there, or store the payload elsewhere and enqueue a reference"},
     Rule{"ERR unknown command", Remedy::tell_caller, ErrorCode::unsupported,
          "Ferry needs Redis 7.0 or later with its commands under their own names"},
     Rule{"ERR The user executing the script can't", Remedy::stop, ErrorCode::denied,
@@ -93,6 +96,8 @@ const Rule* find_rule(std::string_view text) {
 }
 
 }  // namespace
+
+bool cuts_off(std::string_view error_text) { return error_text.starts_with("ERR Protocol error"); }
 
 Remedy remedy_of(std::string_view error_text) {
   const Rule* rule = find_rule(error_text);

@@ -23,6 +23,12 @@ enum class Remedy : std::uint8_t {
 /// error strings of Redis 7.0's server.c.
 Remedy remedy_of(std::string_view error_text);
 
+/// Returns: whether Redis ends the connection behind this reply, as it always will for that
+/// command.
+///
+/// Source: setProtocolError in Redis's networking.c.
+bool cuts_off(std::string_view error_text);
+
 /// Returns: the exception for an error reply, with its code and a message that says what to do.
 Error error_of(std::string_view error_text);
 

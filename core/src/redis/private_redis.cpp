@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "ferry/error.hpp"
+#include "home_process.hpp"
 #include "ranges.hpp"
 #include "redis/connection.hpp"
 
@@ -186,11 +187,18 @@ struct PrivateRedis::Impl {
   std::string program;
   std::filesystem::path folder;
   pid_t pid = -1;
+  detail::HomeProcess home;
 
   ~Impl() {
+    // The server belongs to the process that started it.
+    if (home.is_left()) return;
     end(SIGKILL);
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
+  }
+
+  void require_home() const {
+    home.require({"this server", "only the process that started it can stop it"});
   }
 
   std::filesystem::path socket() const { return folder / "redis.sock"; }
@@ -292,8 +300,17 @@ std::string PrivateRedis::url() const {
 std::string PrivateRedis::socket_path() const { return impl_->socket(); }
 int PrivateRedis::pid() const { return impl_->pid; }
 
-void PrivateRedis::kill() { impl_->end(SIGKILL); }
-void PrivateRedis::stop() { impl_->end(SIGTERM); }
-void PrivateRedis::start() { impl_->start(); }
+void PrivateRedis::kill() {
+  impl_->require_home();
+  impl_->end(SIGKILL);
+}
+void PrivateRedis::stop() {
+  impl_->require_home();
+  impl_->end(SIGTERM);
+}
+void PrivateRedis::start() {
+  impl_->require_home();
+  impl_->start();
+}
 
 }  // namespace ferry

@@ -106,6 +106,7 @@ std::size_t Socket::send_some(std::span<iovec> pieces, Deadline deadline) {
     check_interrupt();
     const ssize_t sent = ::sendmsg(impl_->context->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) return static_cast<std::size_t>(sent);
+    if (errno == EPIPE || errno == ECONNRESET) return 0;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       wait_for(POLLOUT, deadline);
     } else if (errno != EINTR) {

@@ -34,7 +34,8 @@ class Socket {
 
   /// At least one piece; none of them empty.
   ///
-  /// Returns: bytes taken over, at least one.
+  /// Returns: bytes taken over; 0 = the other side has closed, and what it said before that can
+  /// still be received.
   std::size_t send_some(std::span<iovec> pieces, Deadline deadline);
   /// Returns: bytes received, at least one.
   std::size_t receive_some(char* to, std::size_t room, Deadline deadline);

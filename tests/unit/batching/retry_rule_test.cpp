@@ -37,7 +37,7 @@ TEST(RetryRuleTest, BoundsAnAbsurdDelayAndSaysSo) {
                                   " ms: expected 0 to 366 days, so 366 days it is; busy");
   }
   for (const auto delay : {-2ms, -30'000ms, std::chrono::milliseconds::min()}) {
-    const Verdict verdict = decide(retry_after(delay, "busy"), 1, 10, backoff, 50);
+    const Verdict verdict = decide({OutcomeKind::retry, delay, "busy"}, 1, 10, backoff, 50);
     EXPECT_EQ(verdict.delay, 50ms) << "as drawn";
     EXPECT_EQ(verdict.reason, "retry_after is " + std::to_string(delay.count()) +
                                   " ms: expected 0 to 366 days, so the backoff it is; busy");

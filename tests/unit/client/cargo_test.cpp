@@ -145,7 +145,7 @@ TEST_F(CargoTest, TakesExpiredJobsOutAndKeepsTheIdsOfTheOthers) {
   }
   EXPECT_EQ(cargo.earliest_expiry_ms(), now_ms + 10);
   EXPECT_TRUE(cargo.drop_expired(now_ms + 9).empty());
-  EXPECT_EQ(cargo.drop_expired(now_ms + 10), short_lived);
+  EXPECT_EQ(ids_of(cargo.drop_expired(now_ms + 10)), short_lived);
   EXPECT_EQ(cargo.earliest_expiry_ms(), 0u);
   EXPECT_EQ(cargo.jobs(), 3u);
   lasting.push_back(add(cargo));
@@ -181,7 +181,7 @@ TEST_F(CargoTest, SendsWholeEnvelopesWhileTheyFitTheRoomLeft) {
   EXPECT_TRUE(cargo.partly_stored());
   EXPECT_EQ(cargo.jobs(), 2u);
   EXPECT_EQ(ids_in(cargo.slice()), (std::vector<JobId>{added[4], added[5]}));
-  EXPECT_EQ(cargo.ids_left(), (std::vector<JobId>{added[4], added[5]}));
+  EXPECT_EQ(ids_of(cargo.jobs_left()), (std::vector<JobId>{added[4], added[5]}));
 }
 
 TEST_F(CargoTest, SplitsAnEnvelopeThatIsTooLargeForTheRoomLeft) {
@@ -225,9 +225,36 @@ TEST_F(CargoTest, KeepsWhatIsStoredOutOfWhatExpires) {
   cargo.seal();
   ASSERT_TRUE(cargo.shrink_slice(1, any));
   cargo.slice_stored();
-  EXPECT_EQ(cargo.drop_expired(now_ms + 10), std::vector<JobId>{late});
+  EXPECT_EQ(ids_of(cargo.drop_expired(now_ms + 10)), std::vector<JobId>{late});
   EXPECT_EQ(cargo.jobs(), 0u);
   EXPECT_TRUE(cargo.partly_stored());
+}
+
+TEST_F(CargoTest, TakesOutJobsThatAreTooLargeEvenAlone) {
+  for (const std::size_t bound : {300u, 1000u, 5000u, 40'000u}) {
+    Cargo cargo({});
+    std::vector<JobId> small;
+    std::vector<JobId> large;
+    for (const std::size_t bytes : {bound / 4, bound / 2, bound, bound / 2, 3 * bound, bound / 4}) {
+      const JobId id = add(cargo, std::string(bytes, 'x'));
+      (bytes < bound ? small : large).push_back(id);
+    }
+    cargo.seal();
+    EXPECT_EQ(ids_of(cargo.drop_larger_than(static_cast<std::int64_t>(bound))), large) << bound;
+    EXPECT_EQ(ids_in(cargo.slice()), small) << bound;
+    EXPECT_EQ(cargo.jobs(), small.size());
+    EXPECT_TRUE(cargo.drop_larger_than(static_cast<std::int64_t>(bound)).empty());
+  }
+}
+
+TEST_F(CargoTest, JudgesTheSizeOfAJobByWhatIsStoredOfIt) {
+  Cargo cargo({.compress_from_bytes = 100});
+  const JobId compresses = add(cargo, std::string(30'000, 'x'));
+  cargo.seal();
+  EXPECT_TRUE(cargo.drop_larger_than(1000).empty());
+  EXPECT_EQ(ids_in(cargo.slice()), std::vector<JobId>{compresses});
+  EXPECT_LT(cargo.slice_largest(), 1000u);
+  EXPECT_GT(cargo.slice_largest(), 0u);
 }
 
 }  // namespace

@@ -72,6 +72,7 @@ class BatchItem {
 
   void done() { mark({}); }
   void retry(std::string reason) { mark(ferry::retry(std::move(reason))); }
+  /// Errors: `invalid_argument` for a negative delay; the job is not marked then.
   void retry_after(std::chrono::milliseconds delay, std::string reason) {
     mark(ferry::retry_after(delay, std::move(reason)));
   }

@@ -77,6 +77,6 @@ struct Experiment {
 ///
 /// Returns: 0, 1 when a run failed, 2 when the command line is wrong, 130 when interrupted.
 /// Threads: call it from the main thread, before any other thread was started.
-int experiment_main(int argc, char** argv, const Experiment& experiment);
+[[nodiscard]] int experiment_main(int argc, char** argv, const Experiment& experiment);
 
 }  // namespace ferry

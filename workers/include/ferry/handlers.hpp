@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ferry/batch.hpp"
+#include "ferry/field_rules.hpp"
 #include "ferry/job.hpp"
 #include "ferry/outcome.hpp"
 #include "ferry/policy.hpp"
@@ -44,6 +45,7 @@ struct HandlerOptions {
   /// The handler may see a job twice without harm: a batch that throws is then bisected at once
   /// instead of being retried job by job.
   bool idempotent = false;
+  FieldRules fields{};
 
   /// Errors: `invalid_argument` with the field and the value.
   void validate() const;
@@ -58,9 +60,9 @@ class Completion {
   explicit Completion(std::function<void(Outcome)> end);
   void done() const { finish({}); }
   void retry(std::string reason) const { finish(ferry::retry(std::move(reason))); }
-  void retry_after(std::chrono::milliseconds delay, std::string reason) const {
-    finish(ferry::retry_after(delay, std::move(reason)));
-  }
+  /// Never throws, for its thread may have nobody to catch it: a negative delay means the backoff,
+  /// and the job's reason says so.
+  void retry_after(std::chrono::milliseconds delay, std::string reason) const;
   void fail(std::string reason) const { finish(ferry::fail(std::move(reason))); }
   void finish(Outcome outcome) const;
 
@@ -70,6 +72,30 @@ class Completion {
 };
 
 namespace detail {
+
+/// Refuses, while it compiles, a handler whose answer would be dropped. All handlers pass here, so
+/// this is the one place that says what they may answer.
+///
+/// Returns: whether the handler answers with an `Outcome`.
+template <typename F, typename... Arguments>
+consteval bool answers_outcome() {
+  using Answer = std::invoke_result_t<F&, Arguments...>;
+  constexpr bool is_outcome = std::same_as<std::remove_cvref_t<Answer>, Outcome>;
+  static_assert(
+      std::is_void_v<Answer> || is_outcome,
+      "a Ferry handler returns void (the job is done) or ferry::Outcome; any other answer "
+      "would be dropped: return ferry::done(), ferry::retry(...) or ferry::fail(...), or "
+      "throw to retry");
+  return is_outcome;
+}
+
+/// The same for a handler that is given a `Completion`.
+template <typename F, typename... Arguments>
+consteval void require_no_answer() {
+  static_assert(std::is_void_v<std::invoke_result_t<F&, Arguments...>>,
+                "an asynchronous Ferry handler returns void; any answer would be dropped: tell the "
+                "outcome with its ferry::Completion");
+}
 
 /// A handler without its types, as the graph runs it.
 struct RawHandler {
@@ -83,6 +109,14 @@ struct RawHandler {
   /// Set instead of `run` for asynchronous handlers; always one item.
   std::function<void(RawItem&, Completion)> start;
 };
+
+/// Gives all items that are not marked the same outcome.
+inline void mark_rest(RawBatch& batch, const Outcome& outcome) {
+  for (RawItem& item : batch.items) {
+    if (!item.marked) item.outcome = outcome;
+    item.marked = true;
+  }
+}
 
 /// Empties a thread's zone at the end of a call: a payload of many small values takes some thirty
 /// times its size there, which an idle worker must not keep.
@@ -101,10 +135,28 @@ bool decode(RawItem& item, T& job, msgpack::zone& zone) {
     unpack_payload(item.payload, zone).convert(job);
     return true;
   } catch (const std::exception& e) {
-    item.outcome = ferry::fail(std::string("payload cannot be decoded: ") + e.what());
+    item.outcome = ferry::fail(
+        why_not_decoded(T::kind, item.payload, e.what(), [](const msgpack::object& object) {
+          T tried;
+          object.convert(tried);
+        }));
     item.marked = true;
     return false;
   }
+}
+
+/// The same for a payload that must keep to rules; null = none.
+template <typename T>
+bool decode_checked(RawItem& item, T& job, msgpack::zone& zone, const FieldCheck* check) {
+  if (check != nullptr && !item.marked) {
+    std::string problem = check->problem(item.payload, zone);
+    if (!problem.empty()) {
+      item.outcome = ferry::fail(std::move(problem));
+      item.marked = true;
+      return false;
+    }
+  }
+  return decode(item, job, zone);
 }
 
 }  // namespace detail
@@ -126,15 +178,16 @@ class Handlers {
   template <Job T, typename F>
   requires std::invocable<F&, const JobContext&, const T&> Handlers& on(
       Policy policy, F handler, HandlerOptions options = {}) {
-    auto run = [handler = std::move(handler)](detail::RawBatch& batch) mutable {
+    constexpr bool answers = detail::answers_outcome<F, const JobContext&, const T&>();
+    auto run = [handler = std::move(handler), check = detail::field_check_of<T>(options.fields)](
+                   detail::RawBatch& batch) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
       for (auto& item : batch.items) {
         T job;
-        if (!detail::decode(item, job, zone)) continue;
+        if (!detail::decode_checked(item, job, zone, check.get())) continue;
         try {
-          if constexpr (std::same_as<std::invoke_result_t<F&, const JobContext&, const T&>,
-                                     Outcome>) {
+          if constexpr (answers) {
             item.outcome = handler(*item.context, job);
           } else {
             handler(*item.context, job);
@@ -151,20 +204,29 @@ class Handlers {
     return *this;
   }
 
-  /// Many jobs a call: `void(Batch<T>&)`.
+  /// Many jobs a call: `void(Batch<T>&)` or the same returning `Outcome`, which is then that of all
+  /// jobs that the handler has not marked.
   template <Job T, typename F>
   requires std::invocable < F&, Batch<T>
   & > Handlers& on_batch(Policy policy, F handler, HandlerOptions options = {}) {
-    auto run = [handler = std::move(handler)](detail::RawBatch& raw) mutable {
+    constexpr bool answers = detail::answers_outcome<F, Batch<T>&>();
+    auto run = [handler = std::move(handler),
+                check = detail::field_check_of<T>(options.fields)](detail::RawBatch& raw) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
       Batch<T> batch{raw.id, raw.reason};
       batch.reserve(raw.items.size());
       for (auto& item : raw.items) {
         T job;
-        if (!item.marked && detail::decode(item, job, zone)) batch.add(std::move(job), item);
+        if (!item.marked && detail::decode_checked(item, job, zone, check.get()))
+          batch.add(std::move(job), item);
       }
-      if (batch.size() > 0) handler(batch);
+      if (batch.size() == 0) return;
+      if constexpr (answers) {
+        detail::mark_rest(raw, handler(batch));
+      } else {
+        handler(batch);
+      }
     };
     add({std::string(T::kind), policy, std::move(options), false, std::move(run), {}});
     return *this;
@@ -175,11 +237,13 @@ class Handlers {
   template <Job T, typename F>
   requires std::invocable<F&, const JobContext&, T, Completion> Handlers& on_async(
       F handler, HandlerOptions options = {}) {
-    auto start = [handler = std::move(handler)](detail::RawItem& item, Completion end) mutable {
+    detail::require_no_answer<F, const JobContext&, T, Completion>();
+    auto start = [handler = std::move(handler), check = detail::field_check_of<T>(options.fields)](
+                     detail::RawItem& item, Completion end) mutable {
       thread_local msgpack::zone zone;
       const detail::ClearAtEnd clear{zone};
       T job;
-      if (!detail::decode(item, job, zone)) return end.finish(item.outcome);
+      if (!detail::decode_checked(item, job, zone, check.get())) return end.finish(item.outcome);
       handler(*item.context, std::move(job), std::move(end));
     };
     add({std::string(T::kind), realtime(), std::move(options), true, {}, std::move(start)});

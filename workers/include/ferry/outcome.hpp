@@ -17,10 +17,10 @@ std::string_view to_string(OutcomeKind kind);
 inline constexpr std::chrono::milliseconds kinds_backoff{-1};
 
 /// A handler's word on one job. Returning nothing means done, throwing means retry.
-struct Outcome {
+struct [[nodiscard]] Outcome {
   OutcomeKind kind = OutcomeKind::done;
   /// `retry` only. Units: 0 (at once) to 366 days, or `kinds_backoff`. A longer one counts as 366
-  /// days, a negative one as the backoff, and the job's reason says so.
+  /// days, another negative one as the backoff, and the job's reason says so.
   std::chrono::milliseconds delay = kinds_backoff;
   std::string reason{};
 };
@@ -33,9 +33,10 @@ inline Outcome retry(std::string reason) {
 }
 
 /// Runs again after `delay`, 0 (at once) to 366 days; costs an attempt.
-inline Outcome retry_after(std::chrono::milliseconds delay, std::string reason) {
-  return {OutcomeKind::retry, delay, std::move(reason)};
-}
+///
+/// Errors: `invalid_argument` for a negative delay. Thrown out of a handler it means retry, as
+/// anything does, with that sentence as the reason.
+Outcome retry_after(std::chrono::milliseconds delay, std::string reason);
 
 /// Goes to the dead letters with its reason, whatever attempts are left.
 inline Outcome fail(std::string reason) {

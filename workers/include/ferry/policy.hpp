@@ -59,7 +59,7 @@ struct Policy {
   /// producer's and Redis's clocks says. What a dead worker held is not shed.
   ///
   /// Returns: the same policy that does so, as in `latency_budget(50ms).shed(Priority::low)`.
-  Policy shed(Priority from) const;
+  [[nodiscard]] Policy shed(Priority from) const;
   bool sheds(Priority priority) const { return shed_from && priority >= *shed_from; }
 
   /// Returns: as in `realtime`, `fixed(100, 5ms)`, `latency_budget(50ms, shed=low)`.

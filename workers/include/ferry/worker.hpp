@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ferry/client_options.hpp"
+#include "ferry/error.hpp"
 #include "ferry/handlers.hpp"
 #include "ferry/histogram.hpp"
 #include "ferry/objective.hpp"
@@ -176,7 +177,9 @@ struct WorkerStats {
 /// Fetches jobs, forms batches, runs handlers, settles every job by itself.
 ///
 /// Errors: the constructor throws `invalid_argument` for options out of range; `run` never throws.
-/// Threads: `run` in one thread; `stop`, `quiet` and `stats` from any thread.
+/// Threads: `run` in one thread; `stop`, `quiet` and `stats` from any thread. In a process that was
+/// forked from the one that made it, `run` says so with both process ids and returns 1, and the
+/// others throw `stopped`.
 class Worker {
  public:
   Worker(WorkerOptions options, Handlers handlers);
@@ -188,7 +191,7 @@ class Worker {
   /// version, eviction): logs why and returns.
   ///
   /// Returns: an exit code: 0 stopped in order, 1 Redis refused.
-  int run();
+  [[nodiscard]] int run();
 
   /// Fetches no more, flushes held batches, lets handlers finish within `stop_within`, releases the
   /// rest to the queue without burning an attempt. Handlers that still run then are abandoned:
