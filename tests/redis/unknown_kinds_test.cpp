@@ -64,7 +64,7 @@ TEST_F(UnknownKindsTest, AreDoneByTheNewReleaseBesideTheOld) {
   test::RunningWorker old_worker(test::worker_options(redis), old_release());
   test::RunningWorker new_worker(test::worker_options(redis), new_release());
   for (int i = 0; i < 2000; ++i) {
-    client.enqueue_async(Fresh{i}).get();
+    EXPECT_TRUE(client.enqueue_async(Fresh{i}).get());
     if (i % 10 == 0) client.enqueue(Known{i});
   }
   ASSERT_TRUE(eventually([&] { return queue.counts().done == 2200; }));
@@ -82,7 +82,7 @@ TEST_F(UnknownKindsTest, LeaveAnEnvelopeThatHoldsKnownOnes) {
       receipts.push_back(client.enqueue_async(Known{i}));
       receipts.push_back(client.enqueue_async(Fresh{i}));
     }
-    for (Receipt& receipt : receipts) receipt.get();
+    for (Receipt& receipt : receipts) EXPECT_TRUE(receipt.get());
     ASSERT_TRUE(eventually([&] { return known == 100 && waiting_for_a_handler() > 0; }));
     EXPECT_EQ(queue.counts().dead, 0);
   }
