@@ -75,18 +75,21 @@ TEST_F(BundleFunctionTest, BeginsANewBundleAtAThousandJobs) {
 }
 
 TEST_F(BundleFunctionTest, HoldsNoMoreJobsThanTheHintsSayOfTheSlowestKind) {
-  const auto parts_of_five = [&](const std::string& hints) {
+  const auto envelopes_of = [&](const std::vector<std::size_t>& jobs, const std::string& hints) {
     command({"HSET", keys.state, "hints", hints});
     const std::int64_t before = books().envelopes;
-    enqueue_delayed({envelope(1), envelope(1), envelope(3), envelope(1), envelope(1)}, 1);
+    std::vector<std::string> envelopes;
+    for (const std::size_t each : jobs) envelopes.push_back(envelope(each));
+    enqueue_delayed(envelopes, 1);
     wait_until_all_are_due();
     promote();
     return books().envelopes - before;
   };
-  EXPECT_EQ(parts_of_five(""), 1);
-  EXPECT_EQ(parts_of_five("mail=1"), 5);
-  EXPECT_EQ(parts_of_five("index=8 mail=2 a.b-c=64"), 3) << "two, one of three, two";
-  EXPECT_EQ(parts_of_five("index=1000"), 1);
+  EXPECT_EQ(envelopes_of({1, 1, 1, 1, 1}, ""), 1);
+  EXPECT_EQ(envelopes_of({1, 1, 1, 1, 1}, "mail=1"), 5);
+  EXPECT_EQ(envelopes_of({1, 1, 1, 1, 1}, "index=8 mail=2 a.b-c=64"), 3);
+  EXPECT_EQ(envelopes_of({3, 3}, "index=8 mail=2"), 2) << "what is larger travels alone";
+  EXPECT_EQ(envelopes_of({1, 1, 1, 1, 1}, "index=1000"), 1);
 }
 
 TEST_F(BundleFunctionTest, LetsWhatAReaderMightRefuseTravelAlone) {

@@ -80,9 +80,11 @@ end
 -- nobody knows here which kinds are in a bundle, and one worker takes it. Users of before revision 5
 -- may have no right to ask.
 local function jobs_in_bundle(state)
-  local hints, least = try('HGET', state, 'hints'), most_jobs
-  if not hints or failed(hints) then return least end
-  for jobs in string.gmatch(hints, '=(%d+)') do least = math.min(least, tonumber(jobs)) end
+  local least = most_jobs
+  if not redis.acl_check_cmd('HGET', state, 'hints') then return least end
+  for jobs in string.gmatch(call('HGET', state, 'hints') or '', '=(%d+)') do
+    least = math.min(least, tonumber(jobs))
+  end
   return least
 end
 
