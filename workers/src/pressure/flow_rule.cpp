@@ -8,10 +8,11 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-/// Returns: how much longer than they wait for company the held jobs of a kind keep the handlers.
-nanoseconds too_much_held(const KindLoad& kind, std::size_t handlers) {
+/// Returns: how much longer than they wait for company the jobs of a kind keep the handlers.
+nanoseconds too_much_taken(const KindLoad& kind, std::size_t handlers) {
   const auto count = static_cast<nanoseconds::rep>(std::min(handlers, kind.allowed));
-  const nanoseconds takes = kind.each() * static_cast<nanoseconds::rep>(kind.held_runs()) /
+  const nanoseconds takes = kind.each() *
+                            static_cast<nanoseconds::rep>(kind.runs() + kind.held_runs()) /
                             std::max(count, nanoseconds::rep{1});
   return takes > kind.linger ? takes - kind.linger : nanoseconds{0};
 }
@@ -35,10 +36,12 @@ FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const M
     const bool here = kind.ready + kind.held + kind.running > 0;
     state.all_fast = state.all_fast && (kind.fast || !here);
     if (kind.fast) continue;
-    too_much += too_much_held(kind, handlers);
+    too_much += too_much_taken(kind, handlers);
     running_time += kind.per_run * static_cast<nanoseconds::rep>(kind.running);
     const std::size_t free = kind.allowed - std::min(kind.allowed, kind.running);
-    const std::size_t can_run = kind.limited ? std::min(kind.runs(), free) : kind.runs();
+    // As many runs as full batches would be: jobs that come still join those of their key.
+    const std::size_t full = (kind.ready + kind.batch - 1) / kind.batch;
+    const std::size_t can_run = kind.limited ? std::min(full, free) : full;
     any_ready = any_ready || can_run > 0;
     waiting += kind.each() * static_cast<nanoseconds::rep>(can_run);
   }

@@ -48,7 +48,7 @@ struct FlowState {
   std::size_t not_in_hand = 0;              ///< jobs, held and blocked
   std::chrono::nanoseconds start_delay{0};  ///< until a job that is fetched now would begin
   bool all_fast = true;                     ///< of the kinds that have jobs here
-  /// More is held than the handlers can do by the time at which it is due.
+  /// More is ready and held than the handlers can do by the time at which it is due.
   bool is_ahead = false;
   /// Jobs that a fetch should bring at most: what the handlers can begin soon, were they idle.
   std::size_t at_once = SIZE_MAX;

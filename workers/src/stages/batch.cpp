@@ -60,7 +60,6 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
                        const ControlBoard& board)
     : board_(board),
       concurrency_(concurrency),
-      keyed_(handlers.size()),
       groups_(handlers.size()),
       kinds_short_(handlers.size()),
       paces_(handlers.size()),
@@ -94,7 +93,6 @@ void BatchStage::on(const Arrived& event, Time) {
   for (const Arrival& arrival : *event.arrivals) {
     const LeasedEnvelope& envelope = *envelope_of(arrival.job);
     const bool paused = board_.is_paused(envelope.queue);
-    keyed_[arrival.kind] = !arrival.batch_key.empty();
     const bool kept = paused || !overflows(arrival);
     stays_.came(arrival.jobs, kept);
     if (!paused && kept) {
@@ -162,8 +160,7 @@ void BatchStage::on(const RunnerFree& event, Time now) {
   if (event.jobs > 0) {
     kinds_short_[event.kind].observe(event.took);
     paces_[event.kind].observe(event.jobs, event.took);
-    const std::size_t fit = keyed_[event.kind] ? event.jobs : batch_[event.kind];
-    mean_pace_.observe(event.jobs, fit, event.took, now);
+    mean_pace_.observe(event.jobs, batch_[event.kind], event.took, now);
     std::atomic<std::uint32_t>& size = envelope_sizes_[event.kind];
     size = suited_size(paces_[event.kind], size);
   }
