@@ -28,9 +28,14 @@ FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const M
   std::size_t running = 0;
   bool any_ready = false;
   nanoseconds too_much{0};
+  bool any_grows = false;
   for (const KindLoad& kind : kinds) {
     const std::size_t next = kind.allowed * kind.jobs_of_run();
-    const std::size_t blocked = kind.limited ? kind.ready - std::min(kind.ready, next) : 0;
+    // What is behind the next runs of a kind with keys is joined by others of its keys meanwhile.
+    const bool grows = kind.keyed && kind.batch > 1 && !kind.limited && kind.ready > next;
+    const bool waits = kind.limited || grows;
+    const std::size_t blocked = waits ? kind.ready - std::min(kind.ready, next) : 0;
+    any_grows = any_grows || (kind.keyed && kind.batch > 1 && !kind.limited && !kind.fast);
     state.not_in_hand += kind.held + blocked;
     running += kind.running;
     const bool here = kind.ready + kind.held + kind.running > 0;
@@ -52,11 +57,12 @@ FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const M
                                      : nanoseconds{0};
     state.start_delay = (waiting + residual) / static_cast<nanoseconds::rep>(handlers);
   }
+  state.may_fetch = state.start_delay < soon || any_grows;
   if (mean.per_job() >= KindPace::fast) {
-    const auto in_time = static_cast<std::size_t>(soon / mean.per_job());
-    const std::size_t begin = handlers * std::max({mean.fit(), in_time, std::size_t{1}});
-    state.at_once = static_cast<std::size_t>(static_cast<double>(begin) / stays);
-    state.is_ahead = too_much >= soon;
+    state.is_ahead = too_much >= soon || state.start_delay >= soon;
+    const auto in_time = std::max<std::size_t>(1, static_cast<std::size_t>(soon / mean.per_job()));
+    const std::size_t each = state.is_ahead ? in_time : std::max(mean.fit(), in_time);
+    state.at_once = static_cast<std::size_t>(static_cast<double>(handlers * each) / stays);
   }
   return state;
 }

@@ -60,6 +60,7 @@ BatchStage::BatchStage(const std::vector<RawHandler>& handlers, std::size_t conc
                        const ControlBoard& board)
     : board_(board),
       concurrency_(concurrency),
+      keyed_(handlers.size()),
       groups_(handlers.size()),
       kinds_short_(handlers.size()),
       paces_(handlers.size()),
@@ -93,6 +94,7 @@ void BatchStage::on(const Arrived& event, Time) {
   for (const Arrival& arrival : *event.arrivals) {
     const LeasedEnvelope& envelope = *envelope_of(arrival.job);
     const bool paused = board_.is_paused(envelope.queue);
+    keyed_[arrival.kind] = !arrival.batch_key.empty();
     const bool kept = paused || !overflows(arrival);
     stays_.came(arrival.jobs, kept);
     if (!paused && kept) {
@@ -138,6 +140,7 @@ KindLoad BatchStage::load_of(std::uint32_t kind) const {
   load.running = batcher_.running(kind);
   load.allowed = allowed_runners(kind);
   load.batch = batch_[kind];
+  load.keyed = keyed_[kind];
   // Where a worker has one kind only there is nothing that it could keep from running.
   load.limited = load.allowed < concurrency_ && kinds_.size() > 1;
   load.per_run = pace.per_run();

@@ -140,6 +140,7 @@ class BatchStage {
   std::vector<std::size_t> own_concurrency_;       ///< by the options; 0 = all
   std::vector<std::size_t> batch_;                 ///< jobs of a run, at most
   std::vector<std::chrono::nanoseconds> lingers_;  ///< of fixed policies; others never end
+  std::vector<bool> keyed_;                        ///< whether the last job had a batch key
   std::vector<GroupSizer> groups_;                 ///< one for each kind
   std::vector<ShortRuns> kinds_short_;             ///< likewise
   std::vector<KindPace> paces_;                    ///< likewise

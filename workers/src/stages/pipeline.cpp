@@ -184,8 +184,8 @@ class Pipeline::Graph {
     }
     if (const auto due = stage_.due()) alarm_.set(*due);
     const FlowState& flow = stage_.flow();
-    in_flight_.set_flow({flow.not_in_hand + come_again_.size(), flow.start_delay < soon,
-                         flow.all_fast, flow.is_ahead, flow.at_once});
+    in_flight_.set_flow({flow.not_in_hand + come_again_.size(), flow.may_fetch, flow.all_fast,
+                         flow.is_ahead, flow.at_once});
     if (auto leavings = stage_.take_leavings(); !leavings.empty()) {
       Report report;
       report.at = now;
