@@ -152,6 +152,21 @@ TEST(FlowRuleTest, AWorkerThatHoldsMoreThanItCanDoInTimeIsAhead) {
   EXPECT_FALSE(flow({held}, 4, slow_ones).is_ahead) << "they are one run";
 }
 
+TEST(FlowRuleTest, BatchesByKeyGrowWhileAllHandlersAreBusy) {
+  const MeanPace slow_ones = seen(3, 1, 1, 50ms);
+  KindLoad keyed = slow(20, 4);
+  keyed.lanes = 10;
+  keyed.batch = 20;
+  EXPECT_FALSE(flow({keyed}, 4, slow_ones).may_fetch)
+      << "without keys others may begin them sooner";
+  keyed.keyed = true;
+  const FlowState state = flow({keyed}, 4, slow_ones);
+  EXPECT_TRUE(state.may_fetch);
+  EXPECT_TRUE(state.is_ahead) << "but others first";
+  EXPECT_EQ(state.at_once, 4u);
+  EXPECT_EQ(state.not_in_hand, 12u) << "all but the next runs";
+}
+
 TEST(FlowRuleTest, KeepsWhatALimitedKindDoesInASecond) {
   EXPECT_EQ(most_kept(limited(0, 1), 10'000), 200u);
   EXPECT_EQ(most_kept(limited(0, 1), 100), 100u);

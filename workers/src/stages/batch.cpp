@@ -163,7 +163,8 @@ void BatchStage::on(const RunnerFree& event, Time now) {
   if (event.jobs > 0) {
     kinds_short_[event.kind].observe(event.took);
     paces_[event.kind].observe(event.jobs, event.took);
-    mean_pace_.observe(event.jobs, batch_[event.kind], event.took, now);
+    const std::size_t fit = keyed_[event.kind] ? event.jobs : batch_[event.kind];
+    mean_pace_.observe(event.jobs, fit, event.took, now);
     std::atomic<std::uint32_t>& size = envelope_sizes_[event.kind];
     size = suited_size(paces_[event.kind], size);
   }

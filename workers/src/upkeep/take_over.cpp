@@ -13,7 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 /// While there is something to claim or to read, and while there is not.
-constexpr milliseconds busy_period{10};
+constexpr milliseconds busy_period{20};
 constexpr milliseconds idle_period{100};
 
 /// What no worker here may be able to read is looked at so often.
