@@ -9,6 +9,14 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
+TEST_F(CliTest, AnEmptyValueTakesNoOtherWord) {
+  for (const char* option : {"--kind=", "--reason="}) {
+    const auto refused = ferry({"dead", "drop", "mail", option, "word", "--yes"});
+    EXPECT_EQ(refused.exit_code, 2) << option;
+    EXPECT_THAT(refused.err, testing::HasSubstr("expected a value behind ="));
+  }
+}
+
 TEST_F(CliTest, HelpNamesEveryNounAndExitCode) {
   const Ended help = ferry({"--help"});
   EXPECT_EQ(help.exit_code, 0);

@@ -127,6 +127,18 @@ int run(const Command& command, const Globals& globals, Output& output) {
   }
 }
 
+/// `--kind=`, as from an unset variable, would take the next word for its value. What follows
+/// `compare` is another program's.
+void require_values(int count, char** words) {
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = words[i];
+    if (word == "--" || word == "compare") return;
+    if (!word.starts_with("--") || !word.ends_with('=')) continue;
+    throw CLI::ArgumentMismatch(std::string(word.substr(0, word.size() - 1)) +
+                                ": expected a value behind =");
+  }
+}
+
 int main_of(int count, char** words) {
   CLI::App program("Looks into Ferry's queues in Redis and acts on them.", "ferry");
   Globals globals;
@@ -157,6 +169,7 @@ int main_of(int count, char** words) {
     return exit_usage;
   }
   try {
+    require_values(count, words);
     program.parse(count, words);
   } catch (const CLI::Success& asked) {  // --help, --version
     return program.exit(asked);

@@ -86,7 +86,8 @@ std::string advice(const SetAside& aside) {
   return wait + ", all of kind " + printable(aside.kind) +
          ": no worker can begin them soon, or none has a handler for it. Give the kind more "
          "handlers, "
-         "or a queue of its own; or start a worker that has a handler.";
+         "or a queue of its own; or start a worker that has a handler, or one with "
+         "unknown_kind = dead_letter to be rid of them.";
 }
 
 void print_counts(Output& output, const std::string& name, const QueueCounts& counts,
@@ -287,7 +288,7 @@ int purge(Session& session, const std::string& name, bool yes) {
     output.print({{"name", name}, {"removed", removed}});
   } else {
     output.line("Removed " + jobs_text(removed) + " from queue " + name +
-                "; leased jobs and dead letters stay.");
+                "; leased jobs, those set aside among them, and dead letters stay.");
   }
   return exit_ok;
 }

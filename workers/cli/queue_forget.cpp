@@ -25,8 +25,10 @@ std::string still_used(const std::string& name, const Forgotten& used) {
   const auto add = [&text](std::int64_t count, const char* what, const std::string& remedy) {
     if (count > 0) text += (text.back() == ':' ? " " : "; ") + format_count(count) + what + remedy;
   };
-  add(used.envelopes,
-      " envelopes wait or are leased: ", "`ferry queue purge " + name + "` removes what waits");
+  add(used.envelopes, " envelopes wait or are leased: ",
+      "`ferry queue purge " + name +
+          "` removes what waits; for what waits for a handler of its kind see `ferry queue show " +
+          name + "`");
   add(used.delayed, " are delayed: ", "`ferry queue purge " + name + "` removes them");
   add(used.dead, " dead letters: ", "`ferry dead drop " + name + " --all` removes them");
   if (used.delayed + used.dead == 0) {
