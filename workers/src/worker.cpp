@@ -165,8 +165,10 @@ std::vector<std::unique_ptr<detail::Role>> Worker::Impl::roles() {
 std::size_t Worker::Impl::wanted(std::string_view kind) {
   const bool known = std::ranges::any_of(handlers_.all(),
                                          [&](const auto& handler) { return handler.kind == kind; });
-  // Those that wait for a handler are dead letters wherever one says so.
-  if (!known && options_.unknown_kind == UnknownKind::dead_letter) return 100;
+  // Those that wait for a handler become dead letters here: they take room for a moment only.
+  if (!known && options_.unknown_kind == UnknownKind::dead_letter) {
+    return in_flight_.free_jobs();
+  }
   return pipeline_.wanted(kind);
 }
 

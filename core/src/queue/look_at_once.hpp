@@ -23,7 +23,7 @@ AuditReport report_of(const BooksReply& books, const FoundAtOnce& found);
 
 /// Compares the books with what is stored in one transaction, so that nothing moves meanwhile.
 ///
-/// Units: at most 5,000 envelopes and 4 MiB, which keep Redis for some 15 ms.
+/// Units: at most 5,000 envelopes and 4 MiB, for Redis serves nobody meanwhile.
 /// Returns: nothing where the queue holds more, a key cannot be read, or the user has no right to
 /// transactions.
 std::optional<AuditReport> look_at_once(redis::Connection& connection, const Keys& keys);

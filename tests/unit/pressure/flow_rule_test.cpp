@@ -159,7 +159,7 @@ TEST(FlowRuleTest, BatchesByKeyGrowWhileAllHandlersAreBusy) {
   keyed.batch = 20;
   EXPECT_FALSE(flow({keyed}, 4, slow_ones).may_fetch)
       << "without keys others may begin them sooner";
-  keyed.keyed = true;
+  keyed.grows = true;
   const FlowState state = flow({keyed}, 4, slow_ones);
   EXPECT_TRUE(state.may_fetch);
   EXPECT_TRUE(state.is_ahead) << "but others first";

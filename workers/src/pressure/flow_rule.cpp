@@ -31,11 +31,10 @@ FlowState flow_of(std::span<const KindLoad> kinds, std::size_t handlers, const M
   bool any_grows = false;
   for (const KindLoad& kind : kinds) {
     const std::size_t next = kind.allowed * kind.jobs_of_run();
-    // What is behind the next runs of a kind with keys is joined by others of its keys meanwhile.
-    const bool grows = kind.keyed && kind.batch > 1 && !kind.limited && kind.ready > next;
-    const bool waits = kind.limited || grows;
-    const std::size_t blocked = waits ? kind.ready - std::min(kind.ready, next) : 0;
-    any_grows = any_grows || (kind.keyed && kind.batch > 1 && !kind.limited && !kind.fast);
+    // Behind the next runs, jobs wait for others of their key meanwhile.
+    const bool apart = kind.limited || kind.grows;
+    const std::size_t blocked = apart ? kind.ready - std::min(kind.ready, next) : 0;
+    any_grows = any_grows || kind.grows;
     state.not_in_hand += kind.held + blocked;
     running += kind.running;
     const bool here = kind.ready + kind.held + kind.running > 0;

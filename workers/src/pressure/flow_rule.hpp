@@ -25,7 +25,7 @@ struct KindLoad {
   std::size_t running = 0;  ///< runs
   std::size_t allowed = 1;  ///< runs side by side
   std::size_t batch = 1;    ///< jobs of a run, at most
-  bool keyed = false;       ///< they have batch keys
+  bool grows = false;       ///< jobs that come may join others of their key; not if limited or fast
   bool limited = false;     ///< fewer may run than the worker has handlers, and others exist
   std::chrono::nanoseconds per_run{0};
   std::chrono::nanoseconds per_job{0};
@@ -49,7 +49,7 @@ struct FlowState {
   std::size_t not_in_hand = 0;              ///< jobs, held and blocked
   std::chrono::nanoseconds start_delay{0};  ///< until a job that is fetched now would begin
   bool all_fast = true;                     ///< of the kinds that have jobs here
-  bool may_fetch = true;                    ///< it would begin soon, or join others of its key
+  bool may_fetch = true;                    ///< it would begin soon, or may join others of its key
   /// This worker has enough to do: more than its handlers can begin soon, or can do by the time at
   /// which it is due.
   bool is_ahead = false;

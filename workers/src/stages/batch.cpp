@@ -140,12 +140,14 @@ KindLoad BatchStage::load_of(std::uint32_t kind) const {
   load.running = batcher_.running(kind);
   load.allowed = allowed_runners(kind);
   load.batch = batch_[kind];
-  load.keyed = keyed_[kind];
   // Where a worker has one kind only there is nothing that it could keep from running.
   load.limited = load.allowed < concurrency_ && kinds_.size() > 1;
   load.per_run = pace.per_run();
   load.per_job = pace.per_job();
   load.fast = pace.is_fast();
+  // Not without end: what is in Redis runs in any worker, and others need the room.
+  load.grows = keyed_[kind] && load.batch > 1 && !load.limited && !load.fast &&
+               load.ready + load.held < most_held_;
   return load;
 }
 

@@ -67,16 +67,18 @@ void take_out(LeasedEnvelope& envelope, const wire::BadPart& part, std::uint64_t
   report.leavings.push_back(std::move(leaving));
 }
 
-/// Neighbours of one kind leave together.
+/// Jobs of one kind leave an envelope together.
 void leave_for_others(LeasedEnvelope& envelope, std::uint32_t index, Report& report) {
-  const std::string holder =
-      std::string(kind_holder) + std::string(envelope.stored.jobs[index].kind);
-  for (Leaving& leaving : report.leavings) {
-    if (leaving.envelope != &envelope || leaving.holder != holder) continue;
-    leaving.jobs.push_back(index);
-    return;
+  const std::string_view kind = envelope.stored.jobs[index].kind;
+  for (auto at = report.leavings.rbegin(); at != report.leavings.rend(); ++at) {
+    if (at->envelope != &envelope) break;
+    if (!at->holder.starts_with(kind_holder) || !at->holder.ends_with(kind)) continue;
+    if (at->holder.size() != kind_holder.size() + kind.size()) continue;
+    return at->jobs.push_back(index);
   }
-  report.leavings.push_back({&envelope, {index}, Leaving::To::holder, holder, {}});
+  std::string holder(kind_holder);
+  holder += kind;
+  report.leavings.push_back({&envelope, {index}, Leaving::To::holder, std::move(holder), {}});
 }
 
 /// How much more than a day does not matter; what is negative is the doing of clocks that differ.
